@@ -1,0 +1,1 @@
+"""Leaves of the import graph: units, names, the fault catalogue. Imports nothing of ours."""

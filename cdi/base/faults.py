@@ -1,0 +1,483 @@
+"""The closed catalogue of everything that can go wrong for a user, and the one exception that carries it.
+
+A ``Fault`` is raised with a code of the catalogue and the values its sentences need. Its text is always
+``[contract phrase ][Code] what happened, with values. what it means. Try: remedy``: clients of the Go CDI match
+on the contract phrase, so it comes first. ``docs/errors.md`` is generated from ``CATALOGUE``
+(``python -m cdi.base.faults``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from string import Formatter
+
+
+class Exit(IntEnum):
+    """Exit codes of the ``cdi`` command."""
+
+    OK = 0
+    USAGE = 2
+    SOURCE = 3  # permanent fault of the source
+    TRANSIENT = 4  # the source may recover
+    STORAGE = 5
+    INTEGRITY = 6
+    RIGHTS = 7  # rights or quota
+    CANCELLED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of fault. ``what``, ``means`` and ``remedy`` are ``str.format`` templates over the fault's values."""
+
+    permanent: bool
+    exit: Exit
+    what: str
+    means: str
+    remedy: str
+
+    def fields(self) -> set[str]:
+        texts = (self.what, self.means, self.remedy)
+        return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
+
+
+class Fault(Exception):
+    """Something a user must know: a code of the catalogue with its values.
+
+    Permanent faults need a person; transient ones are worth another attempt. ``contract`` is a phrase that clients
+    of the Go CDI match on; it is put first.
+    """
+
+    def __init__(self, code: str, *, contract: str = "", **values: object) -> None:
+        self.code = code
+        self.entry = CATALOGUE[code]
+        missing = self.entry.fields() - values.keys()
+        if missing:
+            raise TypeError(f"fault {code} lacks the values {sorted(missing)}")
+        self.contract = contract
+        self.values = values
+        super().__init__(self.message)
+
+    @property
+    def permanent(self) -> bool:
+        return self.entry.permanent
+
+    @property
+    def what(self) -> str:
+        return self.entry.what.format(**self.values)
+
+    @property
+    def remedy(self) -> str:
+        return self.entry.remedy.format(**self.values)
+
+    @property
+    def message(self) -> str:
+        head = f"{self.contract} " if self.contract else ""
+        means = self.entry.means.format(**self.values)
+        text = f"{head}[{self.code}] {self.what} {means} Try: {self.remedy}"
+        return text.replace("\n", " ")
+
+    def with_contract(self, contract: str) -> Fault:
+        """The same fault under a contract phrase, for instance ``Unable to process data: ``."""
+        return Fault(self.code, contract=f"{contract}{self.contract}".strip(), **self.values)
+
+
+def _permanent(exit: Exit, what: str, means: str, remedy: str) -> Entry:
+    return Entry(True, exit, what, means, remedy)
+
+
+def _transient(what: str, means: str, remedy: str, exit: Exit = Exit.TRANSIENT) -> Entry:
+    return Entry(False, exit, what, means, remedy)
+
+
+CATALOGUE: dict[str, Entry] = {
+    # --- source: what the server said -------------------------------------------------------------------------
+    "SourceNotFound": _permanent(
+        Exit.SOURCE,
+        "GET {source} answered {status}.",
+        "The file is not there.",
+        "correct the URL; a waiting import continues by itself.",
+    ),
+    "SourceUnauthorized": _permanent(
+        Exit.SOURCE,
+        "GET {source} answered {status}.",
+        "The server wants other credentials than it got.",
+        "give the right ones in a secret (source.*.secretRef, keys accessKeyId and secretKey), or with --user or --header.",
+    ),
+    "SourceRefused": _permanent(
+        Exit.SOURCE,
+        "GET {source} answered {status}.",
+        "The server refuses this request, and would refuse it again.",
+        "open the URL with curl -v from the same network and correct what it complains about.",
+    ),
+    "SourceUnavailable": _transient(
+        "GET {source} answered {status}.",
+        "The server is overloaded or failing; this often passes.",
+        "wait: the import goes on by itself; if it lasts, look at the server.",
+    ),
+    "SourceChanged": _permanent(
+        Exit.SOURCE,
+        "{source} changed during the import: {before} became {after}.",
+        "Bytes of two versions would be mixed, so nothing was published.",
+        "import again when the file is complete, or point the URL at a versioned file.",
+    ),
+    "SourceTruncated": _transient(
+        "{source} ended after {got} of {expected} bytes.",
+        "The server or something on the way cut the answer short.",
+        "run the import again: it continues where it can; compare the size with the publisher's.",
+    ),
+    "SourceTooLong": _permanent(
+        Exit.SOURCE,
+        "{source} sent more than the {expected} bytes it announced.",
+        "Length and content disagree, so the bytes cannot be trusted.",
+        "fetch the file with curl and compare its size; correct the server.",
+    ),
+    "SourceEmpty": _permanent(
+        Exit.SOURCE,
+        "{source} is empty (0 bytes).",
+        "There is no disk image in it.",
+        "check that the upload to that place was completed.",
+    ),
+    "SourceStalled": _transient(
+        "no bytes from {source} for {seconds} s at {got} bytes.",
+        "The connection is open but nothing arrives.",
+        "wait: it is tried again; if it lasts, look at the network between here and the server.",
+    ),
+    "ConnectionLost": _transient(
+        "the connection to {source} broke at byte {got}: {cause}.",
+        "The network or the server dropped it.",
+        "wait: it is tried again from the same byte.",
+    ),
+    "ConnectionRefused": _transient(
+        "cannot connect to {host}: {cause}.",
+        "Nothing answers at that address.",
+        "check host and port, that the server runs, and that a firewall or NetworkPolicy lets this client through.",
+    ),
+    "HostUnknown": _transient(
+        "the name {host} cannot be resolved: {cause}.",
+        "The host name is wrong, or the DNS server does not know it.",
+        "correct the host in the URL, or the DNS settings of this machine.",
+    ),
+    "RangesWithdrawn": _transient(
+        "{source} answered a ranged request with {status} ({detail}).",
+        "The server gave ranges before and now does not, or gives other bytes than were asked for.",
+        "wait: it is tried again; if it lasts, a proxy or mirror on the way breaks ranged requests.",
+    ),
+    "RedirectLoop": _permanent(
+        Exit.SOURCE,
+        "{source} redirects more than {limit} times, last to {last}.",
+        "The redirects form a loop.",
+        "open the URL with curl -vL and use the address it should end at.",
+    ),
+    "RedirectRefused": _permanent(
+        Exit.SOURCE,
+        "{source} redirects to {last}.",
+        "Going from https to http (or to another scheme) would give up the protection that was asked for.",
+        "use the http:// URL directly if that is what you want.",
+    ),
+    "ProxyRefused": _permanent(
+        Exit.SOURCE,
+        "the proxy {proxy} answered {status}.",
+        "The proxy does not let this request through.",
+        "check the proxy's address and its user and password (http_proxy, https_proxy), or add the host to no_proxy.",
+    ),
+    "ContentEncodingUnknown": _permanent(
+        Exit.SOURCE,
+        "{source} is sent with Content-Encoding {encoding}.",
+        "This transport encoding is not understood.",
+        "have the server send the file as it is (identity or gzip).",
+    ),
+    # --- TLS ------------------------------------------------------------------------------------------------------
+    "TlsUntrusted": _permanent(
+        Exit.SOURCE,
+        "the certificate of {host} is not trusted: {cause}.",
+        "Its issuer is in none of the trust bundles used ({bundles}).",
+        "add the issuing CA (certConfigMap, or --ca FILE).",
+    ),
+    "TlsExpired": _permanent(
+        Exit.SOURCE,
+        "the certificate of {host} has expired: {cause}.",
+        "The server's certificate must be renewed.",
+        "renew it, or correct this machine's clock.",
+    ),
+    "TlsWrongHost": _permanent(
+        Exit.SOURCE,
+        "the certificate of {host} is for another name: {cause}.",
+        "You may be talking to the wrong server.",
+        "use the name that the certificate carries.",
+    ),
+    "TlsFailed": _permanent(
+        Exit.SOURCE,
+        "TLS with {host} failed: {cause}.",
+        "Client and server do not agree on a protocol, or the port does not speak TLS.",
+        "check scheme and port of the URL.",
+    ),
+    # --- S3 -------------------------------------------------------------------------------------------------------
+    "S3Refused": _permanent(
+        Exit.SOURCE,
+        "S3 refused bucket {bucket}, key {key} (region {region}): {s3code}: {cause}.",
+        "Keys, rights or names are wrong.",
+        "check accessKeyId, secretKey and sessionToken of the secret, and the bucket's policy.",
+    ),
+    "S3NotFound": _permanent(
+        Exit.SOURCE,
+        "S3 has no bucket {bucket} with key {key} (region {region}): {s3code}.",
+        "The object is not there, or the credentials may not list it.",
+        "correct bucket and key in the URL.",
+    ),
+    "S3Unavailable": _transient(
+        "S3 did not serve bucket {bucket}, key {key} (region {region}): {s3code}: {cause}.",
+        "The service is overloaded or failing.",
+        "wait: it is tried again.",
+    ),
+    "CredentialsMissing": _permanent(
+        Exit.USAGE,
+        "the credentials lack {missing}.",
+        "They cannot be used like this.",
+        "put {missing} into the secret.",
+    ),
+    # --- the request itself ---------------------------------------------------------------------------------------
+    "SourceUrlInvalid": _permanent(
+        Exit.USAGE,
+        "{source} is not a usable source: {cause}.",
+        "Sources are http://, https://, s3:// URLs and files.",
+        "write for example https://host/disk.qcow2, s3://bucket/disk.qcow2 or ./disk.qcow2.",
+    ),
+    "FileUnreadable": _permanent(
+        Exit.SOURCE,
+        "cannot read {source}: {cause}.",
+        "The file is missing, or this user may not read it.",
+        "check path and rights.",
+    ),
+    "ChecksumInvalid": _permanent(
+        Exit.USAGE,
+        "Invalid checksum format: {checksum}.",
+        "A checksum is algorithm:hex with md5, sha1, sha256 or sha512 and as many digits as the algorithm has.",
+        "copy it from the publisher's SHA256SUMS file: sha256:<64 hex digits>.",
+    ),
+    # --- content --------------------------------------------------------------------------------------------------
+    "NotADiskImage": _permanent(
+        Exit.SOURCE,
+        "the first bytes of {source} are {kind}: {line!r}.",
+        "This is a page or document, probably an error or login page sent with status 200.",
+        "open the URL in a browser; add credentials or correct the address.",
+    ),
+    "ImageTruncated": _permanent(
+        Exit.INTEGRITY,
+        "the {format} image ends at byte {size}, but refers to byte {needed}.",
+        "The file is incomplete.",
+        "upload it to the server again and compare checksums.",
+    ),
+    "ImageInvalid": _permanent(
+        Exit.INTEGRITY,
+        "the {format} image is damaged or not made by a sane tool: {detail}.",
+        "It was refused before anything was published.",
+        "check it with qemu-img check, and make it again with qemu-img convert.",
+    ),
+    "ImageUnsupported": _permanent(
+        Exit.SOURCE,
+        "the {format} image uses {feature}.",
+        "That cannot be imported.",
+        "convert it: qemu-img convert -O qcow2 IN OUT.",
+    ),
+    "ImageHasBackingFile": _permanent(
+        Exit.SOURCE,
+        "the {format} image needs the backing file {reference!r}.",
+        "Images that refer to other files are refused: they could read files of this machine.",
+        "flatten it: qemu-img convert -O qcow2 IN OUT.",
+    ),
+    "ImageHasExternalData": _permanent(
+        Exit.SOURCE,
+        "the {format} image keeps its data in another file ({reference!r}).",
+        "Images that refer to other files are refused: they could read files of this machine.",
+        "put everything into one file: qemu-img convert -O qcow2 IN OUT.",
+    ),
+    "ImageEncrypted": _permanent(
+        Exit.SOURCE,
+        "the {format} image is encrypted ({method}).",
+        "A volume holds the plain disk, and no key was given.",
+        "decrypt it with qemu-img convert.",
+    ),
+    "ImageMarkedCorrupt": _permanent(
+        Exit.INTEGRITY,
+        "the {format} image carries the corrupt mark.",
+        "A tool found it damaged.",
+        "repair it: qemu-img check -r all IMAGE.",
+    ),
+    "ImageTableTooBig": _permanent(
+        Exit.INTEGRITY,
+        "{table} of the {format} image: {detail}.",
+        "No sane tool writes this; reading it would take all memory.",
+        "make the image again with qemu-img convert.",
+    ),
+    "ImageTableOutside": _permanent(
+        Exit.INTEGRITY,
+        "{table} of the {format} image lies at {offset}, outside the file or over its header.",
+        "The image is damaged or hostile.",
+        "check it with qemu-img check.",
+    ),
+    "ImageClusterShared": _permanent(
+        Exit.INTEGRITY,
+        "the {format} image maps {mapped} bytes of disk to {size} bytes of file.",
+        "Blocks are used more than once: the image is damaged, or made to fill the volume.",
+        "check it with qemu-img check.",
+    ),
+    "ImageSizeAbsurd": _permanent(
+        Exit.INTEGRITY,
+        "the {format} image claims a virtual size of {virtual} bytes.",
+        "That cannot be a disk of this format.",
+        "check it with qemu-img info.",
+    ),
+    "CompressedTruncated": _permanent(
+        Exit.INTEGRITY,
+        "the {format} data ends in the middle, after {got} bytes.",
+        "The file is incomplete.",
+        "upload it to the server again and compare checksums.",
+    ),
+    "CompressedDamaged": _permanent(
+        Exit.INTEGRITY,
+        "the {format} data cannot be decompressed at byte {got}: {cause}.",
+        "The file is damaged.",
+        "upload it to the server again and compare checksums.",
+    ),
+    "CompressedTrailing": _permanent(
+        Exit.INTEGRITY,
+        "after the {format} data, at byte {got}, other bytes follow.",
+        "The file is damaged, or two files were joined.",
+        "compress the image again.",
+    ),
+    "DecompressionBomb": _permanent(
+        Exit.INTEGRITY,
+        "{source} unpacks to more than {limit} bytes.",
+        "That is more than the target holds, or a file made to fill the volume.",
+        "ask for a larger size if the image really is this large.",
+    ),
+    "MemoryLimit": _permanent(
+        Exit.INTEGRITY,
+        "unpacking the {format} data needs {needed} bytes of memory; {limit} are allowed.",
+        "The file was packed with an extreme window, or is hostile.",
+        "pack it with a normal level (xz -6, zstd -19 without --long).",
+    ),
+    "ChecksumMismatch": _permanent(
+        Exit.INTEGRITY,
+        "expected {algorithm}:{expected}, calculated {algorithm}:{calculated}.",
+        "The bytes are not the published ones; nothing usable was left.",
+        "check the published checksum and the URL; if they are right, the file was changed on the way.",
+    ),
+    "ArchiveUnsafe": _permanent(
+        Exit.SOURCE,
+        "the archive's entry {entry!r} {detail}.",
+        "Unpacking it would write outside the volume.",
+        "make the archive again with relative paths: tar -cf x.tar -C DIR .",
+    ),
+    "ArchiveInvalid": _permanent(
+        Exit.INTEGRITY,
+        "the archive cannot be unpacked: {detail}.",
+        "It is no tar archive, or damaged.",
+        "test it with tar -tvf.",
+    ),
+    # --- target ---------------------------------------------------------------------------------------------------
+    "TargetTooSmall": _permanent(
+        Exit.STORAGE,
+        "the image needs {needed} bytes, the target offers {available} bytes{overhead}. Nothing was downloaded.",
+        "The disk does not fit.",
+        "ask for {suggested} or more.",
+    ),
+    "NoSpace": _permanent(
+        Exit.STORAGE,
+        "{target} is full: writing at byte {offset} failed ({cause}).",
+        "The volume or its quota has no room for the image.",
+        "make room or use a larger volume; the same command continues where it stopped.",
+    ),
+    "TargetDenied": _permanent(
+        Exit.RIGHTS,
+        "cannot write {target}: {cause} (uid {uid}, gid {gid}).",
+        "This user may not write there.",
+        "check owner and mode; for a volume fsGroup 107 must be honoured (root-squash?).",
+    ),
+    "TargetReadOnly": _permanent(
+        Exit.STORAGE, "{target} is on a read-only file system.", "Nothing can be written there.", "mount it writable."
+    ),
+    "TargetMissing": _permanent(
+        Exit.STORAGE, "{target} does not exist: {cause}.", "There is no place to write to.", "create its directory first."
+    ),
+    "TargetBusy": _permanent(
+        Exit.STORAGE,
+        "{target} is in use: {cause}.",
+        "Another import or program holds it.",
+        "wait for the other one to end, or choose another target.",
+    ),
+    "TargetExists": _permanent(
+        Exit.STORAGE,
+        "{target} exists already.",
+        "It would be overwritten.",
+        "remove it first, name another target, or repeat with --overwrite.",
+    ),
+    "TargetUnclear": _permanent(
+        Exit.USAGE,
+        "{target!r} is neither a path nor an object.",
+        "A target is a path (it contains / or exists), or an object dv/NAME or dv/NAMESPACE/NAME.",
+        "write ./{target} for a file, or dv/{target} for a DataVolume.",
+    ),
+    "TargetFailed": _permanent(
+        Exit.STORAGE,
+        "writing {target} at byte {offset} failed: {cause}.",
+        "The storage reports an error.",
+        "look at the kernel log (dmesg) of the node and at the storage.",
+    ),
+    "Cancelled": _transient(
+        "stopped on request after {got} bytes.",
+        "What is written is kept.",
+        "the same command continues.",
+        exit=Exit.CANCELLED,
+    ),
+    "ConverterFailed": _permanent(
+        Exit.INTEGRITY,
+        "qemu-img could not convert the {format} image: {cause}.",
+        "The image is damaged, or of a variant that is not supported.",
+        "check it with qemu-img check, and convert it to qcow2.",
+    ),
+    "ConverterMissing": _permanent(
+        Exit.STORAGE,
+        "qemu-img is not installed.",
+        "It is needed for {format} images.",
+        "apt-get install qemu-utils.",
+    ),
+    # --- manifests (cdi run) --------------------------------------------------------------------------------------
+    "ManifestInvalid": _permanent(
+        Exit.USAGE,
+        "{where}: {detail}.",
+        "The manifest cannot be used.",
+        "correct that field; kubectl explain datavolume.spec shows them all.",
+    ),
+    "ManifestUnsupported": _permanent(
+        Exit.USAGE,
+        "{where}: {detail}.",
+        "cdi run does http, s3, blank and pvc sources on this machine.",
+        "use a cluster for the others.",
+    ),
+    "CloneSourceMissing": _transient(
+        "the source volume {source} is not there yet.",
+        "A clone starts when its source is complete.",
+        "import it first; the clone continues by itself.",
+    ),
+}
+
+
+def _markdown() -> str:
+    lines = [
+        "# Errors",
+        "",
+        "Generated from `cdi/base/faults.py` by `make generate`; do not edit.",
+        "Permanent: needs a person. Transient: tried again by itself. The exit code is that of the `cdi` command.",
+        "",
+    ]
+    for code, entry in sorted(CATALOGUE.items()):
+        kind = "permanent" if entry.permanent else "transient"
+        lines += [f"## {code}", "", f"{kind}, exit code {entry.exit.value}", ""]
+        lines += [f"- What: {entry.what}", f"- Means: {entry.means}", f"- Try: {entry.remedy}", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(_markdown(), end="")

@@ -1,0 +1,47 @@
+"""Sinks: a raw disk being written, sparse, and published only when it is whole and verified."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """A disk of ``size`` bytes under construction. ``write`` and ``zero`` are safe from several threads on disjoint ranges.
+
+    Faults raised: NoSpace, TargetDenied, TargetReadOnly, TargetMissing, TargetBusy, TargetFailed.
+    """
+
+    name: str
+    size: int  # bytes of disk
+    align: int  # offsets and lengths of writes must be multiples of it (except the end of the disk); 1 when buffered
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Make [offset, offset+len(data)) hold ``data``; zero blocks of 64 KiB are not written but left or made holes.
+
+        The address of ``data`` need be aligned only for speed. Blocking; returns when the kernel took the bytes.
+        """
+        ...
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make the range read as zeros: nothing on a fresh file, punched or written on old content."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes written before, for hashing a kept prefix again."""
+        ...
+
+    def sync(self) -> None:
+        """fdatasync: everything written before survives a power cut."""
+        ...
+
+    def publish(self) -> None:
+        """Make the whole disk durable and give it its final name, mode and size. After this it is a disk."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing usable: remove the partial file, or zero both ends of the device and discard the rest."""
+        ...
+
+    def close(self) -> None:
+        """Release descriptors; an unpublished partial file stays for a resume."""
+        ...
