@@ -1,0 +1,71 @@
+"""Reading byte ranges of a source into given buffers, continuing in place after every transient fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cdi.base.faults import Fault
+from importer.cancel import Cancel
+from importer.fetch.retry import Patience, RetryPolicy
+from importer.sources import Body, Source
+
+
+class RangeReader:
+    """Reads ranges of ``source``. Safe from several threads: every call has its own connection and patience.
+
+    ``fetched(count)`` is told of every received byte.
+    """
+
+    def __init__(self, source: Source, policy: RetryPolicy, cancel: Cancel, fetched: Callable[[int], None]) -> None:
+        self._source = source
+        self._policy = policy
+        self._cancel = cancel
+        self._fetched = fetched
+
+    def units(self, offset: int, length: int, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield [offset, offset+length) in order as full views of ``buffer`` (the last may be shorter).
+
+        The view is valid until the next step. Blocking. Raises the Fault when patience ends, Cancelled on request.
+        """
+        patience = Patience(self._policy, self._cancel.sleep)
+        end = offset + length
+        body: Body | None = None
+        try:
+            while offset < end:
+                view = buffer[: min(len(buffer), end - offset)]
+                filled = 0
+                while filled < len(view):
+                    self._cancel.check(offset + filled)
+                    try:
+                        if body is None:
+                            body = self._source.open(offset + filled, end - offset - filled)
+                        count = self._read_some(body, view[filled:], offset + filled, end)
+                    except Fault as fault:
+                        if body is not None:
+                            body.close()
+                            body = None
+                        self._cancel.check(offset + filled)  # interrupted sockets look like lost connections
+                        patience.wait_or_raise(fault)
+                        continue
+                    filled += count
+                    self._fetched(count)
+                    patience.progressed()
+                yield view
+                offset += len(view)
+        finally:
+            if body is not None:
+                body.close()
+
+    def _read_some(self, body: Body, view: memoryview, offset: int, end: int) -> int:
+        count = body.readinto(view)
+        if count == 0:
+            raise Fault("SourceTruncated", source=self._source.name, got=offset, expected=end)
+        return count
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes, for small tables."""
+        data = bytearray(length)
+        with memoryview(data) as view:
+            for _ in self.units(offset, length, view):
+                pass
+        return bytes(data)
