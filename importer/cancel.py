@@ -15,6 +15,15 @@ class Cancel:
         self._event = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
 
+    @staticmethod
+    def following(other: Cancel) -> Cancel:
+        """One that is requested when ``other`` is, and can be requested alone."""
+        child = Cancel()
+        other.on_request(child.request)
+        if other.requested:
+            child.request()
+        return child
+
     def __bool__(self) -> bool:
         raise NotImplementedError("ask .requested: a Cancel is always there")
 

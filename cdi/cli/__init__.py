@@ -1,0 +1,1 @@
+"""The user's command ``cdi``, one module per verb."""

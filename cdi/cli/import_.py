@@ -1,0 +1,115 @@
+"""``cdi import SOURCE TARGET``: one image into one file or device, with a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdi.base.faults import Exit, Fault
+from cdi.base.units import human_duration, human_size, parse_quantity
+from cdi.cli import source_options
+
+if TYPE_CHECKING:
+    from importer.transfer import Result
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "import",
+        help="import an image into a file or block device",
+        description="Import SOURCE as a raw, sparse, verified disk. Ctrl-C stops; the same command continues.",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
+    parser.add_argument("target", metavar="TARGET", help="a path (contains / or exists), or dv/[NAMESPACE/]NAME")
+    parser.add_argument("--size", metavar="SIZE", type=_size, help="make the disk this large, for example 20Gi")
+    parser.add_argument("--checksum", metavar="ALG:HEX", help="md5, sha1, sha256 or sha512 of the transferred bytes")
+    parser.add_argument("--preallocation", action="store_true", help="reserve all blocks of the disk")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing target file")
+    parser.add_argument("--archive", action="store_true", help="unpack a tar archive into the directory TARGET")
+    parser.add_argument("--connections", metavar="N", type=int, default=8, help="use at most N connections (default 8)")
+    parser.add_argument("--state", metavar="DIR", type=Path, help="where a device's resume journal is kept")
+    parser.add_argument("--json", action="store_true", help="progress and result as JSON lines")
+    source_options.add(parser)
+    parser.set_defaults(func=run)
+
+
+def _size(text: str) -> int:
+    try:
+        size = parse_quantity(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if size <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: a disk has at least one byte")
+    return size
+
+
+def target_path(text: str) -> Path:
+    """The path that ``text`` names. Raises TargetUnclear with both spellings for anything that is not clearly one."""
+    if text.startswith("dv/"):
+        raise Fault(
+            "ManifestUnsupported",
+            where=text,
+            detail="importing into an object needs a cluster, which this version does not talk to yet",
+        )
+    if "/" in text or Path(text).exists():
+        return Path(text)
+    raise Fault("TargetUnclear", target=text)
+
+
+def run(args: argparse.Namespace) -> int:
+    from cdi.cli.attended import attended
+    from importer.checksum import Checksum
+    from importer.fetch.governor import Limits
+    from importer.target import Target
+    from importer.transfer import Request
+    from importer.transfer import run as transfer
+
+    if not 1 <= args.connections <= 16:
+        raise Fault("SourceUrlInvalid", source=args.source, cause="--connections must be 1 to 16")
+    target = Target.at_path(
+        target_path(args.target),
+        size=args.size,
+        preallocation=args.preallocation,
+        overwrite=args.overwrite,
+        archive=args.archive,
+        state=args.state,
+    )
+    request = Request(
+        source=source_options.spec(args.source, args),
+        target=target,
+        checksum=Checksum.parse(args.checksum) if args.checksum else None,
+        archive=args.archive,
+        connections=Limits(least=min(2, args.connections), most=args.connections),
+    )
+    result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=args.json)
+    print(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
+    return int(Exit.OK)
+
+
+def as_json(result: Result, target: Any) -> dict[str, object]:
+    return {
+        "result": "imported",
+        "target": str(target.path),
+        "diskSize": result.disk_size,
+        "bytesFetched": result.bytes_fetched,
+        "bytesKept": result.bytes_kept,
+        "seconds": round(result.elapsed_s, 3),
+        "route": result.plan.route.value,
+        "notes": list(result.notes),
+    }
+
+
+def as_text(result: Result, target: Any) -> str:
+    rate = human_size(result.bytes_fetched / max(result.elapsed_s, 1e-3))
+    kept = f", {human_size(result.bytes_kept)} of disk kept from before" if result.bytes_kept else ""
+    lines = [*result.notes]
+    lines.append(
+        f"{target.path}: {human_size(result.disk_size)} disk from {human_size(result.bytes_fetched)} "
+        f"in {human_duration(result.elapsed_s)} ({rate}/s{kept})"
+    )
+    return "\n".join(lines)
+
+

@@ -1,0 +1,218 @@
+"""Entry point of the importer pod, and of ``cdi run``'s worker: environment in, termination message out.
+
+The environment, paths, texts and exit codes are the contract of the Go CDI's importer (its controller, and tests that
+read its log, know them). For use without a cluster ``CDI_TARGET`` names the disk file and ``CDI_TERMINATION_LOG`` the
+message file; with ``CDI_PARENT_PIPE=1`` the worker stops when its standard input is closed, as it is when the parent
+dies.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cdi.base.faults import Exit, Fault
+from importer.cancel import Cancel
+from importer.progress import Progress, Stage
+from importer.sources import SourceSpec
+from importer.target import Target
+
+log = logging.getLogger("importer")
+
+_CONNECT_PHRASE = {"http": "http", "s3": "s3"}
+_MESSAGE_LIMIT = 4096  # bytes of /dev/termination-log that Kubernetes keeps
+_PROGRESS_INTERVAL_S = 2.0
+
+
+class PodEnvironment:
+    """The contract's variables, read once, with their defaults."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.source = environ.get("IMPORTER_SOURCE", "http") or "http"
+        self.endpoint = environ.get("IMPORTER_ENDPOINT", "")
+        self.archive = environ.get("IMPORTER_CONTENTTYPE", "kubevirt") == "archive"
+        self.checksum = environ.get("IMPORTER_CHECKSUM", "")
+        self.overhead = float(environ.get("FILESYSTEM_OVERHEAD", "0") or 0)
+        self.local_target = environ.get("CDI_TARGET", "")
+        self.termination_log = Path(environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
+        self.parent_pipe = environ.get("CDI_PARENT_PIPE") == "1"
+
+    @property
+    def preallocation(self) -> bool:
+        text = self._environ.get("PREALLOCATION", "false").lower()
+        if text not in ("true", "false", ""):
+            raise Fault("ManifestInvalid", where="PREALLOCATION", detail=f"{text!r} is neither true nor false")
+        return text == "true"
+
+    @property
+    def size(self) -> int | None:
+        from cdi.base.units import parse_quantity
+
+        text = self._environ.get("IMPORTER_IMAGE_SIZE", "")
+        try:
+            return parse_quantity(text) if text else None
+        except ValueError as error:
+            raise Fault("ManifestInvalid", where="IMPORTER_IMAGE_SIZE", detail=str(error)) from error
+
+    def target(self) -> Target:
+        if self.local_target:
+            return Target.at_path(
+                Path(self.local_target), size=self.size, preallocation=self.preallocation, archive=self.archive
+            )
+        return Target.in_volume(self.size, self.overhead, preallocation=self.preallocation, archive=self.archive)
+
+    def spec(self) -> SourceSpec:
+        environ = self._environ
+        numbered = sorted(name for name in environ if name.startswith("IMPORTER_EXTRA_HEADER_"))
+        directories = (environ.get("IMPORTER_CERT_DIR", ""), environ.get("IMPORTER_PROXY_CERT_DIR", ""))
+        return SourceSpec(
+            url=self.endpoint,
+            user=environ.get("IMPORTER_ACCESS_KEY_ID", ""),
+            password=environ.get("IMPORTER_SECRET_KEY", ""),
+            session_token=environ.get("IMPORTER_SESSION_TOKEN", ""),
+            region=environ.get("IMPORTER_REGION", ""),
+            headers=tuple(environ[name] for name in numbered),
+            secret_headers=_secret_headers(Path(environ.get("CDI_SECRET_HEADER_DIR", "/extraheaders"))),
+            ca_files=tuple(Path(directory) for directory in directories if directory),
+            insecure=environ.get("INSECURE_TLS", "").lower() == "true",
+            kind="s3" if self.source == "s3" else "",
+            environ=environ,
+        )
+
+
+def _secret_headers(directory: Path) -> tuple[str, ...]:
+    """Every regular file that is not hidden is one header line, whatever the key's name (the contract)."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(directory).parts))
+    return tuple(path.read_text().strip() for path in visible)
+
+
+def main() -> int:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    environment = PodEnvironment(os.environ)
+    progress, cancel = Progress(), Cancel()
+    if environment.parent_pipe:
+        threading.Thread(target=_stop_with_parent, args=(cancel,), name="parent", daemon=True).start()
+    from importer.signals import stopping_on_signals
+
+    with stopping_on_signals(cancel), _ProgressLines(progress):
+        return _run(environment, progress, cancel)
+
+
+def _stop_with_parent(cancel: Cancel) -> None:
+    sys.stdin.buffer.read()
+    cancel.request()
+
+
+def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int:
+    try:
+        message = _import(environment, progress, cancel)
+    except Fault as fault:
+        return _report(environment, progress, fault)
+    _terminate(environment, json.dumps(message))
+    return 0
+
+
+def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
+    """The termination JSON of a success."""
+    if environment.source == "none":
+        from importer.blank import make_blank
+
+        make_blank(environment.target(), environment.archive)
+    elif environment.source in _CONNECT_PHRASE:
+        _transfer(environment, progress, cancel)
+    else:
+        raise Fault("SourceUrlInvalid", contract=f"Unknown data source: {environment.source}",
+                    source=environment.source, cause="this worker does http, s3 and none")
+    preallocated = environment.preallocation and not environment.archive
+    return {"preallocationApplied": preallocated, "message": "Import Complete"}
+
+
+def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> None:
+    from importer.checksum import Checksum
+    from importer.transfer import Request, run
+
+    request = Request(
+        source=environment.spec(),
+        target=environment.target(),
+        checksum=Checksum.parse(environment.checksum) if environment.checksum else None,
+        archive=environment.archive,
+    )
+    result = run(request, progress, cancel)
+    for note in (*result.notes, *result.plan.warnings):
+        log.warning("%s", note)
+    # Text that tests of the Go CDI look for in the log.
+    log.info("Successfully completed fsync(%s) syscall", request.target.path)
+
+
+def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> int:
+    """Write the termination message of a failure; the exit code."""
+    if fault.code == "Cancelled":
+        log.info("%s", fault.message)
+        return int(Exit.CANCELLED)
+    if fault.code == "ChecksumMismatch":
+        # Contract: exit 0, so that the kubelet does not start it again; the controller reads "checksum mismatch".
+        text = fault.with_contract("Unable to process data: ").message
+        log.error("%s", text)
+        _terminate(environment, json.dumps({"message": text}))
+        return 0
+    text = fault.with_contract(_prefix(environment, progress, fault)).message
+    log.error("%s", text)
+    _terminate(environment, text)
+    return 1
+
+
+def _prefix(environment: PodEnvironment, progress: Progress, fault: Fault) -> str:
+    if environment.source == "none":
+        return "Unable to create blank image: "
+    if progress.snapshot().stage is Stage.PROBING and environment.source in _CONNECT_PHRASE:
+        if fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT):
+            return f"Unable to connect to {_CONNECT_PHRASE[environment.source]} data source: "
+    return "Unable to process data: "
+
+
+def _terminate(environment: PodEnvironment, text: str) -> None:
+    data = text.replace("\n", " ").encode()[:_MESSAGE_LIMIT]
+    try:
+        environment.termination_log.write_bytes(data)
+    except OSError as error:
+        log.warning("the termination message was not written: %s", error)
+
+
+class _ProgressLines:
+    """One JSON line on standard output when progress changed, at most every 2 s, and one at the end."""
+
+    def __init__(self, progress: Progress, emit: Callable[[str], None] = lambda text: print(text, flush=True)) -> None:
+        self._progress = progress
+        self._emit = emit
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._report, name="progress", daemon=True)
+        self._last = ""
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._line()
+
+    def _report(self) -> None:
+        while not self._done.wait(_PROGRESS_INTERVAL_S):
+            self._line()
+
+    def _line(self) -> None:
+        text = self._progress.snapshot().json_line()
+        if text != self._last:
+            self._last = text
+            self._emit(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

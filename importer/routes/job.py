@@ -1,0 +1,65 @@
+"""What every route works on: the plan, the open source and sink, and where to report what was done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from importer.cancel import Cancel
+from importer.checksum import Hasher
+from importer.fetch.governor import Limits
+from importer.fetch.journal import Checkpointer, Journal, Kept
+from importer.fetch.reader import RangeReader
+from importer.fetch.retry import RetryPolicy
+from importer.fetch.stream import OrderedStream, SingleStream, Stream
+from importer.plan import Plan
+from importer.progress import Progress
+from importer.sinks import Sink
+from importer.sources import Source
+
+
+@dataclass
+class Feed:
+    """An open source and how to read it. ``limit``: plain bytes that the target may hold."""
+
+    plan: Plan
+    source: Source
+    progress: Progress
+    cancel: Cancel
+    limit: int
+    retry: RetryPolicy
+    connections: Limits
+    hasher: Hasher | None
+
+    def reader(self) -> RangeReader:
+        return RangeReader(self.source, self.retry, self.cancel, self.progress.fetched)
+
+    def stream(self, start: int = 0) -> Stream:
+        """The transferred bytes from ``start`` in order; only 0 without ranges."""
+        facts = self.plan.facts
+        if facts.ranges and facts.size is not None:
+            received = lambda: self.progress.bytes_fetched  # noqa: E731
+            return OrderedStream(self.reader(), start, facts.size, self.connections, received)
+        return SingleStream(self.source, self.retry, self.cancel, self.progress.fetched)
+
+
+@dataclass
+class Job(Feed):
+    """One disk being made. ``kept`` is what an earlier process left."""
+
+    sink: Sink
+    journal: Journal
+    kept: Kept
+    checkpointer: Checkpointer = field(default_factory=Checkpointer)
+    disk_bytes: int = 0  # bytes of disk made in this process, zeros included
+
+    def wrote(self, offset: int, length: int) -> None:
+        """[offset, offset+length) of the disk is as it shall be. Called after the write, from any thread."""
+        self.journal.written(offset, length)
+        self.disk_bytes += length  # a lost update between threads only shifts a checkpoint
+
+    def checkpoint_if_due(self) -> None:
+        """Make what is written durable every 256 MiB or 10 s. One thread only."""
+        if self.checkpointer.due(self.disk_bytes, time.monotonic()):
+            self.sink.sync()
+            self.progress.durable = self.journal.durable()

@@ -1,0 +1,66 @@
+"""Running many independent pieces of a transfer on 2 to 8 connections: shared by the routes that need no order."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from importer.fetch.crew import Crew
+from importer.fetch.governor import Governor
+from importer.routes.job import Job
+
+Piece = TypeVar("Piece")
+
+
+class Pieces(Generic[Piece]):
+    """Hands pieces to workers until there are no more; ``handle(piece, buffer)`` runs in several threads.
+
+    Every worker owns one page-aligned buffer of ``buffer_size`` bytes. Pieces are made one at a time under a lock, so
+    their generator may be lazy and may itself read tables from the source.
+    """
+
+    def __init__(
+        self, job: Job, pieces: Iterator[Piece], handle: Callable[[Piece, memoryview], None], buffer_size: int
+    ) -> None:
+        self._job = job
+        self._pieces = pieces
+        self._handle = handle
+        self._buffer_size = buffer_size
+        self._lock = threading.Lock()
+        self._exhausted = False
+        self._crew = Crew()
+        self._governor = Governor(job.connections, time.monotonic())
+
+    def run(self) -> None:
+        """Blocking. Raises the first Fault of any worker, after all have stopped."""
+        while True:
+            self._staff()
+            if self._crew.wait(0.1):
+                break
+            self._job.checkpoint_if_due()
+        if self._crew.failed:
+            self._job.cancel.request()  # wakes workers from back-off and blocked reads: they end as Cancelled
+        self._crew.join()
+
+    def _staff(self) -> None:
+        self._governor.sample(self._job.progress.bytes_fetched, time.monotonic())
+        while self._crew.size < self._governor.connections and not self._exhausted and not self._crew.failed:
+            self._crew.start(f"fetch-{self._crew.size}", self._work)
+
+    def _work(self) -> None:
+        buffer = memoryview(mmap.mmap(-1, self._buffer_size))
+        while (piece := self._take()) is not None:
+            self._handle(piece, buffer)
+
+    def _take(self) -> Piece | None:
+        with self._lock:
+            surplus = self._crew.size > self._governor.connections
+            if self._exhausted or self._crew.failed or surplus:
+                return None
+            self._job.cancel.check(self._job.progress.bytes_fetched)
+            piece = next(self._pieces, None)
+            self._exhausted = piece is None
+            return piece

@@ -1,0 +1,88 @@
+"""The plain bytes of a stream: hashed as received, decompressed, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from typing import Protocol
+
+from cdi.base.faults import Fault
+from cdi.base.units import GiB
+from importer.checksum import Hasher
+from importer.decode import Decoder, ReadInto
+from importer.fetch.stream import Stream
+from importer.plan import Plan
+from importer.sources import Source
+
+_FREE_OF_RATIO = GiB  # plain bytes before the ratio is looked at: small files of zeros pack better than 1000x
+_RATIO = 1000
+
+
+class PlainSource(Protocol):
+    """What a plain stream is made from: a ``Job``, or less when there is no disk (an archive)."""
+
+    plan: Plan
+    source: Source
+    limit: int  # plain bytes that the target may hold
+    hasher: Hasher | None
+
+    def stream(self, start: int = 0) -> Stream: ...
+
+
+class PlainStream:
+    """``readinto`` gives plain bytes; everything that the route may know about where they came from.
+
+    ``start``: (transferred offset, plain offset) where to begin: a member or frame boundary, or equal offsets of an
+    uncompressed stream. Raises DecompressionBomb past ``job.limit`` plain bytes.
+    """
+
+    def __init__(self, job: PlainSource, start: tuple[int, int] = (0, 0)) -> None:
+        self._job = job
+        self._start = start
+        self._stream: Stream = job.stream(start[0])
+        self.position = start[1]  # plain bytes given, counted from the start of the whole
+        self._taken = 0
+        read: ReadInto = self._take
+        self._decoders: list[Decoder] = []
+        for kind in job.plan.compression:
+            from importer.decode.registry import open_decoder
+
+            decoder = open_decoder(kind, read)
+            self._decoders.append(decoder)
+            read = decoder.readinto
+        self._read = read
+
+    def _take(self, buffer: memoryview) -> int:
+        count = self._stream.readinto(buffer)
+        if self._job.hasher is not None:
+            self._job.hasher.update(buffer[:count])
+        self._taken += count
+        return count
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._read(buffer)
+        self.position += count
+        if self.position > self._job.limit or self._looks_like_a_bomb():
+            raise Fault("DecompressionBomb", source=self._job.source.name, limit=min(self.position, self._job.limit))
+        return count
+
+    def _looks_like_a_bomb(self) -> bool:
+        plain = self.position - self._start[1]
+        return bool(self._decoders) and plain > _FREE_OF_RATIO and plain > _RATIO * self._taken
+
+    def boundary(self) -> tuple[int, int] | None:
+        """(transferred, plain) offsets from where a new process could go on; only one compression can tell."""
+        if len(self._decoders) != 1 or (found := self._decoders[0].boundary()) is None:
+            return None
+        return self._start[0] + found[0], self._start[1] + found[1]
+
+    def drain(self) -> None:
+        """Take what is left of the transfer, so that a checksum covers every byte and trailing data is noticed."""
+        scratch = memoryview(bytearray(64 * 1024))
+        while self._read(scratch):
+            pass
+
+    def close(self) -> None:
+        self._stream.close()
+
+

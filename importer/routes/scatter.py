@@ -1,0 +1,104 @@
+"""SCATTER: fetch only the allocated parts of an image, by parallel ranges, and write each in place."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator
+
+from cdi.base.units import KiB, MiB
+from importer.fetch.reader import RangeReader
+from importer.formats import Image
+from importer.routes.job import Job
+from importer.routes.pieces import Pieces
+from importer.routes.segments import Segment, holes, missing_extents, segments
+
+UNIT = 2 * MiB  # the commit unit: what one connection may have to fetch again after a kill
+_DECODED = MiB  # decoded clusters gathered before one write
+
+
+def run(job: Job, image: Image) -> None:
+    """Write all of ``image`` to the sink. Blocking; raises the first Fault."""
+    # A compressed cluster must fit the buffer whole: its packed form is never longer than cluster + one sector.
+    buffer_size = max(UNIT, image.cluster_size + 64 * KiB)
+    scatter = _Scatter(job, image, buffer_size)
+    Pieces(job, scatter.segments(), scatter.handle, buffer_size).run()
+
+
+class _Scatter:
+    def __init__(self, job: Job, image: Image, buffer_size: int) -> None:
+        self._job = job
+        self._image = image
+        self._buffer_size = buffer_size
+        self._reader: RangeReader = job.reader()
+
+    def segments(self) -> Iterator[Segment]:
+        everything = holes(self._image.extents(), self._image.virtual_size, self._hole)
+        return segments(missing_extents(everything, self._job.kept.ranges), self._buffer_size)
+
+    def _hole(self, offset: int, length: int) -> None:
+        for start, end in self._job.kept.ranges.missing(offset, offset + length):
+            self._job.sink.zero(start, end - start)
+            self._job.wrote(start, end - start)
+
+    def handle(self, segment: Segment, buffer: memoryview) -> None:
+        if segment.whole:
+            self._decode(segment, buffer)
+        else:
+            self._copy(segment, buffer)
+
+    def _copy(self, segment: Segment, buffer: memoryview) -> None:
+        position = segment.host
+        pending = iter(segment.extents)
+        extent = next(pending)
+        for view in self._reader.units(segment.host, segment.length, buffer[:UNIT]):
+            end = position + len(view)
+            while extent.host < end:
+                start, stop = max(position, extent.host), min(end, extent.host + extent.length)
+                if start < stop:
+                    self._write(extent.guest + start - extent.host, view[start - position : stop - position])
+                if extent.host + extent.length > end:
+                    break  # the rest of this extent is in the next unit
+                following = next(pending, None)
+                if following is None:
+                    break
+                extent = following
+            position = end
+
+    def _decode(self, segment: Segment, buffer: memoryview) -> None:
+        from importer.formats.clusters import inflate_cluster
+
+        (data,) = self._reader.units(segment.host, segment.length, buffer[: segment.length])
+        gathered = Gathered(self._write, max(_DECODED, self._image.cluster_size))
+        for extent in sorted(segment.extents, key=lambda extent: extent.guest):
+            at = extent.host - segment.host
+            packed = data[at : at + extent.host_length]
+            gathered.add(extent.guest, inflate_cluster(extent.kind, packed, extent.length))
+        gathered.flush()
+
+    def _write(self, guest: int, data: memoryview) -> None:
+        self._job.sink.write(guest, data)
+        self._job.wrote(guest, len(data))
+
+
+class Gathered:
+    """Joins clusters that are neighbours on the disk into one aligned write: 64 KiB writes cost 3x the CPU of 1 MiB."""
+
+    def __init__(self, write: Callable[[int, memoryview], None], size: int) -> None:
+        self._write = write
+        self._buffer = memoryview(mmap.mmap(-1, size))
+        self._start = 0
+        self._used = 0
+
+    def add(self, guest: int, data: bytes | memoryview) -> None:
+        if self._used and (guest != self._start + self._used or self._used + len(data) > len(self._buffer)):
+            self.flush()
+        if not self._used:
+            self._start = guest
+        self._buffer[self._used : self._used + len(data)] = data
+        self._used += len(data)
+
+    def flush(self) -> None:
+        if self._used:
+            self._write(self._start, self._buffer[: self._used])
+            self._used = 0
+

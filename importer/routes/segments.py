@@ -1,0 +1,86 @@
+"""Cutting an extent map into ranged requests: near extents together, far ones apart. Pure.
+
+Extents come in guest order. They are taken in batches, sorted by where they lie in the file, and cut so that a request
+is large enough to hide the round trip and small enough to share out and to lose little of when a connection breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from cdi.base.units import KiB, MiB
+from importer.fetch.rangeset import RangeSet
+from importer.formats import Extent, Kind
+
+REQUEST = 8 * MiB  # bytes of one ranged request; streamed through the worker's buffer
+GAP = 64 * KiB  # a hole in the file smaller than this is cheaper to read over than a new request
+BATCH = 16384  # extents sorted together: about 3 MiB of memory
+
+
+class Segment(NamedTuple):
+    """One ranged request and the extents in it, in file order. ``whole``: must be in memory at once to be decoded."""
+
+    host: int
+    length: int
+    extents: list[Extent]
+    whole: bool
+
+
+def missing_extents(extents: Iterable[Extent], kept: RangeSet) -> Iterator[Extent]:
+    """The extents without what is on the disk already. A compressed cluster is kept whole or made again whole."""
+    for extent in extents:
+        gaps = list(kept.missing(extent.guest, extent.guest + extent.length))
+        if extent.kind is not Kind.DATA:
+            if gaps:
+                yield extent
+            continue
+        for start, end in gaps:
+            yield Extent(start, end - start, extent.host + start - extent.guest, end - start)
+
+
+def holes(extents: Iterable[Extent], size: int, found: Callable[[int, int], None]) -> Iterator[Extent]:
+    """Pass ``extents`` on and tell ``found(offset, length)`` of every range of the disk that is in none."""
+    position = 0
+    for extent in extents:
+        if extent.guest > position:
+            found(position, extent.guest - position)
+        position = extent.guest + extent.length
+        yield extent
+    if size > position:
+        found(position, size - position)
+
+
+def segments(extents: Iterator[Extent], whole_size: int) -> Iterator[Segment]:
+    """Requests for all ``extents``; those holding compressed ones span at most ``whole_size`` bytes."""
+    while batch := list(islice(extents, BATCH)):
+        batch.sort(key=lambda extent: extent.host)
+        yield from _cut(batch, whole_size)
+
+
+def _cut(batch: list[Extent], whole_size: int) -> Iterator[Segment]:
+    run: list[Extent] = []
+    start = end = 0
+    for extent in (piece for extent in batch for piece in _split(extent)):
+        whole = extent.kind is not Kind.DATA
+        last = extent.host + extent.host_length
+        fits = run and whole == (run[0].kind is not Kind.DATA) and extent.host - end <= GAP
+        if not fits or max(end, last) - start > (whole_size if whole else REQUEST):
+            if run:
+                yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)
+            run, start, end = [], extent.host, 0
+        run.append(extent)
+        end = max(end, last)
+    if run:
+        yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)
+
+
+def _split(extent: Extent) -> Iterator[Extent]:
+    """Long data extents in request-sized parts; everything else as it is."""
+    if extent.kind is not Kind.DATA or extent.length <= REQUEST:
+        yield extent
+        return
+    for done in range(0, extent.length, REQUEST):
+        part = min(REQUEST, extent.length - done)
+        yield Extent(extent.guest + done, part, extent.host + done, part)

@@ -1,0 +1,98 @@
+"""SPOOL: keep the whole image in an unlinked temporary file, then write the disk from there.
+
+For formats whose tables may stand anywhere when the source is a stream, compressed, or to be checked as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from cdi.base.faults import Fault
+from cdi.base.units import MiB
+from importer.fetch.stream import fill
+from importer.formats.registry import open_image
+from importer.routes import scatter
+from importer.routes.job import Job
+from importer.routes.plain import PlainStream
+from importer.sources import Body, Facts
+
+
+def run(job: Job, directory: Path) -> int:
+    """Spool into ``directory``, check the whole, then write; the bytes of disk. Blocking; raises the first Fault."""
+    with tempfile.TemporaryFile(dir=directory, prefix=".cdi-spool-") as file:
+        descriptor = file.fileno()
+        size = _fill_spool(job, descriptor)
+        if job.hasher is not None:
+            job.hasher.verify()  # before the converter looks at a single byte
+        spool = SpoolSource(job.source.name, descriptor, size)
+        image = open_image(job.plan.format, spool.read_at, size)
+        if image.virtual_size > job.limit:
+            raise Fault("DecompressionBomb", source=job.source.name, limit=job.limit)
+        job.sink.grow(image.virtual_size)
+        # Counted as transferred once already, so the second reading is not progress of the transfer.
+        second = replace(job, source=spool, progress=type(job.progress)())
+        scatter.run(second, image)
+        return image.virtual_size
+
+
+def _fill_spool(job: Job, descriptor: int) -> int:
+    job.progress.expect(job.plan.facts.size)
+    plain = PlainStream(job)
+    buffer = memoryview(bytearray(MiB))
+    try:
+        while count := fill(plain.readinto, buffer):
+            _write_all(descriptor, buffer[:count], job)
+        return plain.position
+    finally:
+        plain.close()
+
+
+def _write_all(descriptor: int, data: memoryview, job: Job) -> None:
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError as error:
+        at = os.lseek(descriptor, 0, os.SEEK_CUR)
+        raise Fault("NoSpace", target="the temporary file", offset=at, cause=error.strerror) from error
+
+
+class SpoolSource:
+    """The spooled file as a source with ranges. The descriptor stays the caller's."""
+
+    def __init__(self, name: str, descriptor: int, size: int) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._size = size
+
+    def probe(self) -> Facts:
+        return Facts(self.name, self._size, True, None, self.read_at(0, min(self._size, 65536)))
+
+    def open(self, offset: int, length: int | None) -> Body:
+        return _SpoolBody(self._descriptor, offset, self._size if length is None else offset + length)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._descriptor, length, offset)
+
+    def interrupt(self) -> None:
+        """Reading a local file does not block for long."""
+
+    def close(self) -> None:
+        """The descriptor is the caller's."""
+
+
+class _SpoolBody:
+    def __init__(self, descriptor: int, offset: int, end: int) -> None:
+        self._descriptor = descriptor
+        self._offset = offset
+        self._end = end
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = os.preadv(self._descriptor, [buffer[: self._end - self._offset]], self._offset)
+        self._offset += count
+        return count
+
+    def close(self) -> None:
+        """Nothing is held."""

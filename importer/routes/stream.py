@@ -1,0 +1,103 @@
+"""STREAM: a raw disk in order, decompressed on the way, written as it comes."""
+
+from __future__ import annotations
+
+from cdi.base.units import MiB
+from importer.fetch.stream import fill
+from importer.formats.vhd import fixed_vhd_footer
+from importer.plan import Resumes
+from importer.routes.job import Job
+from importer.routes.plain import PlainStream
+from importer.routes.writer import Filled, Writer
+
+_BUFFER = MiB
+_FOOTER = 512  # a fixed VHD is a raw disk with a footer of one sector behind it
+
+
+def run(job: Job) -> int:
+    """Write the stream to the sink; the bytes of disk it held. Blocking; raises the first Fault."""
+    start = _where_to_start(job)
+    _hash_kept_prefix(job, start[1])
+    job.progress.expect(job.plan.facts.size, kept=start[0])
+    plain = PlainStream(job, start)
+    writer = Writer(lambda filled: _write(job, filled), _BUFFER)
+    try:
+        size = _Filler(plain, writer, start[1]).run(job)
+    except BaseException:
+        plain.close()
+        writer.abandon()
+        raise
+    plain.close()
+    writer.close()
+    _zero_rest(job, size)
+    return size
+
+
+def _where_to_start(job: Job) -> tuple[int, int]:
+    """(transferred, plain) offsets that the kept part of an earlier process allows; (0, 0) for a fresh start."""
+    if job.plan.resumes is Resumes.PREFIX:
+        prefix = job.kept.ranges.prefix() // 4096 * 4096
+        return prefix, prefix
+    if job.plan.resumes is Resumes.FRAME and job.kept.frame is not None:
+        return job.kept.frame
+    return 0, 0
+
+
+def _hash_kept_prefix(job: Job, length: int) -> None:
+    if job.hasher is None:
+        return
+    for offset in range(0, length, _BUFFER):
+        job.cancel.check(offset)
+        job.hasher.update(job.sink.read(offset, min(_BUFFER, length - offset)))
+
+
+class _Filler:
+    """Fills buffers from the stream. The newest full buffer is held back until at least a footer follows it."""
+
+    def __init__(self, plain: PlainStream, writer: Writer, offset: int) -> None:
+        self._plain = plain
+        self._writer = writer
+        self._offset = offset
+        self._held: Filled | None = None
+
+    def run(self, job: Job) -> int:
+        while True:
+            buffer = self._writer.take()
+            length = fill(self._plain.readinto, buffer)
+            if length < len(buffer):
+                return self._finish(buffer, length)
+            self._submit_held()
+            self._held = Filled(self._offset, buffer, length, self._plain.boundary())
+            self._offset += length
+            job.checkpoint_if_due()
+
+    def _submit_held(self) -> None:
+        if self._held is not None:
+            self._writer.submit(self._held)
+            self._held = None
+
+    def _finish(self, buffer: memoryview, length: int) -> int:
+        """The end is known: cut a fixed VHD's footer off, then write what was held."""
+        total = self._offset + length
+        before = bytes(self._held.buffer[-_FOOTER:]) if self._held else b""
+        disk = fixed_vhd_footer((before + bytes(buffer[:length]))[-_FOOTER:], total)
+        size = total if disk is None else disk
+        if self._held is not None:
+            keep = min(self._held.length, max(0, size - self._held.offset))
+            self._held = self._held._replace(length=keep)
+            self._submit_held()
+        if size > self._offset:
+            self._writer.submit(Filled(self._offset, buffer, size - self._offset, None))
+        return size
+
+
+def _write(job: Job, filled: Filled) -> None:
+    job.sink.write(filled.offset, filled.buffer[: filled.length])
+    job.wrote(filled.offset, filled.length)
+    if filled.boundary is not None and filled.boundary != job.kept.frame:
+        job.journal.frame(*filled.boundary)
+
+
+def _zero_rest(job: Job, size: int) -> None:
+    if job.sink.size > size:
+        job.sink.zero(size, job.sink.size - size)

@@ -1,0 +1,179 @@
+"""One import from start to end: probe, plan, write by the plan's route, verify, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+
+from cdi.base.faults import Exit, Fault
+from importer.cancel import Cancel
+from importer.checksum import Checksum
+from importer.fetch.governor import Limits
+from importer.fetch.reader import RangeReader
+from importer.fetch.retry import RetryPolicy
+from importer.plan import Plan, Route, Wishes, make_plan, open_range_image
+from importer.progress import Progress, Stage
+from importer.routes.job import Feed, Job
+from importer.sources import Source, SourceSpec
+from importer.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to import and where to."""
+
+    source: SourceSpec
+    target: Target
+    checksum: Checksum | None = None
+    archive: bool = False
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    connections: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``disk_size``: bytes of the published disk (virtual size, or larger when more was asked for)."""
+
+    plan: Plan
+    disk_size: int
+    bytes_fetched: int
+    bytes_kept: int
+    elapsed_s: float
+    notes: tuple[str, ...] = ()
+
+
+def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
+    """Import; blocking. Raises Fault; then nothing usable stands at the target.
+
+    A source that changes in the middle is imported once more from byte 0; a second change is a fault.
+    """
+    try:
+        return _attempt(request, progress, cancel)
+    except Fault as fault:
+        if fault.code != "SourceChanged":
+            raise
+        note = f"SourceChanged: {fault.what} Started again from byte 0."
+    result = _attempt(request, progress, Cancel.following(cancel))
+    return replace(result, notes=(note, *result.notes))
+
+
+def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
+    started = time.monotonic()
+    # A failing worker stops its colleagues through this one, without touching the caller's.
+    cancel = Cancel.following(outer)
+    progress.enter(Stage.PROBING)
+    with _opened(request.source, cancel) as source:
+        plan = _plan(source, request, progress, cancel)
+        feed = Feed(
+            plan=plan,
+            source=source,
+            progress=progress,
+            cancel=cancel,
+            limit=request.target.limit(plan.virtual_size),
+            retry=request.retry,
+            connections=request.connections,
+            hasher=request.checksum.hasher() if request.checksum else None,
+        )
+        if plan.route is Route.ARCHIVE:
+            size, kept = _unpack(feed, request.target), 0
+        else:
+            size, kept = _write_disk(feed, request)
+    progress.enter(Stage.DONE)
+    return Result(plan, size, progress.bytes_fetched, kept, time.monotonic() - started)
+
+
+@contextmanager
+def _opened(spec: SourceSpec, cancel: Cancel) -> Iterator[Source]:
+    from importer.sources.registry import open_source
+
+    source = open_source(spec)
+    cancel.on_request(source.interrupt)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) -> Plan:
+    reader = RangeReader(source, request.retry, cancel, progress.fetched)
+    try:
+        return make_plan(source, reader.read_at, Wishes(request.archive, request.checksum is not None))
+    except Fault:
+        cancel.check(0)  # an interrupted probe looks like a lost connection
+        raise
+
+
+def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
+    """(size of the published disk, bytes of it kept from an earlier process)."""
+    target, progress = request.target, feed.progress
+    target.check_fits(feed.plan.virtual_size)
+    site = target.prepare(feed.plan, request.checksum)
+    try:
+        shared = {item.name: getattr(feed, item.name) for item in fields(Feed)}
+        job = Job(**shared, sink=site.sink, journal=site.journal, kept=site.kept)
+        progress.enter(Stage.FETCHING)
+        size = _take_route(job, target)
+        progress.enter(Stage.VERIFYING)
+        if job.hasher is not None and feed.plan.route is not Route.SPOOL:
+            job.hasher.verify()
+        progress.enter(Stage.FLUSHING)
+        final = target.final_size(size)
+        site.sink.grow(final)
+        site.sink.publish()
+        site.journal.remove()
+        return final, site.kept.ranges.total
+    except Fault as fault:
+        if worthless(fault):
+            site.sink.discard()
+            site.journal.remove()
+        raise
+    finally:
+        site.sink.close()
+        site.journal.close()
+
+
+def worthless(fault: Fault) -> bool:
+    """What was written so far is of no use to a later attempt: its bytes are wrong, or belong to another version."""
+    return fault.entry.exit is Exit.INTEGRITY or fault.code == "SourceChanged"
+
+
+def _take_route(job: Job, target: Target) -> int:
+    """The bytes of disk that the source held. Routes are imported when taken: a worker must start in 0.1 s."""
+    plan = job.plan
+    match plan.route:
+        case Route.SCATTER:
+            from importer.routes import scatter
+
+            total = plan.facts.size or 0
+            job.progress.expect(total, kept=min(job.kept.ranges.total, total))
+            image = open_range_image(plan, job.reader().read_at)
+            scatter.run(job, image)
+            return image.virtual_size
+        case Route.BLOCKS:
+            from importer.routes import blocks
+
+            return blocks.run(job)
+        case Route.STREAM:
+            from importer.routes import stream
+
+            return stream.run(job)
+        case Route.PLACE:
+            from importer.routes import place
+
+            return place.run(job, target.spool_directory)
+        case Route.SPOOL:
+            from importer.routes import spool
+
+            return spool.run(job, target.spool_directory)
+        case Route.ARCHIVE:
+            raise AssertionError("an archive makes no disk")
+
+
+def _unpack(feed: Feed, target: Target) -> int:
+    from importer.routes import unpack
+
+    feed.progress.enter(Stage.FETCHING)
+    feed.progress.expect(feed.plan.facts.size)
+    return unpack.run(feed, target.archive_directory())
