@@ -181,6 +181,12 @@ CATALOGUE: dict[str, Entry] = {
         "The proxy does not let this request through.",
         "check the proxy's address and its user and password (http_proxy, https_proxy), or add the host to no_proxy.",
     ),
+    "ProxyUnusable": _permanent(
+        Exit.USAGE,
+        "the proxy address {proxy} cannot be used: {cause}.",
+        "The variables http_proxy and https_proxy hold http:// or https:// addresses.",
+        "correct the variable, for example http://proxy.example.com:3128.",
+    ),
     "ContentEncodingUnknown": _permanent(
         Exit.SOURCE,
         "{source} is sent with Content-Encoding {encoding}.",
@@ -235,6 +241,17 @@ CATALOGUE: dict[str, Entry] = {
         "the credentials lack {missing}.",
         "They cannot be used like this.",
         "put {missing} into the secret.",
+    ),
+    "S3CredentialsRefused": _permanent(
+        Exit.SOURCE,
+        "no S3 credentials were given out: {cause}.",
+        "The role, the token or the profile that the environment names is not accepted.",
+        "check AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE and AWS_PROFILE, or put a key pair into the secret.",
+    ),
+    "S3CredentialsUnavailable": _transient(
+        "S3 credentials cannot be got: {cause}.",
+        "The service that gives them out, or the process that signs with them, did not answer.",
+        "wait: it is tried again; if it lasts, look at the network to the identity service and at this machine's load.",
     ),
     # --- the request itself ---------------------------------------------------------------------------------------
     "SourceUrlInvalid": _permanent(

@@ -1,0 +1,63 @@
+"""What a request carries besides its address: the user's headers and basic auth, and who may see them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from importer.sources import SourceSpec
+from importer.sources.proxy import basic_authorization
+from importer.sources.url import DEFAULT_PORTS, HttpUrl, Userinfo
+
+Header = tuple[str, str]
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# These are the transport's own; a user's value would break framing or ask for other bytes than were planned.
+_RESERVED = frozenset({"range", "if-range", "accept-encoding", "connection", "content-length", "transfer-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Headers for the origin of the user's URL only. ``notes`` name unusable lines by number, never by content."""
+
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def credentials_of(spec: SourceSpec, userinfo: Userinfo) -> Credentials:
+    headers, notes = _read_lines(spec.headers, "header")
+    secret, secret_notes = _read_lines(spec.secret_headers, "secret header")
+    headers += secret
+    user, password = (spec.user, spec.password) if spec.user else (userinfo.user, userinfo.password)
+    names = {name.lower() for name, _ in headers}
+    if user and password and "authorization" not in names:
+        headers.append(("Authorization", basic_authorization(user, password)))
+    return Credentials(tuple(headers), tuple(notes + secret_notes))
+
+
+def may_carry_credentials(start: HttpUrl, hop: HttpUrl) -> bool:
+    """Credentials go to the origin the user named, and to its https twin when both use their default ports."""
+    if hop.origin == start.origin:
+        return True
+    is_upgrade = (start.scheme, hop.scheme) == ("http", "https") and start.host == hop.host
+    return is_upgrade and start.port == DEFAULT_PORTS["http"] and hop.port == DEFAULT_PORTS["https"]
+
+
+def _read_lines(lines: tuple[str, ...], what: str) -> tuple[list[Header], list[str]]:
+    headers: list[Header] = []
+    notes: list[str] = []
+    # A secret's file ends with a newline more often than not, and may hold several lines.
+    flat = [line for text in lines for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(flat, start=1):
+        name, colon, value = line.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon:
+            notes.append(f"The {what} in line {number} has no ':' and was left out.")
+        elif not _NAME.fullmatch(name) or _CONTROL.search(value):
+            notes.append(f"The {what} in line {number} is not a valid header and was left out.")
+        elif name.lower() in _RESERVED:
+            notes.append(f"The {what} in line {number} is set by the importer itself and was left out.")
+        else:
+            headers.append((name, value))
+    return headers, notes

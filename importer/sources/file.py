@@ -1,0 +1,126 @@
+"""Files and block devices of this machine as a source."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from urllib.parse import unquote, urlsplit
+
+from cdi.base.faults import Fault
+from importer.sources import HEAD_SIZE, Facts, SourceSpec
+from importer.sources.url import display_name
+
+
+def path_of(url: str) -> str:
+    """The path of a plain path or a ``file://`` URL. Raises Fault SourceUrlInvalid for a URL of another machine."""
+    if not url.lower().startswith("file:"):
+        return url
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise Fault("SourceUrlInvalid", source=display_name(url), cause="file:// URLs name files of this machine only")
+    return unquote(parts.path)
+
+
+class FileSource:
+    """Ranges are always possible. The file is opened once, so that a rename in its place changes nothing."""
+
+    trust_checksum = False
+
+    def __init__(self, spec: SourceSpec) -> None:
+        self._path = path_of(spec.url)
+        self.name = display_name(self._path)
+        self._fd = -1
+        self._version: tuple[int, str] | None = None
+        self._interrupted = threading.Event()
+        if not self._path or "\0" in self._path:
+            raise Fault("SourceUrlInvalid", source=self.name, cause="it is not a path")
+
+    def probe(self) -> Facts:
+        if self._fd < 0:
+            self._fd = self._open()
+        size, etag = self._measure()
+        if size == 0:
+            raise Fault("SourceEmpty", source=self.name)
+        self._version = (size, etag)
+        try:
+            head = os.pread(self._fd, HEAD_SIZE, 0)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return Facts(name=self.name, size=size, ranges=True, etag=etag, head=head)
+
+    def open(self, offset: int, length: int | None) -> FileBody:
+        if self._version is None:
+            raise ValueError("probe() comes before open()")
+        now = self._measure()
+        if now != self._version:
+            before, after = (f"{size} bytes {etag}" for size, etag in (self._version, now))
+            raise Fault("SourceChanged", source=self.name, before=before, after=after)
+        end = now[0] if length is None else offset + length
+        if not 0 <= offset <= end <= now[0]:
+            raise ValueError(f"bytes [{offset}, {end}) of a source of {now[0]} bytes")
+        return FileBody(self, offset, end)
+
+    def read_at(self, buffer: memoryview, position: int, end: int) -> int:
+        if self._interrupted.is_set():
+            raise Fault("Cancelled", got=position)
+        try:
+            count = os.preadv(self._fd, [buffer[: end - position]], position)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if count == 0 and position < end and len(buffer):
+            raise Fault("SourceTruncated", source=self.name, got=position, expected=end)
+        return count
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _open(self) -> int:
+        try:
+            # O_NONBLOCK: opening a FIFO must fail below, not wait for a writer. It means nothing for files and disks.
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
+            return fd
+        os.close(fd)
+        cause = "it is a directory" if stat.S_ISDIR(mode) else "it is neither a file nor a block device"
+        raise Fault("FileUnreadable", source=self.name, cause=cause)
+
+    def _measure(self) -> tuple[int, str]:
+        """(size, etag). A block device has no time of modification that means anything: its etag is its size."""
+        try:
+            status = os.fstat(self._fd)
+            is_device = stat.S_ISBLK(status.st_mode)
+            size = os.lseek(self._fd, 0, os.SEEK_END) if is_device else status.st_size
+        except OSError as error:
+            raise self._unreadable(error) from error
+        modified_ns = 0 if is_device else status.st_mtime_ns
+        return size, f'"{modified_ns}-{size}-{status.st_ino}"'
+
+    def _unreadable(self, error: OSError) -> Fault:
+        cause = (error.strerror or type(error).__name__).lower()
+        return Fault("FileUnreadable", source=self.name, cause=cause)
+
+
+class FileBody:
+    """Reads with pread: bodies of one file do not disturb each other."""
+
+    def __init__(self, source: FileSource, offset: int, end: int) -> None:
+        self._source = source
+        self._position = offset
+        self._end = end
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._source.read_at(buffer, self._position, self._end)
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        """Nothing to give back: the file belongs to the source."""

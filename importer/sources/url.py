@@ -1,0 +1,102 @@
+"""URLs of sources: split once, checked once, and shown to people without anything secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from cdi.base.faults import Fault
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+# What RFC 3986 allows in path and query; "%" stays, so that an already encoded URL is not encoded twice.
+_TARGET_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpUrl:
+    """An http or https URL. ``host`` without brackets, in lower case; ``target`` is path and query, encoded."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return (self.scheme, self.host, self.port)
+
+    @property
+    def authority(self) -> str:
+        """As it goes into ``Host:``: the default port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def host_port(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Userinfo:
+    user: str = ""
+    password: str = ""
+
+
+def display_name(url: str) -> str:
+    """``url`` without userinfo, query and fragment, fit for logs and messages. Never raises, whatever it is given."""
+    if "://" not in url:
+        return _CONTROL.sub("?", url)
+    scheme, _, rest = url.partition("://")
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    return _CONTROL.sub("?", f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
+
+
+def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:
+    """The URL and the credentials written into it. Raises Fault SourceUrlInvalid."""
+    text = url.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise _invalid(url, "host or port cannot be read") from error
+    scheme = parts.scheme.lower()
+    if scheme not in DEFAULT_PORTS:
+        raise _invalid(url, f"the scheme {scheme or '(none)'} is not http or https")
+    if not parts.hostname:
+        raise _invalid(url, "the host is missing")
+    if _CONTROL.search(text):
+        raise _invalid(url, "it contains control characters")
+    userinfo = Userinfo(unquote(parts.username or ""), unquote(parts.password or ""))
+    path = quote(parts.path or "/", safe=_TARGET_SAFE)
+    query = f"?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else ""
+    return HttpUrl(scheme, _ascii_host(url, parts.hostname), port or DEFAULT_PORTS[scheme], path + query), userinfo
+
+
+def join_http_url(base: HttpUrl, location: str) -> HttpUrl:
+    """Where ``Location: location`` of an answer from ``base`` leads. Credentials in it are dropped."""
+    # http.client decodes header bytes as latin-1; servers that do not encode their Location send UTF-8.
+    try:
+        location = location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        pass
+    return parse_http_url(urljoin(str(base), location))[0]
+
+
+def _ascii_host(url: str, host: str) -> str:
+    try:
+        name = host.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise _invalid(url, "the host is not a name that DNS can hold") from error
+    if " " in name or name.startswith("."):
+        raise _invalid(url, "the host is not a name that DNS can hold")
+    return name
+
+
+def _invalid(url: str, cause: str) -> Fault:
+    return Fault("SourceUrlInvalid", source=display_name(url), cause=cause)
