@@ -1,0 +1,176 @@
+"""The one request that tells everything."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable
+
+import pytest
+
+from cdi.base.faults import Fault
+from importer.sources import HEAD_SIZE
+from importer.sources.http import HttpSource
+from support.faultserver import FaultServer, Route, etag_of
+
+Make = Callable[..., HttpSource]
+Read = Callable[..., bytes]
+DATA = random.Random(1).randbytes(300_000)
+
+
+def fault_of(call: Callable[[], object]) -> Fault:
+    with pytest.raises(Fault) as caught:
+        call()
+    return caught.value
+
+
+def test_ranges_size_and_validator_cost_one_request(server: FaultServer, a_source: Make) -> None:
+    facts = a_source(server.add("/disk", Route(DATA))).probe()
+    assert (facts.size, facts.ranges, facts.etag, facts.head) == (len(DATA), True, etag_of(DATA), DATA[:HEAD_SIZE])
+    (request,) = server.requests
+    assert (request.method, request.headers["range"]) == ("GET", "bytes=0-65535")
+    assert request.headers["user-agent"] == "cdi-golang-importer"
+    assert request.headers["accept-encoding"] == "identity"
+    assert server.bytes_sent == HEAD_SIZE
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        Route(DATA, ranges=False),
+        Route(DATA, ranges=False, chunked=True),
+        Route(DATA, ranges=False, no_length=True),
+        Route(DATA, ranges=False, chunked=True, head_status=400, etag=None),  # KubeVirt's export server
+    ],
+    ids=["length", "chunked", "until close", "export server"],
+)
+def test_a_server_without_ranges_is_read_with_the_probes_own_answer(
+    server: FaultServer, a_source: Make, read: Read, framing: Route
+) -> None:
+    source = a_source(server.add("/disk", framing))
+    facts = source.probe()
+    assert not facts.ranges
+    assert facts.size == (None if framing.chunked or framing.no_length else len(DATA))
+    assert facts.head == DATA[:HEAD_SIZE]
+    assert read(source.open(0, None)) == DATA
+    assert server.statuses() == [200]
+    assert read(source.open(0, None)) == DATA  # a second reading asks again
+    assert server.statuses() == [200, 200]
+
+
+@pytest.mark.parametrize("framing", [Route(DATA[:1000], ranges=False), Route(DATA[:1000], chunked=True, ranges=False)])
+def test_a_small_file_is_known_completely(server: FaultServer, a_source: Make, read: Read, framing: Route) -> None:
+    source = a_source(server.add("/disk", framing))
+    facts = source.probe()
+    assert (facts.size, facts.head) == (1000, DATA[:1000])
+    assert read(source.open(0, None)) == DATA[:1000]
+    assert len(server.requests) == 1
+
+
+def test_a_small_file_with_ranges_has_them(server: FaultServer, a_source: Make, read: Read) -> None:
+    source = a_source(server.add("/disk", Route(DATA[:1000])))
+    facts = source.probe()
+    assert (facts.size, facts.ranges, facts.head) == (1000, True, DATA[:1000])
+    assert read(source.open(10, 20)) == DATA[10:30]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "route",
+    [Route(b""), Route(b"", ranges=False), Route(b"", ranges=False, chunked=True), Route(b"", no_length=True)],
+    ids=["416 with total 0", "Content-Length 0", "chunked", "until close"],
+)
+def test_an_empty_file_costs_at_most_two_requests(server: FaultServer, a_source: Make, route: Route) -> None:
+    source = a_source(server.add("/disk", route))
+    assert fault_of(source.probe).code == "SourceEmpty"
+    assert len(server.requests) <= 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "SourceNotFound"), (410, "SourceNotFound"), (401, "SourceUnauthorized"), (403, "SourceUnauthorized"),
+     (400, "SourceRefused"), (405, "SourceRefused"), (500, "SourceUnavailable"), (503, "SourceUnavailable")],
+)  # fmt: skip
+def test_a_refusal_costs_one_request(server: FaultServer, a_source: Make, status: int, code: str) -> None:
+    fault = fault_of(a_source(server.add("/disk", Route(status=status))).probe)
+    assert fault.code == code
+    assert fault.contract.startswith(f"expected status code 200, got {status}. Status: {status} ")
+    assert len(server.requests) == 1
+
+
+def test_the_wait_a_server_asks_for_is_in_the_fault(server: FaultServer, a_source: Make) -> None:
+    url = server.add("/disk", Route(DATA, first=(1, 429), headers={"Retry-After": "7"}))
+    source = a_source(url)
+    assert fault_of(source.probe).values["retry_after_s"] == 7.0
+    assert source.probe().size == len(DATA)
+    assert server.connections == 1  # the refusal's short body was read: its connection is still good
+
+
+def test_a_web_page_is_read_but_noted(server: FaultServer, a_source: Make) -> None:
+    route = Route(b"<html>please log in</html>", content_type="text/html; charset=utf-8", ranges=False)
+    facts = a_source(server.add("/disk", route)).probe()
+    assert facts.notes == (
+        "Unexpected content type 'text/html; charset=utf-8'. Content might not be a KubeVirt image.",
+    )
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route(DATA, content_range_shift=512),
+        Route(DATA, headers={"Content-Range": "none"}),
+        Route(DATA, first=(1, 416)),
+    ],
+    ids=["wrong start", "unreadable Content-Range", "416"],
+)
+def test_a_server_with_broken_ranges_is_asked_again_without(
+    server: FaultServer, a_source: Make, read: Read, route: Route
+) -> None:
+    source = a_source(server.add("/disk", route))
+    facts = source.probe()
+    assert (facts.ranges, facts.size) == (False, len(DATA))
+    assert read(source.open(0, None)) == DATA
+    assert len(server.requests) == 2
+    assert "range" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_gzip_on_the_way_is_undone_once(server: FaultServer, a_source: Make, read: Read, ranges: bool) -> None:
+    source = a_source(server.add("/disk.qcow2", Route(DATA, gzip_encoding=True, ranges=ranges)))
+    facts = source.probe()
+    assert (facts.ranges, facts.size, facts.head) == (False, None, DATA[:HEAD_SIZE])
+    assert read(source.open(0, None)) == DATA
+    assert len(server.requests) == (2 if ranges else 1)
+
+
+def test_a_gzip_file_marked_as_encoded_is_undone_once_and_no_more(
+    server: FaultServer, a_source: Make, read: Read
+) -> None:
+    twice = gzip.compress(gzip.compress(DATA, 1), 1)
+    source = a_source(server.add("/disk.gz", Route(twice, content_encoding="gzip", content_type="application/gzip")))
+    source.probe()
+    assert gzip.decompress(read(source.open(0, None))) == DATA
+
+
+def test_gzip_on_the_way_that_is_cut_is_truncated(server: FaultServer, a_source: Make, read: Read) -> None:
+    cut = gzip.compress(DATA, 1)[:-100]
+    source = a_source(server.add("/disk", Route(cut, content_encoding="gzip", ranges=False)))
+    source.probe()
+    assert fault_of(lambda: read(source.open(0, None))).code == "SourceTruncated"
+
+
+def test_other_encodings_are_refused(server: FaultServer, a_source: Make) -> None:
+    fault = fault_of(a_source(server.add("/disk", Route(DATA, content_encoding="br", ranges=False))).probe)
+    assert (fault.code, fault.values["encoding"]) == ("ContentEncodingUnknown", "br")
+
+
+def test_a_weak_etag_is_no_validator(server: FaultServer, a_source: Make) -> None:
+    assert a_source(server.add("/disk", Route(DATA, etag='W/"x"'))).probe().etag is None
+
+
+def test_required_headers_are_sent_and_never_shown(server: FaultServer, a_source: Make) -> None:
+    url = server.add("/disk", Route(DATA, requires=("x-kubevirt-export-token", "hunter2")))
+    source = a_source(url, secret_headers=("x-kubevirt-export-token:hunter2\n",))
+    assert source.probe().size == len(DATA)
+    fault = fault_of(a_source(url + "?sig=hunter2", secret_headers=("other: hunter2",)).probe)
+    assert fault.code == "SourceUnauthorized" and "hunter2" not in fault.message
