@@ -319,9 +319,14 @@ class _Answer:
         position = 0
         while position < min(limit, len(body)):
             piece = body[position : min(position + step, limit)]
-            self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            position += len(piece)
+            # Counted first: a test that has received the bytes must find them counted.
             self.server.sent(self.record, len(piece))
+            try:
+                self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            except OSError:
+                self.server.sent(self.record, -len(piece))
+                raise
+            position += len(piece)
             if pause_s and self.server.pause(pause_s):
                 return False
         if kind:

@@ -37,7 +37,7 @@ daemon off; master_process off; user root; pid nginx.pid; error_log error.log wa
 events {{ worker_connections 256; }}
 http {{
   types {{ }} default_type application/octet-stream;
-  log_format effects '$request_method $uri $status $body_bytes_sent "$http_range" "$http_user_agent"';
+  log_format effects '$request_method|$uri|$status|$body_bytes_sent|$http_range|$http_user_agent';
   access_log access.log effects;
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
   sendfile on; keepalive_timeout 30s; keepalive_requests 100000;
@@ -50,7 +50,8 @@ http {{
 
 @dataclass(frozen=True)
 class Access:
-    """One line of the access log. ``range``: the header as sent, ``-`` without."""
+    """One line of the access log. ``path``: decoded, with its kind: ``/plain/disk.img``. ``range``: the header as
+    sent, ``-`` without."""
 
     method: str
     path: str
@@ -103,9 +104,9 @@ class Nginx:
         lines = log.read_text().splitlines() if log.exists() else []
         return [access for access in map(_parse_access, lines) if path in (None, access.path)]
 
-    def wait_for_accesses(self, count: int, timeout_s: float = 10) -> list[Access]:
+    def wait_for_accesses(self, count: int, path: str | None = None, timeout_s: float = 10) -> list[Access]:
         deadline = time.monotonic() + timeout_s
-        while len(found := self.accesses()) < count:
+        while len(found := self.accesses(path)) < count:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(found)} of {count} requests in nginx's access log")
             time.sleep(0.01)  # a file has no event to wait for
@@ -122,6 +123,5 @@ class Nginx:
 
 
 def _parse_access(line: str) -> Access:
-    request, byte_range, _, user_agent, _ = line.split('"')
-    method, path, status, sent = request.split()
-    return Access(method, path, int(status), int(sent), byte_range, user_agent)
+    method, path, status, sent, byte_range, user_agent = line.split("|")
+    return Access(method, path, int(status), int(sent), byte_range or "-", user_agent)
