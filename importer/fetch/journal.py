@@ -1,0 +1,339 @@
+"""What of a disk is written already, so that another process can go on.
+
+An append-only text file. Every line is ``<type> <fields> <crc32>``; reading ends at the first line that is torn or
+damaged, so a mark counts only if everything before it is whole. Types:
+
+    H <json>                  whose journal this is: always the first line
+    W <start> <end>           these bytes of the disk were handed to the kernel
+    F <transferred> <plain>   everything before ``plain`` is written; a fresh decoder can start at ``transferred``
+    S                         a sync of the target begins
+    D                         that sync ended: every mark before its S would survive a power cut
+
+Order, guaranteed here: data before its W; S before the target's fdatasync before D; D before the journal's fdatasync.
+An S of its own is needed because other threads go on writing marks while the target is synced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+from cdi.base.units import KiB, MiB
+from importer.fetch.rangeset import RangeSet
+from importer.sinks.identity import boot_id
+from importer.sinks.kernel import sync_directory
+from importer.sinks.refusal import fault_of, refusals
+
+Frame = tuple[int, int]
+
+COMPACT_AT = 4 * MiB  # bytes of journal; then it is written anew with merged ranges
+_UNBOUNDED = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Whose journal it is. ``etag``: strong. ``url``: a hash of the final URL. ``plan``: route, format, checksum.
+
+    ``disk_size``: bytes of disk, None while unknown.
+    """
+
+    source: str
+    url: str
+    size: int | None
+    etag: str | None
+    target: str
+    plan: str
+    disk_size: int | None = None
+    boot_id: str = field(default_factory=boot_id)
+
+    def continues(self, earlier: Header) -> bool:
+        """The same bytes to the same place in the same way. Another host may serve them: the validators decide."""
+        if self.size is None or not self.etag or self.etag.startswith("W/"):
+            return False
+        return self._decisive() == earlier._decisive()
+
+    def _decisive(self) -> tuple[object, ...]:
+        return (self.size, self.etag, self.target, self.plan, self.disk_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of an earlier process's work counts. ``frame``: as given to ``Journal.frame``."""
+
+    ranges: RangeSet = field(default_factory=RangeSet)
+    frame: Frame | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return self.ranges.total == 0 and self.frame is None
+
+
+class Checkpointer:
+    """When to make the written part durable: every ``step`` bytes or ``interval_s`` seconds. Pure; one thread."""
+
+    def __init__(self, step: int = 256 * MiB, interval_s: float = 10.0) -> None:
+        self._step = step
+        self._interval_s = interval_s
+        self._bytes = 0
+        self._at: float | None = None
+
+    def due(self, bytes_written: int, now: float) -> bool:
+        """``bytes_written`` in all, ``now`` by a monotonic clock. Nothing is due when nothing was written."""
+        if self._at is None:
+            self._at = now
+        fresh = bytes_written - self._bytes
+        if fresh <= 0 or (fresh < self._step and now - self._at < self._interval_s):
+            return False
+        self._bytes, self._at = bytes_written, now
+        return True
+
+
+class _Layer:
+    """Marks of one degree of certainty."""
+
+    def __init__(self) -> None:
+        self.ranges = RangeSet()
+        self.frame: Frame | None = None
+
+    def absorb(self, newer: _Layer) -> None:
+        self.ranges.update(newer.ranges)
+        self.frame = newer.frame or self.frame
+        newer.ranges = RangeSet()
+        newer.frame = None
+
+
+class Marks:
+    """The state that the lines of a journal add up to: durable, being synced, and written since. Pure."""
+
+    def __init__(self, limit: int, volatile: Sequence[tuple[int, int]] = ()) -> None:
+        self._limit = limit
+        self._volatile = tuple(volatile)
+        self.durable, self.syncing, self.fresh = _Layer(), _Layer(), _Layer()
+
+    def apply(self, kind: str, numbers: list[int]) -> bool:
+        """False for a line that no journal of ours holds."""
+        match kind, numbers:
+            case "W", [start, end] if 0 <= start < end <= self._limit:
+                self._add(start, end)
+            case "F", [transferred, plain] if 0 <= transferred and 0 <= plain <= self._limit:
+                self._add(0, plain)
+                self.fresh.frame = (transferred, plain)
+            case "S", []:
+                self.syncing.absorb(self.fresh)
+            case "D", []:
+                self.durable.absorb(self.syncing)
+            case _:
+                return False
+        return True
+
+    def _add(self, start: int, end: int) -> None:
+        self.fresh.ranges.add(start, end)
+        for low, high in self._volatile:
+            self.fresh.ranges.remove(low, high)
+
+    def kept(self, same_boot: bool) -> Kept:
+        """All marks after a mere death of the process; only durable ones when the kernel's cache is gone too."""
+        layers = (self.durable, self.syncing, self.fresh) if same_boot else (self.durable,)
+        ranges, frame = RangeSet(), None
+        for layer in layers:
+            ranges.update(layer.ranges)
+            frame = layer.frame or frame
+        # A frame stands on everything before it: not so when part of that was held in memory only.
+        return Kept(ranges, frame if frame is not None and ranges.covers(0, frame[1]) else None)
+
+    def lines(self) -> Iterator[bytes]:
+        """The shortest journal with this state."""
+        yield from _layer_lines(self.durable)
+        yield from (_line("S"), _line("D"))
+        yield from _layer_lines(self.syncing)
+        yield _line("S")
+        yield from _layer_lines(self.fresh)
+
+
+class Journal:
+    """Marks of one import, kept beside its target. Safe from several threads. Raises Fault when it cannot be written."""
+
+    def __init__(self, path: Path, header: Header, marks: Marks) -> None:
+        """Write the file anew with what ``marks`` hold; use ``open``."""
+        self._path = path
+        self._header = header
+        self._marks = marks
+        self._lock = threading.Lock()  # guards _marks, _fd, _size, _compact_at
+        self._fd = -1
+        self._size = 0
+        self._compact_at = COMPACT_AT
+        with refusals(str(path)):
+            self._locked_rewrite()
+
+    @staticmethod
+    def open(
+        path: Path, header: Header, *, keep: bool = True, volatile: Sequence[tuple[int, int]] = ()
+    ) -> tuple[Journal, Kept]:
+        """The journal at ``path`` and what it allows to keep: nothing unless it was written for the same ``header``.
+
+        ``keep`` False starts anew (a sink that is ``fresh``). ``volatile``: (start, end) of what the sink holds in
+        memory; it is never marked.
+        """
+        marks = read_journal(_content(path), header, volatile) if keep else None
+        if marks is None:
+            marks = Marks(_limit(header), volatile)
+        kept = marks.kept(same_boot=True)  # read_journal has dropped what does not count
+        return Journal(path, header, marks), kept
+
+    def written(self, offset: int, length: int) -> None:
+        """The kernel has taken these bytes of the disk. One write, no sync: survives the death of this process."""
+        if length > 0:
+            self._append("W", offset, offset + length)
+
+    def frame(self, transferred: int, plain: int) -> None:
+        """Everything before ``plain`` is written, and a fresh decoder can start at ``transferred``."""
+        self._append("F", transferred, plain)
+
+    def durable(self, sync: Callable[[], None]) -> int:
+        """Call ``sync`` (the sink's) and record that all marks made before it are durable; bytes of disk that are.
+
+        One thread at a time; others may go on writing and marking meanwhile.
+        """
+        self._append("S")
+        sync()
+        self._append("D")
+        with self._lock, refusals(str(self._path)):
+            os.fdatasync(self._fd)
+            return self._marks.durable.ranges.total
+
+    def remove(self) -> None:
+        """The import is over: nothing is left to continue."""
+        self.close()
+        with refusals(str(self._path)):
+            self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """The file stays, for a resume."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def _append(self, kind: str, *numbers: int) -> None:
+        line = _line(kind, *numbers)
+        with self._lock, refusals(str(self._path)):
+            if not self._marks.apply(kind, list(numbers)):
+                raise ValueError(f"mark {kind} {numbers} lies outside the disk")
+            _write(self._fd, line)
+            self._size += len(line)
+            if self._size > self._compact_at:
+                self._locked_rewrite()
+
+    def _locked_rewrite(self) -> None:
+        fresh = self._path.with_name(self._path.name + ".new")
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = _write_all(fd, self._header, self._marks)
+            os.fdatasync(fd)
+            os.rename(fresh, self._path)
+            sync_directory(self._path.parent)
+        except BaseException:
+            os.close(fd)
+            raise
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._size = fd, size
+        self._compact_at = max(COMPACT_AT, 2 * size)  # else a scattered disk would be compacted at every mark
+
+
+def read_journal(content: bytes, header: Header, volatile: Sequence[tuple[int, int]] = ()) -> Marks | None:
+    """The marks in ``content`` that count for an import with ``header``; None when it belongs to another. Pure."""
+    lines = _whole_lines(content)
+    first = next(lines, None)
+    earlier = _parse_header(first[1]) if first is not None and first[0] == "H" else None
+    if earlier is None or not header.continues(earlier):
+        return None
+    marks = Marks(_limit(header), volatile)
+    for kind, fields in lines:
+        numbers = _parse_numbers(fields)
+        if numbers is None or not marks.apply(kind, numbers):
+            break
+    if header.boot_id and header.boot_id == earlier.boot_id:
+        return marks
+    survived = Marks(_limit(header), volatile)
+    survived.durable = marks.durable
+    return survived
+
+
+def _limit(header: Header) -> int:
+    return _UNBOUNDED if header.disk_size is None else header.disk_size
+
+
+def _line(kind: str, *numbers: int) -> bytes:
+    return _sealed(" ".join((kind, *map(str, numbers))).encode())
+
+
+def _sealed(text: bytes) -> bytes:
+    return b"%s %08x\n" % (text, crc32(text))
+
+
+def _whole_lines(content: bytes) -> Iterator[tuple[str, str]]:
+    """(type, fields) of every line up to the first that is torn or damaged."""
+    position = 0
+    while (end := content.find(b"\n", position)) >= 0:
+        text, _, seal = content[position:end].rpartition(b" ")
+        if seal != b"%08x" % crc32(text) or not text.isascii():
+            return
+        kind, _, fields = text.decode("ascii").partition(" ")
+        yield kind, fields
+        position = end + 1
+
+
+def _parse_header(fields: str) -> Header | None:
+    try:
+        return Header(**json.loads(fields))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _parse_numbers(fields: str) -> list[int] | None:
+    words = fields.split(" ") if fields else []
+    if not all(word.isdecimal() and len(word) <= 19 for word in words):
+        return None
+    return [int(word) for word in words]
+
+
+def _layer_lines(layer: _Layer) -> Iterator[bytes]:
+    for start, end in layer.ranges:
+        yield _line("W", start, end)
+    if layer.frame is not None:
+        yield _line("F", *layer.frame)
+
+
+def _write_all(fd: int, header: Header, marks: Marks) -> int:
+    """Bytes written. In parts: a scattered disk has a long journal."""
+    size = 0
+    part = bytearray(_sealed(b"H " + json.dumps(asdict(header)).encode()))
+    for line in marks.lines():
+        part += line
+        if len(part) > 256 * KiB:
+            _write(fd, part)
+            size += len(part)
+            part.clear()
+    _write(fd, part)
+    return size + len(part)
+
+
+def _write(fd: int, data: bytes | bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise fault_of(error, str(path)) from error

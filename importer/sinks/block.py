@@ -1,0 +1,224 @@
+"""A raw disk on a block device that may hold another tenant's data.
+
+What makes a device look like a disk, the guest's first MiB, is held in memory and written last: a fault before leaves
+zeros there. Everything in no write, and everything behind the image, ends as zeros.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from cdi.base.faults import Fault
+from cdi.base.units import MiB, format_quantity, round_down, round_up
+from importer.sinks import kernel
+from importer.sinks.direct import Channel
+from importer.sinks.identity import device_identity
+from importer.sinks.options import DEFAULT, SinkOptions
+from importer.sinks.refusal import fault_of, refusals
+from importer.sinks.zeroes import pieces
+
+HEAD = MiB
+_NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
+
+
+class BlockSink:
+    """See ``importer.sinks.Sink`` for the contract. The device is claimed (O_EXCL) until ``close``.
+
+    ``blank``: the device is known to read as zeros where nothing was written. With ``options.preallocate`` zeros are
+    written, so that a thin device reserves every block.
+    """
+
+    def __init__(self, path: Path, size: int, options: SinkOptions = DEFAULT) -> None:
+        self.name = str(path)
+        self.size = size
+        self.fresh = not options.resume
+        self.blank = False
+        self._preallocate = options.preallocate
+        self._lock = threading.Lock()  # guards _head, size
+        self._punches = True
+        with refusals(self.name):
+            self._fd, direct = _claim(path, options.direct and not options.unaligned)
+        try:
+            with refusals(self.name):
+                self.capacity = kernel.device_size(self._fd)
+                self._sector = kernel.sector_size(self._fd)
+            self.align = self._sector if direct else 1
+            self._channel = Channel(self._fd, self.name, self.align)
+            self._head = memoryview(mmap.mmap(-1, HEAD))[: min(HEAD, self.capacity)]
+            self._check_fits(size)
+            if options.resume:
+                self._wipe_head()  # an earlier process may have died between writing it and saying so
+            else:
+                self.start_anew()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def start_anew(self) -> None:
+        """Take the life of whatever the device held: both ends durably, then all of it where that is cheap."""
+        self.fresh = True
+        self._wipe_ends()
+        self._head[:] = bytes(len(self._head))
+        self.blank = not self._preallocate and self._punch(0, self.capacity)
+
+    def identity(self) -> str:
+        """What tells this device from every other, for the journal."""
+        with refusals(self.name):
+            return device_identity(self._fd, self.capacity)
+
+    def volatile_ranges(self) -> list[tuple[int, int]]:
+        """(start, end) of what does not outlive this process before publication: the head held in memory."""
+        return [(0, len(self._head))]
+
+    def write(self, offset: int, data: memoryview) -> None:
+        self._reach(offset, len(data))
+        held = self._hold(offset, data)
+        offset, data = offset + held, data[held:]
+        if self._preallocate:
+            self._channel.put(offset, data)
+            return
+        for start, length, zero in pieces(data, offset):
+            if zero:
+                self._erase(offset + start, length)
+            else:
+                self._channel.put(offset + start, data[start : start + length])
+
+    def zero(self, offset: int, length: int) -> None:
+        self._reach(offset, length)
+        end = offset + length
+        with self._lock:
+            held = max(0, min(end, len(self._head)) - offset)
+            self._head[offset : offset + held] = bytes(held)
+        self._erase(offset + held, end - offset - held)
+
+    def read(self, offset: int, length: int) -> bytes:
+        with self._lock:
+            head = bytes(self._head[offset : offset + length])
+        return head + (self._channel.get(offset + len(head), length - len(head)) if len(head) < length else b"")
+
+    def grow(self, size: int) -> None:
+        """Nothing changes on the device: it is zero behind the image in any case. TargetTooSmall if it is shorter."""
+        self._check_fits(size)
+        self.size = max(self.size, size)
+
+    def sync(self) -> None:
+        self._channel.sync()
+
+    def publish(self) -> None:
+        behind = max(round_up(self.size, self.align), len(self._head))
+        self._erase(behind, self.capacity - behind)
+        self._channel.sync()
+        self._channel.put(0, self._head)
+        self._channel.sync()
+
+    def discard(self) -> None:
+        self._wipe_ends()
+        middle = self.capacity - 2 * HEAD
+        if middle > 0:
+            try:
+                for offset, length in _steps(HEAD, middle):
+                    kernel.discard(self._fd, offset, length)
+            except OSError:
+                pass  # best effort: without its ends it is no disk, and the next import zeroes it all
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _check_fits(self, size: int) -> None:
+        if size > self.capacity:
+            raise Fault(
+                "TargetTooSmall",
+                needed=size,
+                available=self.capacity,
+                overhead="",
+                suggested=format_quantity(round_up(size, MiB)),
+            )
+
+    def _reach(self, offset: int, length: int) -> None:
+        end = offset + length
+        if end > self.size:
+            self.grow(end)
+        if offset % self.align or (length % self.align and end < self.size):
+            raise ValueError(f"{length} bytes at {offset} are not aligned to {self.align}")
+
+    def _hold(self, offset: int, data: memoryview) -> int:
+        """Keep the part of ``data`` that belongs to the head; its length."""
+        held = max(0, min(len(data), len(self._head) - offset))
+        with self._lock:
+            self._head[offset : offset + held] = data[:held]
+        return held
+
+    def _erase(self, offset: int, length: int) -> None:
+        """Zeros by the cheapest way that guarantees them."""
+        if self.blank or length <= 0:
+            return
+        # The last block of an image that ends inside it: the rest of it is zero anyway.
+        end = round_up(offset + length, self.align)
+        first, last = round_up(offset, self._sector), round_down(end, self._sector)
+        if first >= last:
+            self._channel.put_zeroes(offset, end - offset)
+            return
+        self._channel.put_zeroes(offset, first - offset)
+        self._zero_sectors(first, last - first)
+        self._channel.put_zeroes(last, end - last)
+
+    def _zero_sectors(self, offset: int, length: int) -> None:
+        if not self._preallocate and self._punch(offset, length):
+            return
+        for start, part in _steps(offset, length):
+            try:
+                kernel.zero_out(self._fd, start, part)
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    raise fault_of(error, self.name, start) from error
+                self._channel.put_zeroes(start, part)
+
+    def _punch(self, offset: int, length: int) -> bool:
+        """True when the range reads as zeros now: the kernel guarantees that or says EOPNOTSUPP (fallocate(2))."""
+        for start, part in _steps(offset, length):
+            if not self._punches:
+                return False
+            try:
+                kernel.fallocate(self._fd, kernel.PUNCH_HOLE | kernel.KEEP_SIZE, start, part)
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    raise fault_of(error, self.name, start) from error
+                self._punches = False
+        return self._punches
+
+    def _wipe_head(self) -> None:
+        """Also the proof that the device takes writes, before anything is downloaded."""
+        self._channel.put_zeroes(0, len(self._head))
+        self._channel.sync()
+
+    def _wipe_ends(self) -> None:
+        tail = max(0, self.capacity - HEAD)
+        self._channel.put_zeroes(tail, self.capacity - tail)
+        self._wipe_head()
+
+
+def _claim(path: Path, direct: bool) -> tuple[int, bool]:
+    """(descriptor that holds the device exclusively, whether it is direct). Raises OSError."""
+    flags = os.O_RDWR | os.O_EXCL | os.O_CLOEXEC
+    if not stat.S_ISBLK(os.stat(path).st_mode):
+        raise OSError(errno.ENOTBLK, os.strerror(errno.ENOTBLK))
+    if direct:
+        try:
+            return os.open(path, flags | os.O_DIRECT), True
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+    return os.open(path, flags), False
+
+
+def _steps(offset: int, length: int) -> Iterator[tuple[int, int]]:
+    for start in range(offset, offset + length, kernel.STEP):
+        yield start, min(kernel.STEP, offset + length - start)

@@ -1,0 +1,239 @@
+"""A raw disk in a file: ``<path>.part`` until it is whole, then ``<path>``."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import threading
+from pathlib import Path
+
+from cdi.base.units import round_up
+from importer.sinks import kernel
+from importer.sinks.direct import Channel
+from importer.sinks.options import DEFAULT, SinkOptions
+from importer.sinks.refusal import fault_of, refusals
+from importer.sinks.zeroes import ZEROES, pieces
+
+MODE = 0o660  # contract: the group (fsGroup 107) must be able to write
+_PAGE = 4096
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # NFS without a lock daemon
+_NO_FALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def free_bytes(directory: Path) -> int:
+    """Bytes that an unprivileged process may still write in ``directory``."""
+    with refusals(str(directory)):
+        facts = os.statvfs(directory)
+    return facts.f_bavail * facts.f_frsize
+
+
+class FileSink:
+    """Sparse, direct, locked against a second importer. See ``importer.sinks.Sink`` for the contract.
+
+    The constructor proves with real writes, at both ends, that the target takes them, before anything is downloaded.
+    With ``options.resume`` an existing part file is kept until ``start_anew``; ``fresh`` says that there is none.
+    """
+
+    def __init__(self, path: Path, size: int, options: SinkOptions = DEFAULT) -> None:
+        self.name = str(path)
+        self.size = size
+        self._path = path
+        self._part = part_of(path)
+        self._preallocate = options.preallocate
+        self._growing = threading.Lock()
+        self._published = False
+        with refusals(self.name):
+            self._fd, existed = _open_locked(self._part)
+        try:
+            with refusals(self.name):
+                _take_mode(self._fd)
+                self.align = 1 if options.unaligned or not options.direct else _direct_alignment(self._fd)
+            self._channel = Channel(self._fd, self.name, self.align)
+            self.fresh = not existed
+            if options.resume and existed:
+                self._prove_end()
+            else:
+                self.start_anew()
+        except BaseException:
+            os.close(self._fd)
+            if not existed:
+                self._part.unlink(missing_ok=True)
+            raise
+
+    def start_anew(self) -> None:
+        """Forget whatever the part file held."""
+        self.fresh = True
+        with refusals(self.name):
+            os.ftruncate(self._fd, 0)
+        self._prove_end()
+        self._channel.put_zeroes(0, _PAGE)
+        self._channel.sync()
+        with refusals(self.name):
+            os.ftruncate(self._fd, 0)
+            os.ftruncate(self._fd, self.size)
+        self._reserve()
+
+    def identity(self) -> str:
+        """What tells this part file from every other, for the journal.
+
+        Inode and birth time: inode numbers alone are given again, and device numbers change when a volume is
+        attached elsewhere. Without a birth time, device and inode.
+        """
+        with refusals(self.name):
+            facts = os.fstat(self._fd)
+            born = kernel.birth(self._fd).born_ns
+        return f"{facts.st_ino}:{born}" if born else f"{facts.st_dev}:{facts.st_ino}"
+
+    def volatile_ranges(self) -> list[tuple[int, int]]:
+        """(start, end) of what does not outlive this process before publication: nothing."""
+        return []
+
+    def write(self, offset: int, data: memoryview) -> None:
+        self._reach(offset, len(data))
+        if self._preallocate:
+            self._channel.put(offset, data)
+            return
+        for start, length, zero in pieces(data, offset):
+            if not zero:
+                self._channel.put(offset + start, data[start : start + length])
+            elif not self.fresh:
+                self._erase(offset + start, length)
+
+    def zero(self, offset: int, length: int) -> None:
+        if length and not (self.fresh and not self._preallocate):
+            self._reach(offset, length)
+            self._erase(offset, length)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._channel.get(offset, length)
+
+    def grow(self, size: int) -> None:
+        """Make the disk at least ``size`` bytes long; the rest reads as zeros."""
+        with self._growing:
+            if size > self.size:
+                self._cut_to_size()  # the padding behind an unaligned end
+                self.size = size
+                self._cut_to_size()
+        self._reserve()
+
+    def sync(self) -> None:
+        self._channel.sync()
+
+    def publish(self) -> None:
+        self._cut_to_size()
+        self._reserve()
+        with refusals(self.name, self.size):
+            os.fsync(self._fd)
+            os.rename(self._part, self._path)
+            self._published = True
+            kernel.sync_directory(self._path.parent)
+
+    def discard(self) -> None:
+        """After publication nothing is partial, and nothing is removed."""
+        if not self._published:
+            with refusals(self.name):
+                self._part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _reach(self, offset: int, length: int) -> None:
+        """Check alignment, and take note of a disk that is longer than was known."""
+        end = offset + length
+        with self._growing:
+            if offset % self.align or (length % self.align and end < self.size):
+                raise ValueError(f"{length} bytes at {offset} are not aligned to {self.align}")
+            self.size = max(self.size, end)
+
+    def _erase(self, offset: int, length: int) -> None:
+        """Zeros over what may be old content. Preallocated space stays allocated."""
+        mode = kernel.ZERO_RANGE if self._preallocate else kernel.PUNCH_HOLE
+        try:
+            kernel.fallocate(self._fd, mode | kernel.KEEP_SIZE, offset, length)
+        except OSError as error:
+            if error.errno not in _NO_FALLOCATE:
+                raise fault_of(error, self.name, offset) from error
+            self._channel.put_zeroes(offset, length)
+
+    def _reserve(self) -> None:
+        if not self._preallocate or not self.size:
+            return
+        try:
+            kernel.fallocate(self._fd, 0, 0, self.size)
+        except OSError as error:
+            # Without fallocate every byte is written anyway: write() skips nothing, and zero() writes zeros.
+            if error.errno not in _NO_FALLOCATE:
+                raise fault_of(error, self.name, self.size) from error
+
+    def _cut_to_size(self) -> None:
+        with refusals(self.name, self.size):
+            os.ftruncate(self._fd, self.size)
+
+    def _prove_end(self) -> None:
+        """One block just past the end, written and taken away again: nothing that was kept is touched."""
+        end = round_up(self.size, _PAGE)
+        self._channel.put_zeroes(end, _PAGE)
+        self._channel.sync()
+        self._cut_to_size()
+
+
+def _open_locked(part: Path) -> tuple[int, bool]:
+    """(descriptor that holds the exclusive lock, whether the file was there with content). Raises OSError."""
+    while True:
+        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+        try:
+            _lock(fd)
+            # The former holder may have renamed or removed the file between our open and our lock.
+            if _same(fd, part):
+                return fd, os.fstat(fd).st_size > 0
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _lock(fd: int) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _same(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _take_mode(fd: int) -> None:
+    """0660 whatever the umask; a file of another owner may have it already."""
+    if stat.S_IMODE(os.fstat(fd).st_mode) != MODE:
+        os.fchmod(fd, MODE)
+
+
+def _direct_alignment(fd: int) -> int:
+    """Turn O_DIRECT on and prove it with a write past the end; 1 where the file system refuses (tmpfs, some NFS)."""
+    align = max(_PAGE, kernel.birth(fd).direct_align)
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    size = os.fstat(fd).st_size
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT)
+        os.pwrite(fd, ZEROES[:align], round_up(size, align))
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+        return 1
+    finally:
+        os.ftruncate(fd, size)
+    return align
