@@ -67,6 +67,15 @@ def strong_etag(value: str | None) -> str | None:
     return value if len(value) > 2 and value.startswith('"') and value.endswith('"') else None
 
 
+def content_coding(value: str | None) -> str:
+    """What must be undone, in lower case; empty for bytes as they are.
+
+    aws-chunked frames uploads only. Some S3 servers (versitygw 1.8.0) store the name with the object nevertheless.
+    """
+    codings = (coding.strip() for coding in (value or "").lower().split(","))
+    return ", ".join(coding for coding in codings if coding not in ("", "identity", "aws-chunked"))
+
+
 def retry_after_seconds(value: str | None, now_s: float) -> float | None:
     """Seconds to wait, from ``Retry-After: 120`` or an HTTP date; ``now_s`` is Unix time."""
     value = (value or "").strip()

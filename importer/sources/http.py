@@ -16,6 +16,7 @@ from importer.sources import HEAD_SIZE, Body, Facts, SourceSpec
 from importer.sources.answers import (
     ContentRange,
     Validators,
+    content_coding,
     parse_content_range,
     status_fault,
     status_text,
@@ -255,8 +256,8 @@ class HttpSource:
 
     def _encoding_of(self, answer: Answer) -> str:
         """``gzip`` or nothing. Raises Fault ContentEncodingUnknown and drops the answer."""
-        encoding = answer.headers.get("Content-Encoding", "").strip().lower()
-        if encoding in ("", "identity"):
+        encoding = content_coding(answer.headers.get("Content-Encoding"))
+        if not encoding:
             return ""
         if encoding in ("gzip", "x-gzip"):
             return "gzip"
@@ -371,8 +372,8 @@ class HttpSource:
 
 def _is_usable_start(answer: Answer, content_range: ContentRange | None) -> bool:
     """A 206 that proves ranges: it starts at 0, has a total, and is not compressed on the way."""
-    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if content_range is None or content_range.end is None or encoding not in ("", "identity"):
+    encoding = content_coding(answer.headers.get("Content-Encoding"))
+    if content_range is None or content_range.end is None or encoding:
         return False
     total, end = content_range.total, content_range.end
     return content_range.start == 0 and total is not None and end + 1 == min(total, HEAD_SIZE)
@@ -385,7 +386,7 @@ def _range_defect(answer: Answer, content_range: ContentRange | None, offset: in
         return "no Content-Range"
     if (content_range.start, content_range.end) != (offset, end - 1):
         return f"Content-Range {content_range.start}-{content_range.end} instead of {offset}-{end - 1}"
-    if answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    if content_coding(answer.headers.get("Content-Encoding")):
         return "compressed on the way"
     if _length_of(answer) not in (None, end - offset):
         return f"Content-Length {_length_of(answer)} instead of {end - offset}"
