@@ -8,6 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from cdi.base.faults import Fault
@@ -59,7 +60,7 @@ class OrderedStream:
         self._used = 0
 
     def readinto(self, buffer: memoryview) -> int:
-        chunk = self._current or self._next_chunk()
+        chunk = self._current if self._current is not None else self._next_chunk()
         if chunk is None:
             return 0
         count = min(len(buffer), len(chunk) - self._used)
@@ -92,12 +93,11 @@ class OrderedStream:
 
     def _grow(self) -> None:
         """Start connections up to what the governor says; those above it pause by themselves."""
-        if self._start + self._next_fetch * CHUNK >= self._size:
-            return
+        if self._closed or self._error or self._start + self._next_fetch * CHUNK >= self._size:
+            return  # a thread started now would end at once
         self._governor.sample(self._received(), time.monotonic())
-        while self._crew.size < self._governor.connections and not self._closed:
-            number = self._crew.size
-            self._crew.start(f"fetch-{number}", lambda number=number: self._fetch(number))  # type: ignore[misc]
+        for number in range(self._crew.size, self._governor.connections):
+            self._crew.start(f"fetch-{number}", partial(self._fetch, number))
 
     def _fetch(self, number: int) -> None:
         try:

@@ -14,8 +14,8 @@ from importer.routes.pieces import Pieces
 _PLAIN = MiB  # bytes of disk written at once
 
 
-def run(job: Job) -> None:
-    """Blocking; raises the first Fault. A block is kept by a resume only when it was written whole."""
+def run(job: Job) -> int:
+    """The bytes of disk. Blocking; raises the first Fault. A block is kept by a resume only when it was written whole."""
     size = job.plan.facts.size
     assert size is not None
     reader = job.reader()
@@ -38,7 +38,9 @@ def run(job: Job) -> None:
             position += count
         job.wrote(block.plain_offset, block.plain_length)
 
+    job.progress.expect(size, kept=sum(block.length for block in index.blocks) - sum(block.length for block in missing()))
     Pieces(job, missing(), write, MiB + _PLAIN).run()
+    return index.plain_size
 
 
 def _pull(units: Iterator[memoryview]) -> Callable[[memoryview], int]:

@@ -61,5 +61,4 @@ class Job(Feed):
     def checkpoint_if_due(self) -> None:
         """Make what is written durable every 256 MiB or 10 s. One thread only."""
         if self.checkpointer.due(self.disk_bytes, time.monotonic()):
-            self.sink.sync()
-            self.progress.durable = self.journal.durable()
+            self.progress.durable = self.journal.durable(self.sink.sync)

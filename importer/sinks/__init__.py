@@ -15,6 +15,27 @@ class Sink(Protocol):
     size: int  # bytes of disk
     align: int  # offsets and lengths of writes must be multiples of it (except the end of the disk); 1 when buffered
 
+    @property
+    def fresh(self) -> bool:
+        """Nothing of an earlier process is in it."""
+        ...
+
+    def start_anew(self) -> None:
+        """Forget what an earlier process wrote."""
+        ...
+
+    def identity(self) -> str:
+        """What tells this target from every other, for the journal."""
+        ...
+
+    def volatile_ranges(self) -> list[tuple[int, int]]:
+        """(start, end) of what is held in memory until ``publish``: never part of a journal."""
+        ...
+
+    def grow(self, size: int) -> None:
+        """Make the disk at least ``size`` bytes long; what is added reads as zeros."""
+        ...
+
     def write(self, offset: int, data: memoryview) -> None:
         """Make [offset, offset+len(data)) hold ``data``; zero blocks of 64 KiB are not written but left or made holes.
 
