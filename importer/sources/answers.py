@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from cdi.base.faults import Fault
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]+"')
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _TRY_LATER = frozenset({408, 425, 429})
 
@@ -63,8 +64,9 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def strong_etag(value: str | None) -> str | None:
+    """Only such as can be sent back in If-Range byte for byte."""
     value = (value or "").strip()
-    return value if len(value) > 2 and value.startswith('"') and value.endswith('"') else None
+    return value if _STRONG_ETAG.fullmatch(value) else None
 
 
 def content_coding(value: str | None) -> str:
@@ -79,7 +81,7 @@ def content_coding(value: str | None) -> str:
 def retry_after_seconds(value: str | None, now_s: float) -> float | None:
     """Seconds to wait, from ``Retry-After: 120`` or an HTTP date; ``now_s`` is Unix time."""
     value = (value or "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)

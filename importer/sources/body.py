@@ -77,7 +77,7 @@ class AnswerBody:
         if self._closed:
             return
         self._closed = True
-        if self._complete and self._clean and self._failure is None:
+        if self._complete and self._clean and not self._early and self._failure is None:
             self._answer.release()
         else:
             self._answer.drop()
@@ -108,8 +108,17 @@ class AnswerBody:
         return count
 
     def _receive_chunked(self, view: memoryview) -> int:
-        count = self._answer.response.readinto(view[:_CHUNKED_PIECE])
-        self._complete = self._answer.response.isclosed()
+        response, end = self._answer.response, self._span.end
+        view = view[:_CHUNKED_PIECE] if end is None else view[: min(_CHUNKED_PIECE, end - self._position)]
+        count = response.readinto(view)
+        reached = self._position + count
+        if end is not None and reached == end:
+            self._clean = response.read(1) == b""  # the last chunk, which is empty, has to be read as well
+            self._complete = True
+        elif response.isclosed():
+            if end is not None:
+                raise Fault("SourceTruncated", source=self._span.source, got=reached, expected=end)
+            self._complete = True
         return count
 
     def _receive_bytes(self, view: memoryview) -> int:
@@ -142,6 +151,16 @@ class AnswerBody:
             if poll.poll(0):
                 return bool(raw.recv(1, socket.MSG_PEEK))
         return False
+
+
+class EmptyBody:
+    """No bytes, no request."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class ReplayBody:

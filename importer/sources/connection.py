@@ -63,6 +63,8 @@ class Connection:
     @property
     def is_idle(self) -> bool:
         """Nothing to read. An idle connection with something to read was closed, or holds bytes of nobody's answer."""
+        if isinstance(self.raw, ssl.SSLSocket) and self.raw.pending():
+            return False
         try:
             poll = select.poll()
             poll.register(self.raw.fileno(), select.POLLIN)

@@ -22,7 +22,7 @@ from importer.sources.answers import (
     status_text,
     strong_etag,
 )
-from importer.sources.body import AnswerBody, GzipBody, ReplayBody, Span
+from importer.sources.body import AnswerBody, EmptyBody, GzipBody, ReplayBody, Span
 from importer.sources.connection import Dialer
 from importer.sources.credentials import Header, credentials_of, may_carry_credentials
 from importer.sources.live import LiveSockets
@@ -78,7 +78,8 @@ class HttpSource:
 
     ``resolve``: gives the address instead of ``spec.url``, with all headers it needs; the credentials of ``spec`` are
     then not sent. ``trust_checksum``: a checksum will be verified, so a mirror with other ETags may continue.
-    Locks: ``_lock`` guards ``_pin``, ``_suspect``, ``_kept``; ``_resolving`` is held around ``resolve``.
+    Locks: ``_lock`` guards ``_kept``; ``_resolving`` is held around ``resolve``. ``_pin`` and ``_suspect`` are replaced
+    whole and compared by identity: the last writer wins, and every pin was accepted by its validators.
     """
 
     trust_checksum = False
@@ -182,9 +183,8 @@ class HttpSource:
         notes = list(self._notes)
         if content_type.lower().startswith("text/"):
             notes.append(f"Unexpected content type '{content_type}'. Content might not be a KubeVirt image.")
-        with self._lock:
-            self._pin = _Pin(self._start, _address_of(self._start, answer), version)
-            self._suspect = None
+        self._pin = _Pin(self._start, _address_of(self._start, answer), version)
+        self._suspect = None
         return Facts(
             name=self.name,
             size=version.size,
@@ -206,8 +206,10 @@ class HttpSource:
             return self._open_stream(offset)
         assert facts.size is not None
         end = facts.size if length is None else offset + length
-        if not 0 <= offset < end <= facts.size:
+        if not 0 <= offset <= end <= facts.size:
             raise ValueError(f"bytes [{offset}, {end}) of a source of {facts.size} bytes")
+        if offset == end:
+            return EmptyBody()
         return self._open_range(offset, end, facts.size)
 
     def _open_stream(self, offset: int) -> Body:
@@ -242,7 +244,7 @@ class HttpSource:
         assert pin is not None
         if pin.version.differ(now):
             answer.drop()
-            raise Fault("SourceChanged", source=self.name, before=pin.version, after=now)
+            raise Fault("SourceChanged", source=self.name, before=str(pin.version), after=str(now))
 
     def _if_range(self, pin: _Pin) -> tuple[Header, ...]:
         return (("If-Range", pin.version.etag),) if pin.version.etag else ()
@@ -317,9 +319,8 @@ class HttpSource:
         is_same = not old.version.differ(now) if is_same_place else self._continues(old.version, now)
         if not is_same:
             answer.drop()
-            raise Fault("SourceChanged", source=self.name, before=old.version, after=now)
-        with self._lock:
-            self._pin = _Pin(start, address, now)
+            raise Fault("SourceChanged", source=self.name, before=str(old.version), after=str(now))
+        self._pin = _Pin(start, address, now)
         return answer
 
     def _continues(self, before: Validators, now: Validators) -> bool:
@@ -405,4 +406,4 @@ def _version_of(headers: Message, size: int | None) -> Validators:
 def _length_of(answer: Answer) -> int | None:
     """The announced length of the body; http.client counts its ``length`` down, the header stays."""
     value = answer.headers.get("Content-Length", "").strip()
-    return int(value) if value.isdigit() and not answer.response.chunked else None
+    return int(value) if value.isdecimal() and not answer.response.chunked else None

@@ -45,6 +45,7 @@ class Route:
     ranges: bool = True  # False: Range is ignored
     ignore_ranges_after: int | None = None  # Range is ignored after so many requests
     chunked: bool = False
+    chunked_cut: int = 0  # so many bytes are missing before a proper last chunk
     no_length: bool = False  # HTTP/1.0 manner: the end of the connection ends the body
     declared_length: int | None = None  # a lying Content-Length
     content_range_shift: int = 0  # a wrong Content-Range: start and end moved by so much
@@ -297,6 +298,7 @@ class _Answer:
         closes = route.no_length and is_content
         if chunked:
             headers["Transfer-Encoding"] = "chunked"
+            body = body[: len(body) - route.chunked_cut]
         elif not closes:
             lie = route.declared_length if is_content else None
             headers["Content-Length"] = str(len(body) if lie is None else lie)

@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cdi.base.faults import Fault
+from importer.cancel import Cancel
+from importer.fetch.reader import RangeReader
+from importer.fetch.retry import RetryPolicy
 from importer.sources import HEAD_SIZE
 from importer.sources.connection import Dialer
 from importer.sources.connection import Route as ConnectionRoute
@@ -40,6 +43,19 @@ def test_many_ranges_use_one_connection_and_if_range(server: FaultServer, a_sour
     assert server.connections == 1
     assert {request.headers.get("if-range") for request in server.requests[1:]} == {etag_of(DATA)}
     assert server.bytes_sent == HEAD_SIZE + 9 * 50_000 + 1
+
+
+def test_ranges_in_chunks_are_counted_too(server: FaultServer, a_source: Make, read: Read) -> None:
+    source = a_source(server.add("/disk", Route(DATA, chunked=True)))
+    assert source.probe().ranges
+    assert read(source.open(1000, 200_000)) == DATA[1000:201_000]
+    assert read(source.open(5, 5)) == DATA[5:10]
+    assert server.connections == 1
+    assert read(source.open(len(DATA), None)) == b""
+    assert len(server.requests) == 3
+    server.add("/disk", Route(DATA, chunked=True, chunked_cut=7))
+    fault = fault_of(lambda: read(source.open(1000, 200_000)))
+    assert (fault.code, fault.values["got"], fault.values["expected"]) == ("SourceTruncated", 200_993, 201_000)
 
 
 def test_a_body_read_exactly_to_its_end_gives_its_connection_back(server: FaultServer, a_source: Make) -> None:
@@ -251,3 +267,14 @@ def test_what_is_not_http_is_a_lost_connection(a_source: Make) -> None:
         fault = fault_of(a_source(f"http://127.0.0.1:{listener.getsockname()[1]}/x").probe)
         thread.join()
     assert fault.code == "ConnectionLost" and "not valid HTTP" in fault.message
+
+
+def test_a_transfer_that_breaks_five_times_fetches_no_byte_twice(server: FaultServer, a_source: Make) -> None:
+    places = {number: random.Random(number).randrange(1, 150_000) for number in range(2, 7)}
+    source = a_source(server.add("/disk", Route(DATA, cut_at=places)))
+    source.probe()
+    policy = RetryPolicy(attempts=3, first_s=0.001, longest_s=0.001)
+    reader = RangeReader(source, policy, Cancel(), lambda count: None)
+    assert reader.read_at(0, len(DATA)) == DATA
+    assert server.statuses() == [206] * 7
+    assert server.bytes_sent == HEAD_SIZE + len(DATA)

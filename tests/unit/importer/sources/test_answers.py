@@ -41,7 +41,7 @@ def test_later_refusals_have_no_phrase_and_carry_retry_after() -> None:
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        ("120", 120.0), (" 3 ", 3.0), (None, None), ("", None), ("soon", None), ("-1", None),
+        ("120", 120.0), (" 3 ", 3.0), (None, None), ("", None), ("soon", None), ("\u00b2", None), ("-1", None),
         ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0), ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
     ],
 )  # fmt: skip
@@ -61,7 +61,17 @@ def test_content_ranges_are_parsed_strictly(value: str | None, parsed: ContentRa
 
 
 @pytest.mark.parametrize(
-    ("value", "etag"), [('"a"', '"a"'), ('W/"a"', None), ("a", None), ('""', None), (None, None), (' "a" ', '"a"')]
+    ("value", "etag"),
+    [
+        ('"a"', '"a"'),
+        ('W/"a"', None),
+        ("a", None),
+        ('""', None),
+        (None, None),
+        (' "a" ', '"a"'),
+        ('"\u00fc"', None),
+        ('"a b"', None),
+    ],
 )
 def test_only_strong_etags_count(value: str | None, etag: str | None) -> None:
     assert strong_etag(value) == etag
