@@ -50,6 +50,14 @@ class S3Source:
         """What is read; after the probe with the region that the service named."""
         return self._object
 
+    @property
+    def trust_checksum(self) -> bool:
+        return self._http.trust_checksum
+
+    @trust_checksum.setter
+    def trust_checksum(self, value: bool) -> None:
+        self._http.trust_checksum = value
+
     def probe(self) -> Facts:
         try:
             return self._http.probe()

@@ -20,7 +20,8 @@ from importer.sources.s3_access import S3Access
 # Web identity asks a network service, and botocore tries that several times. Signing alone takes 0.2 s.
 CHILD_TIMEOUT_S = 60.0
 _ROOT = Path(__file__).resolve().parents[2]
-# Not the parent's whole environment: a worker's holds the secret under the contract's names.
+# -P: nothing in the current directory is imported.
+COMMAND = (sys.executable, "-P", "-m", "importer.sources.s3_signer")
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -100,16 +101,15 @@ class S3Child:
         return dict(answer)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "importer.sources.s3_signer"]
         with self._lock:
             self._check_interrupted()
             try:
                 self._process = subprocess.Popen(
-                    command,
+                    COMMAND,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,  # a traceback of a library could quote what it was given
-                    env=_environment(),
+                    env=child_environment(os.environ),
                 )
             except OSError as error:
                 raise _unavailable(f"the signing process did not start: {error.strerror}") from error
@@ -130,8 +130,9 @@ class S3Child:
             raise Fault("Cancelled", got=0)
 
 
-def _environment() -> dict[str, str]:
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Not the parent's whole environment: a worker's holds the secret under the contract's names."""
+    environment = {name: environ[name] for name in _INHERITED if name in environ}
     # The child must find the same code as this process, also when that came from sys.path alone.
     environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT), *(p for p in sys.path if p.endswith("site-packages"))])
     return environment
