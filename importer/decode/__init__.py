@@ -13,8 +13,10 @@ ReadInto = Callable[[memoryview], int]  # fills the front of the buffer, 0 at th
 
 
 class Decoder(Protocol):
-    consumed: int  # compressed bytes taken from ``read`` and used so far
-    produced: int  # plain bytes given so far
+    @property
+    def consumed(self) -> int: ...  # compressed bytes taken from ``read`` and used so far
+    @property
+    def produced(self) -> int: ...  # plain bytes given so far
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill the front of ``buffer`` with plain bytes; 0 only at the proven end of the whole compressed file."""
