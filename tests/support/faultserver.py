@@ -72,6 +72,7 @@ class Route:
     stall_at: Mapping[int, int] = field(default_factory=dict)  # the same: nothing more until the server is closed
     trickle: tuple[int, float] | None = None  # (bytes, seconds): so many bytes at a time, with pauses
     delay_s: float = 0.0  # before the status line
+    trailing: bytes = b""  # sent right behind the body, as part of no answer
     closes_silently: bool = False  # closes after each answer without announcing it
 
     def version(self, number: int) -> Route:
@@ -321,10 +322,13 @@ class _Answer:
         position = 0
         while position < min(limit, len(body)):
             piece = body[position : min(position + step, limit)]
+            sent = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
+            if position + len(piece) == len(body):
+                sent += self.route.trailing
             # Counted first: a test that has received the bytes must find them counted.
             self.server.sent(self.record, len(piece))
             try:
-                self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                self.sock.sendall(sent)
             except OSError:
                 self.server.sent(self.record, -len(piece))
                 raise

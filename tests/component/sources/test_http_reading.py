@@ -34,6 +34,17 @@ def fault_of(call: Callable[[], object]) -> Fault:
     return caught.value
 
 
+@pytest.mark.parametrize("length", [1000, 300_000])
+def test_bytes_behind_a_body_are_never_taken_for_the_next_answer(
+    server: FaultServer, a_source: Make, read: Read, length: int
+) -> None:
+    forged = b"HTTP/1.1 206 OK\r\nContent-Range: bytes 7-16/1000000\r\nContent-Length: 10\r\n\r\nFORGEDDATA"
+    source = a_source(server.add("/disk", Route(DATA, trailing=forged)))
+    source.probe()
+    assert read(source.open(0, length)) == DATA[:length]
+    assert read(source.open(7, 10)) == DATA[7:17]
+
+
 def test_many_ranges_use_one_connection_and_if_range(server: FaultServer, a_source: Make, read: Read) -> None:
     source = a_source(server.add("/disk", Route(DATA)))
     source.probe()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import shutil
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cdi.base.faults import Fault
+from importer.sources import HEAD_SIZE
 from importer.sources.http import HttpSource
 from support.certificates import Authority, Pair, with_chain
 from support.faultserver import FaultServer, Route
+from support.proxy import TinyProxy
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]
@@ -139,3 +142,21 @@ def test_a_stream_over_tls_must_end_properly(pair: Pair, authority: Authority, a
         source.probe()
         fault = fault_of(lambda: read(source.open(0, None)))
     assert fault.code == "ConnectionLost"  # no close_notify: nothing proves that this was all
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+def test_an_interrupt_ends_a_blocked_read_over_tls(
+    pair: Pair, authority: Authority, a_source: Make, read: Read, through_proxy: bool
+) -> None:
+    with FaultServer(tls=pair.server_context()) as server, TinyProxy((server.port,)) as proxy:
+        url = server.add("/disk", Route(DATA, stall_at={2: 1000}))
+        environ = {"https_proxy": proxy.url()} if through_proxy else {}
+        source = a_source(url, ca_files=(authority.cert,), environ=environ, stall_timeout_s=30.0)
+        source.probe()
+        faults: list[Fault] = []
+        thread = threading.Thread(target=lambda: faults.append(fault_of(lambda: read(source.open(0, None)))))
+        thread.start()
+        server.wait_for_bytes(HEAD_SIZE + 1000)
+        source.interrupt()
+        thread.join(5)
+        assert [fault.code for fault in faults] == ["Cancelled"]
