@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
 
 from cdi.base.faults import Fault
 from cdi.base.units import MiB, human_size
 from importer.formats import Image, ReadAt
 from importer.sources import Facts, Source
 
+if TYPE_CHECKING:
+    from importer.decode.xz_blocks import XzBlockReader
+
 _INNER_HEAD = MiB  # plain bytes decoded from the head to recognise what is inside
+_PAGE = 4096
 _COMPRESSIONS = ("gz", "zst", "xz")
-# Formats whose parser needs to seek: from a stream they are spooled whole before they are read.
-_SEEKING = ("vmdk", "vdi", "vhd", "vhdx")
 
 
 class Route(Enum):
@@ -39,7 +43,8 @@ class Resumes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``virtual_size``: bytes of disk, None when only the end of the stream will tell."""
+    """``virtual_size``: bytes of disk, None when only the end of the stream will tell. ``granule``: alignment of what
+    will be written, in bytes of disk; None while unknown."""
 
     facts: Facts
     compression: tuple[str, ...]
@@ -48,6 +53,12 @@ class Plan:
     route: Route
     resumes: Resumes
     warnings: tuple[str, ...] = ()
+    granule: int | None = None
+
+    @property
+    def unaligned(self) -> bool:
+        """Writes may be smaller than a page: they have to go through the page cache."""
+        return self.granule is None or self.granule % _PAGE != 0
 
     @property
     def needs_spool(self) -> bool:
@@ -120,17 +131,18 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
         _refuse_pages(facts, head)
     if format == "tar" or wishes.archive:
         format = "raw"  # contract: a tar with content type kubevirt is a raw disk
-    blocks, plain_size = _xz_blocks(facts, compression, read_at)
-    virtual_size, format = _virtual_size(facts, compression, format, head, plain_size, read_at)
-    route = choose_route(facts.ranges, compression, format, wishes, blocks)
+    blocks = _xz_blocks(facts, compression, read_at)
+    disk = _disk(facts, compression, format, head, blocks, read_at)
+    route = choose_route(facts.ranges, compression, disk.format, wishes, len(blocks.blocks) if blocks else 0)
     return Plan(
         facts=facts,
         compression=compression,
-        format=format,
-        virtual_size=None if wishes.archive else virtual_size,
+        format=disk.format,
+        virtual_size=None if wishes.archive else disk.virtual_size,
+        granule=disk.granule,
         route=route,
         resumes=what_resumes(route, facts, bool(compression), wishes.checksum),
-        warnings=tuple(_warnings(facts, route, format, wishes)),
+        warnings=tuple(_warnings(facts, route, disk.format, wishes)),
     )
 
 
@@ -191,44 +203,55 @@ def _refuse_pages(facts: Facts, head: bytes) -> None:
         raise Fault("NotADiskImage", source=facts.name, kind=page[0], line=page[1])
 
 
-def _xz_blocks(facts: Facts, compression: tuple[str, ...], read_at: ReadAt) -> tuple[int, int | None]:
+def _xz_blocks(facts: Facts, compression: tuple[str, ...], read_at: ReadAt) -> XzBlockReader | None:
+    """The index at the end of an xz file, which tells the plain size and where each block starts."""
     if compression != ("xz",) or not facts.ranges or facts.size is None:
-        return 0, None
+        return None
     from importer.decode.xz_blocks import XzBlockReader
 
-    reader = XzBlockReader(read_at, facts.size)
-    return len(reader.blocks), reader.plain_size
+    return XzBlockReader(read_at, facts.size)
 
 
-def _virtual_size(
-    facts: Facts, compression: tuple[str, ...], format: str, head: bytes, plain_size: int | None, read_at: ReadAt
-) -> tuple[int | None, str]:
-    """(bytes of disk if knowable now, the format; ``vhd`` when a raw-looking file ends in a fixed VHD's footer)."""
-    if compression:
-        size = plain_size if plain_size is not None else _declared_size(compression, facts.head)
-        return (size, format) if format == "raw" else (_header_size(format, head), format)
+class _Disk(NamedTuple):
+    """What is inside: ``granule`` is the alignment of what will be written, None when that is not known yet."""
+
+    format: str
+    virtual_size: int | None
+    granule: int | None
+
+
+def _disk(
+    facts: Facts, compression: tuple[str, ...], format: str, head: bytes, blocks: XzBlockReader | None, read_at: ReadAt
+) -> _Disk:
+    """What the head (and with ranges the header) tells; every refusal that they show is raised."""
     if format == "raw":
-        if facts.ranges and facts.size is not None and facts.size > 512:
-            from importer.formats.vhd import fixed_vhd_footer
-
-            disk = fixed_vhd_footer(read_at(facts.size - 512, 512), facts.size)
-            if disk is not None:
-                return disk, "vhd"
-        return facts.size, format
-    if facts.ranges and facts.size is not None:
+        if blocks is not None and blocks.blocks:
+            granule = math.gcd(*(block.plain_offset for block in blocks.blocks)) or _PAGE
+            return _Disk(format, blocks.plain_size, granule)
+        if compression:
+            return _Disk(format, _declared_size(compression, facts.head), _PAGE)
+        disk = _fixed_vhd(facts, read_at)
+        return _Disk("raw", facts.size, _PAGE) if disk is None else _Disk("vhd", disk, _PAGE)
+    if facts.ranges and facts.size is not None and not compression:
         from importer.formats.registry import open_image
 
-        return open_image(format, read_at, facts.size).virtual_size, format
-    return _header_size(format, head), format
-
-
-def _header_size(format: str, head: bytes) -> int | None:
-    """The virtual size that the first bytes of a streamed image state; every refusal the header shows is raised."""
+        image = open_image(format, read_at, facts.size)
+        return _Disk(format, image.virtual_size, image.cluster_size)
     if format == "qcow2":
         from importer.formats.qcow2_header import parse_header
 
-        return parse_header(head).virtual_size
-    return None  # seeking formats tell when they have been spooled
+        header = parse_header(head)
+        return _Disk(format, header.virtual_size, header.cluster_size)
+    return _Disk(format, None, None)  # seeking formats tell when they have been spooled
+
+
+def _fixed_vhd(facts: Facts, read_at: ReadAt) -> int | None:
+    """Bytes of disk when a raw-looking file ends in the footer of a fixed VHD."""
+    if not facts.ranges or facts.size is None or facts.size <= 512:
+        return None
+    from importer.formats.vhd import fixed_vhd_footer
+
+    return fixed_vhd_footer(read_at(facts.size - 512, 512), facts.size)
 
 
 def _declared_size(compression: tuple[str, ...], head: bytes) -> int | None:

@@ -127,10 +127,10 @@ class Target:
         options = SinkOptions(resume=resume, preallocate=self.preallocation, unaligned=unaligned)
         return open_sink(self.path, size, options)
 
-    def prepare(self, plan: Plan, checksum: Checksum | None, *, unaligned: bool = False) -> Site:
+    def prepare(self, plan: Plan, checksum: Checksum | None) -> Site:
         """Open the sink and its journal; keep what an earlier process left when the plan allows it."""
         resume = plan.resumes is not Resumes.NOTHING
-        sink = self.open_sink(plan.virtual_size or 0, resume=resume, unaligned=unaligned)
+        sink = self.open_sink(plan.virtual_size or 0, resume=resume, unaligned=plan.unaligned)
         try:
             header = Header(
                 source=plan.facts.name,
