@@ -83,15 +83,19 @@ def _keys_of_chain(environ: dict[str, str]) -> Keys:
         credentials = session.Session().get_credentials()
         frozen = credentials.get_frozen_credentials() if credentials else None
     except exceptions.ClientError as error:
-        raise _refused(error.response["Error"]["Code"]) from error
+        is_failing = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        code = "S3CredentialsUnavailable" if is_failing else "S3CredentialsRefused"
+        raise Fault(code, cause=error.response["Error"]["Code"]) from error
     except exceptions.ProfileNotFound as error:
         raise Fault("CredentialsMissing", missing=f"the profile {error.kwargs['profile']}") from error
     except exceptions.PartialCredentialsError as error:
         raise Fault("CredentialsMissing", missing=str(error.kwargs["cred_var"])) from error
-    except (exceptions.HTTPClientError, OSError) as error:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, OSError) as error:
         raise Fault("S3CredentialsUnavailable", cause=_said(error)) from error
+    except exceptions.CredentialRetrievalError as error:
+        raise Fault("S3CredentialsUnavailable", cause=f"{error.kwargs['provider']} gave none") from error
     except exceptions.BotoCoreError as error:
-        raise _refused(type(error).__name__) from error
+        raise Fault("S3CredentialsRefused", cause=type(error).__name__) from error
     if frozen is None:
         raise Fault("CredentialsMissing", missing="a key pair: AWS_* variables are set, but none leads to one")
     return Keys(frozen.access_key, frozen.secret_key, frozen.token or "", _expiry(credentials))
@@ -101,10 +105,6 @@ def _expiry(credentials: object) -> float | None:
     # Only refreshable credentials have it, and botocore gives no public way to ask.
     expiry = getattr(credentials, "_expiry_time", None)
     return expiry.timestamp() if expiry is not None else None
-
-
-def _refused(cause: str) -> Fault:
-    return Fault("S3CredentialsRefused", cause=cause)
 
 
 def _said(error: Exception) -> str:

@@ -19,9 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from importer.sources import SourceSpec
 from support.certificates import Authority
 from support.ports import free_port, wait_for_port
+
+from importer.sources import SourceSpec
 
 ACCESS_KEY, SECRET_KEY = "AKIATESTUSER", "a secret/with+signs=="
 VIRTUAL_DOMAIN = "s3.test"  # has no address: requests for it go through ``S3Server.as_proxy``
