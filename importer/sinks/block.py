@@ -103,9 +103,12 @@ class BlockSink:
         return head + (self._channel.get(offset + len(head), length - len(head)) if len(head) < length else b"")
 
     def grow(self, size: int) -> None:
-        """Nothing changes on the device: it is zero behind the image in any case. TargetTooSmall if it is shorter."""
+        """Make the disk at least ``size`` bytes long; the rest reads as zeros. TargetTooSmall if the device ends before."""
         self._check_fits(size)
+        old = round_up(self.size, self.align)
         self.size = max(self.size, size)
+        if size > old:
+            self.zero(old, size - old)
 
     def sync(self) -> None:
         self._channel.sync()
@@ -145,7 +148,9 @@ class BlockSink:
     def _reach(self, offset: int, length: int) -> None:
         end = offset + length
         if end > self.size:
-            self.grow(end)
+            self._check_fits(end)
+            with self._lock:
+                self.size = max(self.size, end)
         if offset % self.align or (length % self.align and end < self.size):
             raise ValueError(f"{length} bytes at {offset} are not aligned to {self.align}")
 

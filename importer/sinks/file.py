@@ -57,7 +57,7 @@ class FileSink:
             self._channel = Channel(self._fd, self.name, self.align)
             self.fresh = not existed
             if options.resume and existed:
-                self._prove_end()
+                self._prove_room()
             else:
                 self.start_anew()
         except BaseException:
@@ -164,7 +164,8 @@ class FileSink:
             self._channel.put_zeroes(offset, length)
 
     def _reserve(self) -> None:
-        if not self._preallocate or not self.size:
+        # xfs answers ENOSPC on a full volume even when every block of the range is there (Linux 6.18): do not ask then.
+        if not self._preallocate or self._has_all_its_space():
             return
         try:
             kernel.fallocate(self._fd, 0, 0, self.size)
@@ -176,6 +177,15 @@ class FileSink:
     def _cut_to_size(self) -> None:
         with refusals(self.name, self.size):
             os.ftruncate(self._fd, self.size)
+
+    def _prove_room(self) -> None:
+        """A part that has all its space needs no more, even on a volume that it fills."""
+        if not self._has_all_its_space():
+            self._prove_end()
+
+    def _has_all_its_space(self) -> bool:
+        with refusals(self.name):
+            return os.fstat(self._fd).st_blocks * 512 >= self.size
 
     def _prove_end(self) -> None:
         """One block just past the end, written and taken away again: nothing that was kept is touched."""
@@ -230,6 +240,8 @@ def _direct_alignment(fd: int) -> int:
         fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT)
         os.pwrite(fd, ZEROES[:align], round_up(size, align))
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return align  # O_DIRECT itself was taken; whether there is room is found out later
         if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
             raise
         fcntl.fcntl(fd, fcntl.F_SETFL, flags)

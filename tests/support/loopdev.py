@@ -22,7 +22,9 @@ def _run(*command: str) -> str:
 
 
 @contextmanager
-def loop_device(directory: Path, size: int, sector: int = 512, *, dirty: bool = False) -> Iterator[Path]:
+def loop_device(
+    directory: Path, size: int, sector: int = 512, *, dirty: bool = False, read_only: bool = False
+) -> Iterator[Path]:
     """A block device of ``size`` bytes backed by a sparse file in ``directory``; ``dirty``: full of random bytes."""
     fd, name = tempfile.mkstemp(suffix=".backing", dir=directory)
     if dirty:
@@ -30,7 +32,8 @@ def loop_device(directory: Path, size: int, sector: int = 512, *, dirty: bool = 
             os.pwrite(fd, os.urandom(min(MiB, size - start)), start)
     os.ftruncate(fd, size)
     os.close(fd)
-    device = _run("losetup", "--find", "--show", "--sector-size", str(sector), name)
+    flags = ("--read-only",) if read_only else ()
+    device = _run("losetup", "--find", "--show", *flags, "--sector-size", str(sector), name)
     try:
         yield Path(device)
     finally:
@@ -58,7 +61,9 @@ def _mount(what: str, place: Path, *arguments: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _run("umount", str(place))
+        # A failed test may still hold a file: then it goes with its last descriptor, and the loop device with it.
+        if subprocess.run(["umount", str(place)], capture_output=True, check=False).returncode != 0:
+            _run("umount", "--lazy", str(place))
 
 
 def remount(place: Path, options: str) -> None:
