@@ -236,7 +236,8 @@ def _disk(
         from importer.formats.registry import open_image
 
         image = open_image(format, read_at, facts.size)
-        return _Disk(format, image.virtual_size, image.cluster_size)
+        # Blocks of vhd, vdi and vmdk stand at any sector of the file, so a part of one may end at any sector of disk.
+        return _Disk(format, image.virtual_size, image.cluster_size if format == "qcow2" else None)
     if format == "qcow2":
         from importer.formats.qcow2_header import parse_header
 

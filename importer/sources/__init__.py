@@ -13,7 +13,8 @@ from typing import Protocol
 
 from cdi.base.units import KiB
 
-HEAD_SIZE = 64 * KiB
+# A zstd block may be 128 KiB packed: with less than one nothing of the content can be recognised.
+HEAD_SIZE = 192 * KiB
 
 
 @dataclass(frozen=True, slots=True)
