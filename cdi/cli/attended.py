@@ -41,12 +41,14 @@ def _reporting(progress: Progress, as_json: bool) -> Iterator[None]:
 
     thread = threading.Thread(target=report, name="progress", daemon=True)
     thread.start()
+    finished = False
     try:
         yield
+        finished = True
     finally:
         done.set()
         thread.join()
-        show.finish()
+        show.finish(finished)
 
 
 class _Bar:
@@ -66,10 +68,11 @@ class _Bar:
         self._out.flush()
         self._drawn = True
 
-    def finish(self) -> None:
-        self.update()
-        self._out.write("\n")
-        self._out.flush()
+    def finish(self, succeeded: bool) -> None:
+        if succeeded or self._drawn:
+            self.update()
+            self._out.write("\n")
+            self._out.flush()
 
 
 class _PlainLines:
@@ -86,13 +89,16 @@ class _PlainLines:
         from importer.progress import line
 
         snapshot = self._progress.snapshot()
+        if snapshot.stage.value == "Probing" and snapshot.elapsed_s < 2:
+            return  # over before anyone could read it
         mark = (snapshot.stage.value, int(snapshot.elapsed_s / _PLAIN_INTERVAL_S))
         if mark != self._shown:
             self._shown = mark
             print(line(snapshot).rstrip(), file=self._out, flush=True)
 
-    def finish(self) -> None:
-        self.update()
+    def finish(self, succeeded: bool) -> None:
+        if succeeded:
+            self.update()
 
 
 class _JsonLines:
@@ -111,5 +117,5 @@ class _JsonLines:
             self._last = text
             print(text, file=self._out, flush=True)
 
-    def finish(self) -> None:
+    def finish(self, succeeded: bool) -> None:
         self.update()
