@@ -120,7 +120,7 @@ class Marks:
         match kind, numbers:
             case "W", [start, end] if 0 <= start < end <= self._limit:
                 self._add(start, end)
-            case "F", [transferred, plain] if 0 <= transferred and 0 <= plain <= self._limit:
+            case "F", [transferred, plain] if transferred >= 0 and 0 <= plain <= self._limit:
                 self._add(0, plain)
                 self.fresh.frame = (transferred, plain)
             case "S", []:
@@ -156,7 +156,7 @@ class Marks:
 
 
 class Journal:
-    """Marks of one import, kept beside its target. Safe from several threads. Raises Fault when it cannot be written."""
+    """Marks of one import, kept beside its target. Safe from several threads. Faults: those of a sink."""
 
     def __init__(self, path: Path, header: Header, marks: Marks) -> None:
         """Write the file anew with what ``marks`` hold; use ``open``."""

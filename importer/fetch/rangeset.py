@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 
-class RangeSet:
+class RangeSet:  # noqa: PLW1641  it changes, so it has no hash
     """Ranges are half open, [start, end). Adding costs a binary search and a shift of the list behind."""
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:

@@ -103,7 +103,7 @@ class BlockSink:
         return head + (self._channel.get(offset + len(head), length - len(head)) if len(head) < length else b"")
 
     def grow(self, size: int) -> None:
-        """Make the disk at least ``size`` bytes long; the rest reads as zeros. TargetTooSmall if the device ends before."""
+        """Make the disk at least ``size`` bytes long; the rest reads as zeros. Fault TargetTooSmall."""
         self._check_fits(size)
         old = round_up(self.size, self.align)
         self.size = max(self.size, size)

@@ -68,7 +68,7 @@ def nonzero_runs(data: memoryview, granularity: int = GRANULARITY, base: int = 0
     it) of the disk, so the first and the last may be partial.
     """
     address, begin = address_of(data), -1
-    for start, length, zero in _blocks(address, len(data), granularity, base):
+    for start, _, zero in _blocks(address, len(data), granularity, base):
         if zero and begin >= 0:
             yield begin, start - begin
             begin = -1

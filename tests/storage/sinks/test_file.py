@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -96,13 +97,18 @@ def test_a_full_volume_is_said_with_the_place_and_kept_for_a_resume(small: Path)
     _leave_free(small, 8 * MiB)
     sink = FileSink(small / "disk.img", 16 * MiB)
     data = memoryview(pattern(MiB))
-    with pytest.raises(Fault) as caught:
+
+    def write_all() -> None:
         for start in range(0, 16 * MiB, MiB):
             sink.write(start, data)
             sink.sync()
+
+    with pytest.raises(Fault) as caught:
+        write_all()
     assert caught.value.code == "NoSpace"
     offset = caught.value.values["offset"]
-    assert isinstance(offset, int) and offset >= MiB
+    assert isinstance(offset, int)
+    assert offset >= MiB
     sink.close()
     (small / "ballast").unlink()
     again = FileSink(small / "disk.img", 16 * MiB, SinkOptions(resume=True))
@@ -152,10 +158,8 @@ def _leave_free(place: Path, size: int) -> None:
 def _fill(place: Path) -> None:
     with open(place / "ballast", "ab", buffering=0) as ballast:
         facts = os.statvfs(place)
-        try:
+        with contextlib.suppress(OSError, ValueError):  # the rest is filled block by block
             os.posix_fallocate(ballast.fileno(), ballast.tell() + 1, facts.f_bavail * facts.f_frsize - 512 * KiB)
-        except (OSError, ValueError):
-            pass  # the rest is filled byte by byte
         try:
             while ballast.write(bytes(4 * KiB)):
                 pass

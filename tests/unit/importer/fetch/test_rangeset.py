@@ -30,7 +30,8 @@ def test_missing_parts_come_in_order() -> None:
     assert list(ranges.missing(0, 50)) == [(0, 10), (20, 30), (40, 50)]
     assert list(ranges.missing(12, 18)) == []
     assert list(ranges.missing(15, 35)) == [(20, 30)]
-    assert ranges.covers(30, 40) and not ranges.covers(30, 41)
+    assert ranges.covers(30, 40)
+    assert not ranges.covers(30, 41)
 
 
 def test_the_prefix_is_what_is_there_from_byte_0() -> None:

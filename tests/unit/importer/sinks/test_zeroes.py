@@ -82,7 +82,8 @@ def test_pieces_cover_the_buffer_without_gap_or_overlap(length: int, mark: int, 
         data[mark] = 1
     position = 0
     for start, size, zero in pieces(memoryview(data), base):
-        assert start == position and size > 0
+        assert start == position
+        assert size > 0
         assert zero == (not any(data[start : start + size]))
         position += size
     assert position == length
