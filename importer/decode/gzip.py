@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from cdi.base.faults import Fault
+from cdi.base.units import KiB
 from importer.decode import ReadInto
 from importer.decode.held import HeldDecoder
 
@@ -22,6 +23,8 @@ def _inflater() -> ModuleType:
 
 
 _MAGIC = b"\x1f\x8b"
+_FIXED = 10  # bytes of header before the optional fields
+_HEADER_MOST = 128 * KiB  # an extra field has at most 64 KiB; names and comments are short
 _GZIP_WRAPPER = 31  # wbits: header, CRC32 and length are checked by the library
 
 
@@ -65,12 +68,44 @@ class GzipDecoder(HeldDecoder):
             self._refuse(first)
         if len(head) < len(_MAGIC):
             raise Fault("CompressedTruncated", format="gzip", got=self.consumed + len(head))
+        self._require_whole_header()
         if not first:
             self._starts_here()
         self._member = self._library.decompressobj(wbits=_GZIP_WRAPPER)
         return True
 
+    def _require_whole_header(self) -> None:
+        """Have all of the header in one chunk: isal forgets the first part of one that arrives in two.
+
+        Its maintainers say so in intel/isa-l issue 224; isal 1.9.1 then reports damage that is not there.
+        """
+        for size in (_FIXED, 4 * KiB, _HEADER_MOST):
+            head = self._supply.peek(size)
+            if header_length(head) is not None:
+                return
+            if len(head) < size:
+                raise Fault("CompressedTruncated", format="gzip", got=self.consumed + len(head))
+        raise Fault("CompressedDamaged", format="gzip", got=self.consumed, cause="its header has no end")
+
     def _refuse(self, first: bool) -> None:
         if first:
             raise Fault("CompressedDamaged", format="gzip", got=0, cause="it does not start like gzip")
         raise Fault("CompressedTrailing", format="gzip", got=self.consumed)
+
+
+def header_length(head: bytes) -> int | None:
+    """Bytes of the member header that ``head`` starts with; None when it does not end in ``head``."""
+    if len(head) < _FIXED:
+        return None
+    flags, end = head[3], _FIXED
+    if flags & 0x04:  # extra field
+        end += 2 + int.from_bytes(head[end : end + 2], "little")
+    for flag in (0x08, 0x10):  # name, comment: each ends with a zero
+        if flags & flag:
+            zero = head.find(b"\0", end)
+            if zero < 0:
+                return None
+            end = zero + 1
+    if flags & 0x02:  # CRC16
+        end += 2
+    return end if end <= len(head) else None

@@ -40,7 +40,6 @@ class Supply:
         """``count`` bytes of the last chunk are done with; a negative count gives back what was used too much."""
         self._start += count
         self.used += count
-        assert 0 <= self._start <= self._end
 
     def skip_zeros(self) -> int:
         """Use all zero bytes that come next; how many there were."""

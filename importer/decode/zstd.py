@@ -81,8 +81,7 @@ class ZstdDecoder:
         self._supply = Supply(read)
         self._library = zstandard.ZstdDecompressor(max_window_size=window_limit)
         self._window_limit = window_limit
-        self._frame: _Frame | None = None
-        self._reader: zstandard.ZstdDecompressionReader | None = None
+        self._open: tuple[_Frame, zstandard.ZstdDecompressionReader] | None = None
         self._boundary: tuple[int, int] | None = None
         self.produced = 0
 
@@ -94,44 +93,43 @@ class ZstdDecoder:
         return self._boundary
 
     def readinto(self, buffer: memoryview) -> int:
-        while self._reader is not None or self._next_frame():
-            if count := self._decode(buffer):
+        while (current := self._open or self._next_frame()) is not None:
+            if count := self._decode(*current, buffer):
                 self.produced += count
                 return count
         return 0
 
-    def _decode(self, buffer: memoryview) -> int:
+    def _decode(self, frame: _Frame, reader: zstandard.ZstdDecompressionReader, buffer: memoryview) -> int:
         """Bytes of the current frame; 0 at its end, which is proven."""
-        assert self._reader is not None and self._frame is not None
         try:
-            count = self._reader.readinto(buffer)
+            count = reader.readinto(buffer)
         except (zstandard.ZstdError, Malformed) as error:
             raise self._damaged(error) from error
         if count == 0:
-            if not self._frame.complete:
+            if not frame.complete:
                 raise self._truncated()
-            self._frame = self._reader = None
+            self._open = None
         return count
 
-    def _next_frame(self) -> bool:
-        """Skip to the next frame and make it the current one. False at the proven end of the file."""
+    def _next_frame(self) -> tuple[_Frame, zstandard.ZstdDecompressionReader] | None:
+        """Skip to the next frame and make it the current one. None at the proven end of the file."""
         while True:
             head = self._supply.peek(HEADER_MOST)
             if self.consumed and not head:
-                return False
+                return None
             start = recognise_start(head[:4])
             if start is Start.CUT:
                 raise self._truncated()
             if start is Start.OTHER:
                 self._refuse()
-            if self.consumed:
+            if self.produced:
                 self._boundary = (self.consumed, self.produced)
             if start is Start.FRAME:
-                self._open_frame(head)
-                return True
+                self._open = self._open_frame(head)
+                return self._open
             self._skip(head)
 
-    def _open_frame(self, head: bytes) -> None:
+    def _open_frame(self, head: bytes) -> tuple[_Frame, zstandard.ZstdDecompressionReader]:
         try:
             header = parse_frame_header(head)
         except Malformed as error:
@@ -140,8 +138,8 @@ class ZstdDecoder:
             raise self._truncated()
         if header.window > self._window_limit:
             raise Fault("MemoryLimit", format="zstd", needed=header.window, limit=self._window_limit)
-        self._frame = _Frame(self._supply, header.length, header.checksum)
-        self._reader = self._library.stream_reader(self._frame, read_size=_READ, closefd=False)  # type: ignore[arg-type]
+        frame = _Frame(self._supply, header.length, header.checksum)
+        return frame, self._library.stream_reader(frame, read_size=_READ, closefd=False)  # type: ignore[arg-type]
 
     def _skip(self, head: bytes) -> None:
         length = parse_skippable_length(head)
