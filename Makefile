@@ -1,10 +1,61 @@
+# `make` lists what there is. Everything can be run twice; nothing needs to be run in an order.
 PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := cdi importer cloner uploadproxy storageprofiles
+export PYTHON
 
-setup: .venv/ready
+.DEFAULT_GOAL := help
 
-.venv/ready: pyproject.toml
-	./setup.sh
-	touch $@
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: setup
-	.venv/bin/python -m pytest -q
+setup: ## install what the command needs; leaves .venv/bin/cdi
+	@requirements/setup.sh runtime
+
+setup-test: ## install what the tests need as well
+	@requirements/setup.sh test
+
+run: ## import a real bootable disk over HTTP, check it, boot it (SOURCE=https://... imports yours)
+	@requirements/setup.sh demo
+	@examples/run.sh $(SOURCE)
+
+test: setup-test lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all)
+	@$(BIN)/pytest tests
+
+unit: setup-test ## the pure tests only: < 20 s
+	@$(BIN)/pytest -q tests/unit
+
+lint: setup-test ## style, types, layers, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m cdi.base.faults | diff -u docs/errors.md - || { echo "docs/errors.md is out of date: make generate"; exit 1; }
+
+generate: setup ## write the generated files
+	@$(BIN)/python -m cdi.base.faults > docs/errors.md
+
+format: setup-test ## let ruff format and fix what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+fuzz: setup-test ## fuzz the parsers for longer (MINUTES=10)
+	@tests/fuzz/run.sh $(or $(MINUTES),10)
+
+bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.md
+	@$(BIN)/python -m tests.bench
+
+tools: ## build the Go test servers
+	@requirements/go.sh
+
+lock: ## write requirements/*.lock from pyproject.toml (UPGRADE=1: newest versions)
+	@requirements/lock.sh
+
+image: ## build the container image (needs docker or podman)
+	@$$(command -v podman || command -v docker) build -t cdi .
+
+clean: ## remove everything that was made here
+	@rm -rf .venv .run build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help setup setup-test run test unit lint generate format fuzz bench tools lock image clean
