@@ -61,6 +61,12 @@ class Plan:
         return self.granule is None or self.granule % _PAGE != 0
 
     @property
+    def least_size(self) -> int:
+        """Bytes of disk there will be at least: a stream may turn out to end in the footer of a fixed VHD."""
+        size = self.virtual_size or 0
+        return max(0, size - 512) if self.route is Route.STREAM else size
+
+    @property
     def needs_spool(self) -> bool:
         return self.route is Route.SPOOL
 
@@ -132,7 +138,7 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     if format == "tar" or wishes.archive:
         format = "raw"  # contract: a tar with content type kubevirt is a raw disk
     blocks = _xz_blocks(facts, compression, read_at)
-    disk = _disk(facts, compression, format, head, blocks, read_at)
+    disk = _disk(facts, _Content(compression, format, head), blocks, read_at)
     route = choose_route(facts.ranges, compression, disk.format, wishes, len(blocks.blocks) if blocks else 0)
     return Plan(
         facts=facts,
@@ -212,6 +218,14 @@ def _xz_blocks(facts: Facts, compression: tuple[str, ...], read_at: ReadAt) -> X
     return XzBlockReader(read_at, facts.size)
 
 
+class _Content(NamedTuple):
+    """What is inside the compressions, as far as the first bytes tell."""
+
+    compression: tuple[str, ...]
+    format: str
+    head: bytes
+
+
 class _Disk(NamedTuple):
     """What is inside: ``granule`` is the alignment of what will be written, None when that is not known yet."""
 
@@ -220,10 +234,9 @@ class _Disk(NamedTuple):
     granule: int | None
 
 
-def _disk(
-    facts: Facts, compression: tuple[str, ...], format: str, head: bytes, blocks: XzBlockReader | None, read_at: ReadAt
-) -> _Disk:
+def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at: ReadAt) -> _Disk:
     """What the head (and with ranges the header) tells; every refusal that they show is raised."""
+    compression, format, head = content
     if format == "raw":
         if blocks is not None and blocks.blocks:
             granule = math.gcd(*(block.plain_offset for block in blocks.blocks)) or _PAGE

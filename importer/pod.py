@@ -128,8 +128,12 @@ def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> 
     elif environment.source in _CONNECT_PHRASE:
         _transfer(environment, progress, cancel)
     else:
-        raise Fault("SourceUrlInvalid", contract=f"Unknown data source: {environment.source}",
-                    source=environment.source, cause="this worker does http, s3 and none")
+        raise Fault(
+            "SourceUrlInvalid",
+            contract=f"Unknown data source: {environment.source}",
+            source=environment.source,
+            cause="this worker does http, s3 and none",
+        )
     preallocated = environment.preallocation and not environment.archive
     return {"preallocationApplied": preallocated, "message": "Import Complete"}
 
@@ -171,9 +175,9 @@ def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> in
 def _prefix(environment: PodEnvironment, progress: Progress, fault: Fault) -> str:
     if environment.source == "none":
         return "Unable to create blank image: "
-    if progress.snapshot().stage is Stage.PROBING and environment.source in _CONNECT_PHRASE:
-        if fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT):
-            return f"Unable to connect to {_CONNECT_PHRASE[environment.source]} data source: "
+    from_source = fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT)
+    if from_source and progress.snapshot().stage is Stage.PROBING and environment.source in _CONNECT_PHRASE:
+        return f"Unable to connect to {_CONNECT_PHRASE[environment.source]} data source: "
     return "Unable to process data: "
 
 

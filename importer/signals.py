@@ -14,7 +14,7 @@ from importer.cancel import Cancel
 def stopping_on_signals(cancel: Cancel) -> Iterator[None]:
     """SIGINT and SIGTERM request a stop once; a second SIGINT is Python's own KeyboardInterrupt."""
 
-    def stop(signum: int, frame: object) -> None:
+    def stop(_signum: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Not in the handler itself: it runs between two bytecodes of the main thread, which may hold a lock.
         threading.Thread(target=cancel.request, name="stop", daemon=True).start()

@@ -22,6 +22,8 @@ from importer.sinks.refusal import refusals
 DATA_DIR = Path("/data")
 BLOCK_DEVICE = Path("/dev/cdi-block-volume")
 SCRATCH_DIR = Path("/scratch")
+STATE_DIR = Path("/tmp")  # noqa: S108  an emptyDir of the pod
+_TEMPORARY = "/var/tmp"  # noqa: S108  large things; /tmp may be memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Target:
     state: Path | None = None  # directory for the journal of a device
 
     @staticmethod
-    def at_path(
+    def at_path(  # noqa: PLR0913  keywords, one per option of the command
         path: Path,
         *,
         size: int | None = None,
@@ -68,7 +70,7 @@ class Target:
         """The volume of an importer pod: the contract's device when it is there, else ``/data/disk.img``."""
         if BLOCK_DEVICE.exists():
             available = _capacity(BLOCK_DEVICE)
-            return Target(BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, state=Path("/tmp"))
+            return Target(BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, state=STATE_DIR)
         free = free_bytes(DATA_DIR)
         path = DATA_DIR if archive else DATA_DIR / "disk.img"
         available = free if size is None else min(free, size)
@@ -83,7 +85,7 @@ class Target:
         """Where a temporary file may go: beside the file; for a device the scratch volume, else the temporary one."""
         if not self.is_device:
             return self.path.parent
-        return SCRATCH_DIR if SCRATCH_DIR.is_dir() else Path(os.environ.get("TMPDIR", "/var/tmp"))
+        return SCRATCH_DIR if SCRATCH_DIR.is_dir() else Path(os.environ.get("TMPDIR", _TEMPORARY))
 
     def archive_directory(self) -> Path:
         if not self.path.is_dir():
@@ -130,7 +132,7 @@ class Target:
     def prepare(self, plan: Plan, checksum: Checksum | None) -> Site:
         """Open the sink and its journal; keep what an earlier process left when the plan allows it."""
         resume = plan.resumes is not Resumes.NOTHING
-        sink = self.open_sink(plan.virtual_size or 0, resume=resume, unaligned=plan.unaligned)
+        sink = self.open_sink(plan.least_size, resume=resume, unaligned=plan.unaligned)
         try:
             header = Header(
                 source=plan.facts.name,
@@ -154,7 +156,7 @@ class Target:
     def _journal_path(self) -> Path:
         if not self.is_device:
             return part_of(self.path).with_suffix(".journal")
-        directory = self.state or Path(os.environ.get("XDG_STATE_HOME", "/var/tmp")) / "cdi-journal"
+        directory = self.state or Path(os.environ.get("XDG_STATE_HOME", _TEMPORARY)) / "cdi-journal"
         directory.mkdir(parents=True, exist_ok=True)
         return directory / f"{self.path.name}.journal"
 
@@ -175,8 +177,6 @@ def too_small(virtual_size: int, available: int) -> Fault:
         overhead="",
         suggested=format_quantity(round_up(virtual_size, MiB)),
     )
-
-
 
 
 def _capacity(device: Path) -> int:

@@ -416,7 +416,10 @@ CATALOGUE: dict[str, Entry] = {
         Exit.STORAGE, "{target} is on a read-only file system.", "Nothing can be written there.", "mount it writable."
     ),
     "TargetMissing": _permanent(
-        Exit.STORAGE, "{target} does not exist: {cause}.", "There is no place to write to.", "create its directory first."
+        Exit.STORAGE,
+        "{target} does not exist: {cause}.",
+        "There is no place to write to.",
+        "create its directory first.",
     ),
     "TargetBusy": _permanent(
         Exit.STORAGE,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import human_duration, human_size, parse_quantity
 from cdi.cli import source_options
 
 if TYPE_CHECKING:
+    from importer.target import Target
     from importer.transfer import Result
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "import",
         help="import an image into a file or block device",
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     return int(Exit.OK)
 
 
-def as_json(result: Result, target: Any) -> dict[str, object]:
+def as_json(result: Result, target: Target) -> dict[str, object]:
     return {
         "result": "imported",
         "target": str(target.path),
@@ -102,7 +102,7 @@ def as_json(result: Result, target: Any) -> dict[str, object]:
     }
 
 
-def as_text(result: Result, target: Any) -> str:
+def as_text(result: Result, target: Target) -> str:
     rate = human_size(result.bytes_fetched / max(result.elapsed_s, 1e-3))
     kept = f", {human_size(result.bytes_kept)} of disk kept from before" if result.bytes_kept else ""
     lines = [*result.notes]
@@ -111,5 +111,3 @@ def as_text(result: Result, target: Any) -> str:
         f"in {human_duration(result.elapsed_s)} ({rate}/s{kept})"
     )
     return "\n".join(lines)
-
-

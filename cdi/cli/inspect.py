@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdi.base.units import MiB, format_quantity, human_size, round_up
 from cdi.cli import source_options
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from importer.plan import Plan
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "inspect",
         help="show format, sizes and route of a source",

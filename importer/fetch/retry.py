@@ -21,7 +21,9 @@ class RetryPolicy:
 class Patience:
     """Counts failures in a row of one reader. Transient faults are waited out, permanent ones raised at once."""
 
-    def __init__(self, policy: RetryPolicy, sleep: Callable[[float], None], jitter: Callable[[], float] = random.random):
+    def __init__(
+        self, policy: RetryPolicy, sleep: Callable[[float], None], jitter: Callable[[], float] = random.random
+    ):
         self._policy = policy
         self._sleep = sleep
         self._jitter = jitter

@@ -20,6 +20,7 @@ def run(job: Job) -> int:
     assert size is not None
     reader = job.reader()
     index = XzBlockReader(reader.read_at, size)
+    assert index.plain_size is not None, "planned only with an index"
     if index.plain_size > job.limit:
         raise Fault("DecompressionBomb", source=job.source.name, limit=job.limit)
 
@@ -29,7 +30,7 @@ def run(job: Job) -> int:
                 yield block
 
     def write(block: XzBlock, buffer: memoryview) -> None:
-        packed, plain = buffer[: MiB], buffer[MiB:]
+        packed, plain = buffer[:MiB], buffer[MiB:]
         units = reader.units(block.offset, block.length, packed)
         decoder = index.open_block(block, _pull(units))
         position = block.plain_offset
@@ -38,7 +39,9 @@ def run(job: Job) -> int:
             position += count
         job.wrote(block.plain_offset, block.plain_length)
 
-    job.progress.expect(size, kept=sum(block.length for block in index.blocks) - sum(block.length for block in missing()))
+    job.progress.expect(
+        size, kept=sum(block.length for block in index.blocks) - sum(block.length for block in missing())
+    )
     Pieces(job, missing(), write, MiB + _PLAIN).run()
     return index.plain_size
 

@@ -53,6 +53,14 @@ class Job(Feed):
     checkpointer: Checkpointer = field(default_factory=Checkpointer)
     disk_bytes: int = 0  # bytes of disk made in this process, zeros included
 
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write and report. A piece that ends off the sink's alignment is the last of its image: zeros follow it."""
+        rest = len(data) % self.sink.align
+        if rest and offset + len(data) < self.sink.size:
+            data = memoryview(bytes(data) + bytes(self.sink.align - rest))[: self.sink.size - offset]
+        self.sink.write(offset, data)
+        self.wrote(offset, len(data))
+
     def wrote(self, offset: int, length: int) -> None:
         """[offset, offset+length) of the disk is as it shall be. Called after the write, from any thread."""
         self.journal.written(offset, length)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from typing import Protocol
 
 from cdi.base.faults import Fault
@@ -84,5 +82,3 @@ class PlainStream:
 
     def close(self) -> None:
         self._stream.close()
-
-

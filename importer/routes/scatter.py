@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cdi.base.units import KiB, MiB
 from importer.fetch.reader import RangeReader
 from importer.formats import Image
+from importer.routes.gathered import Gathered
 from importer.routes.job import Job
 from importer.routes.pieces import Pieces
 from importer.routes.segments import Segment, holes, missing_extents, segments
@@ -55,7 +55,7 @@ class _Scatter:
             while extent.host < end:
                 start, stop = max(position, extent.host), min(end, extent.host + extent.length)
                 if start < stop:
-                    self._write(extent.guest + start - extent.host, view[start - position : stop - position])
+                    self._job.write(extent.guest + start - extent.host, view[start - position : stop - position])
                 if extent.host + extent.length > end:
                     break  # the rest of this extent is in the next unit
                 following = next(pending, None)
@@ -68,37 +68,9 @@ class _Scatter:
         from importer.formats.clusters import inflate_cluster
 
         (data,) = self._reader.units(segment.host, segment.length, buffer[: segment.length])
-        gathered = Gathered(self._write, max(_DECODED, self._image.cluster_size))
+        gathered = Gathered(self._job.write, max(_DECODED, self._image.cluster_size))
         for extent in sorted(segment.extents, key=lambda extent: extent.guest):
             at = extent.host - segment.host
             packed = data[at : at + extent.host_length]
             gathered.add(extent.guest, inflate_cluster(extent.kind, packed, extent.length))
         gathered.flush()
-
-    def _write(self, guest: int, data: memoryview) -> None:
-        self._job.sink.write(guest, data)
-        self._job.wrote(guest, len(data))
-
-
-class Gathered:
-    """Joins clusters that are neighbours on the disk into one aligned write: 64 KiB writes cost 3x the CPU of 1 MiB."""
-
-    def __init__(self, write: Callable[[int, memoryview], None], size: int) -> None:
-        self._write = write
-        self._buffer = memoryview(mmap.mmap(-1, size))
-        self._start = 0
-        self._used = 0
-
-    def add(self, guest: int, data: bytes | memoryview) -> None:
-        if self._used and (guest != self._start + self._used or self._used + len(data) > len(self._buffer)):
-            self.flush()
-        if not self._used:
-            self._start = guest
-        self._buffer[self._used : self._used + len(data)] = data
-        self._used += len(data)
-
-    def flush(self) -> None:
-        if self._used:
-            self._write(self._start, self._buffer[: self._used])
-            self._used = 0
-

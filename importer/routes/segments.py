@@ -7,7 +7,7 @@ is large enough to hide the round trip and small enough to share out and to lose
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from cdi.base.units import KiB, MiB
@@ -62,10 +62,13 @@ def segments(extents: Iterator[Extent], whole_size: int) -> Iterator[Segment]:
 def _cut(batch: list[Extent], whole_size: int) -> Iterator[Segment]:
     run: list[Extent] = []
     start = end = 0
-    for extent in (piece for extent in batch for piece in _split(extent)):
+    for extent in chain.from_iterable(map(_split, batch)):
         whole = extent.kind is not Kind.DATA
         last = extent.host + extent.host_length
-        fits = run and whole == (run[0].kind is not Kind.DATA) and extent.host - end <= GAP
+        # Packed clusters may share a sector; data that overlaps (a damaged image) goes into requests of its own, since
+        # a request is copied out in one pass. Parts of a long extent may pass the start of the next one.
+        follows = extent.host >= (start if whole else end) and extent.host - end <= GAP
+        fits = run and whole == (run[0].kind is not Kind.DATA) and follows
         if not fits or max(end, last) - start > (whole_size if whole else REQUEST):
             if run:
                 yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)

@@ -44,13 +44,13 @@ def _fill_spool(job: Job, descriptor: int) -> int:
     buffer = memoryview(bytearray(MiB))
     try:
         while count := fill(plain.readinto, buffer):
-            _write_all(descriptor, buffer[:count], job)
+            _write_all(descriptor, buffer[:count])
         return plain.position
     finally:
         plain.close()
 
 
-def _write_all(descriptor: int, data: memoryview, job: Job) -> None:
+def _write_all(descriptor: int, data: memoryview) -> None:
     try:
         while data:
             data = data[os.write(descriptor, data) :]

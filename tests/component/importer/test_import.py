@@ -101,7 +101,8 @@ def test_the_disk_is_grown_to_the_size_asked_for(served: tuple[Nginx, Path], tmp
     nginx, root = served
     assert cdi("import", nginx.url("disk.qcow2"), tmp_path / "disk.img", "--size", "1Gi").status == 0
     assert (tmp_path / "disk.img").stat().st_size == 1024 * MiB
-    assert (tmp_path / "disk.img").open("rb").read(24 * MiB) == (root / "disk.raw").read_bytes()
+    with (tmp_path / "disk.img").open("rb") as disk:
+        assert disk.read(24 * MiB) == (root / "disk.raw").read_bytes()
 
 
 def test_preallocation_reserves_every_block(served: tuple[Nginx, Path], tmp_path: Path) -> None:

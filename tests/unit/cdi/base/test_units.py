@@ -5,7 +5,15 @@ from cdi.base.units import GiB, MiB, format_quantity, human_duration, human_size
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("20Gi", 20 * GiB), ("512", 512), ("1.5Gi", GiB + 512 * MiB), ("1e3", 1000), ("10M", 10**7), ("100m", 1), (" 1Ki ", 1024)],
+    [
+        ("20Gi", 20 * GiB),
+        ("512", 512),
+        ("1.5Gi", GiB + 512 * MiB),
+        ("1e3", 1000),
+        ("10M", 10**7),
+        ("100m", 1),
+        (" 1Ki ", 1024),
+    ],
 )
 def test_kubernetes_quantities_become_bytes(text: str, size: int) -> None:
     assert parse_quantity(text) == size

@@ -73,7 +73,9 @@ def test_every_byte_of_every_extent_is_in_exactly_one_segment(raw: list[tuple[in
     for host, clusters, is_packed in raw:
         clusters = 1 if is_packed else clusters
         length = clusters * MiB if not is_packed else CLUSTER
-        extents.append(Extent(guest, length, host * MiB, 1000 if is_packed else length, Kind.DEFLATE if is_packed else Kind.DATA))
+        extents.append(
+            Extent(guest, length, host * MiB, 1000 if is_packed else length, Kind.DEFLATE if is_packed else Kind.DATA)
+        )
         guest += length
     covered: list[tuple[int, int]] = []
     for segment in cut(*extents):
