@@ -10,10 +10,11 @@ _POLYNOMIAL = 0x82F63B78  # reversed
 @cache
 def _table() -> tuple[int, ...]:
     entries = []
-    for value in range(256):
+    for byte in range(256):
+        entry = byte
         for _ in range(8):
-            value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
-        entries.append(value)
+            entry = entry >> 1 ^ (_POLYNOMIAL if entry & 1 else 0)
+        entries.append(entry)
     return tuple(entries)
 
 

@@ -39,6 +39,11 @@ def decode_l1(header: Header, table: bytes) -> array[int]:
     return offsets
 
 
+def decode_refcount_table(table: bytes) -> array[int]:
+    """Offsets of the refcount blocks. Damage does not matter: reading the disk needs none of them."""
+    return array("Q", (entry & _OFFSET for entry in _big_endian(table) if entry))
+
+
 class L2Decoder:
     """Turns L2 tables into extents, merged inside a table; adds up what they map.
 

@@ -11,7 +11,7 @@ class Raw:
     format = "raw"
     cluster_size = 512
 
-    def __init__(self, read_at: ReadAt, size: int) -> None:
+    def __init__(self, _read_at: ReadAt, size: int) -> None:
         self.virtual_size = size
 
     def extents(self) -> Iterator[Extent]:

@@ -47,7 +47,7 @@ def parse_footer(sector: bytes) -> Footer | None:
 
 
 def fixed_vhd_footer(last512: bytes, size: int) -> int | None:
-    """Bytes of disk when a raw-looking file of ``size`` bytes ends in the footer of a fixed VHD; else None: it is raw."""
+    """Bytes of disk when a raw-looking file of ``size`` bytes ends in a fixed VHD's footer; else None: it is raw."""
     footer = parse_footer(last512)
     if footer is None or footer.kind != _FIXED:
         return None

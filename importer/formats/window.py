@@ -21,7 +21,7 @@ class Window:
         return self._exactly(0, min(length, self.size))
 
     def table(self, name: str, offset: int, length: int, floor: int = 0) -> bytes:
-        """``length`` bytes of the table ``name``, which must lie inside the file and not below ``floor`` (the header)."""
+        """``length`` bytes of the table ``name``, which lies inside the file and not below ``floor`` (the header)."""
         self.check_table(name, offset, length, floor)
         return self._exactly(offset, length)
 

@@ -78,6 +78,10 @@ def _created(*options: str) -> Callable[[Path, Path, Path], None]:
     return make
 
 
+def _empty(folder: Path, raw: Path, image: Path) -> None:
+    run("qemu-img", "create", "-q", "-f", "qcow2", image, "8M")
+
+
 def _snapshots(folder: Path, raw: Path, image: Path) -> None:
     convert("qcow2")(folder, raw, image)
     run("qemu-img", "snapshot", "-c", "before", image)
@@ -135,7 +139,7 @@ CORPUS: tuple[Recipe, ...] = (
     Recipe("qcow2-guest-writes", "qcow2", _created()),
     Recipe("qcow2-guest-writes-4k", "qcow2", _created("-o", "cluster_size=4k")),
     Recipe("qcow2-guest-writes-extended", "qcow2", _created("-o", "extended_l2=on,cluster_size=128k")),
-    Recipe("qcow2-empty", "qcow2", lambda folder, raw, image: run("qemu-img", "create", "-q", "-f", "qcow2", image, "8M") and None),
+    Recipe("qcow2-empty", "qcow2", _empty),
     Recipe("qcow2-snapshots", "qcow2", _snapshots),
     Recipe("qcow2-zero-clusters", "qcow2", _zero_clusters),
     Recipe("qcow2-zero-subclusters", "qcow2", _zero_subclusters),
