@@ -52,7 +52,7 @@ apt_install() {
 python_is_new_enough() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; }
 
 install_python_packages() { # lock ...
-    local stamp=.venv/.setup-$level wanted
+    local stamp=.venv/.setup-$(basename "$1" .lock) wanted
     wanted=$("$python" -V; cat pyproject.toml "$@" | sha256sum)
     [[ -x .venv/bin/cdi && -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
     [[ -x .venv/bin/python ]] || "$python" -m venv .venv

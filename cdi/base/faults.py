@@ -102,7 +102,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.SOURCE,
         "GET {source} answered {status}.",
         "The server wants other credentials than it got.",
-        "give the right ones in a secret (source.*.secretRef, keys accessKeyId and secretKey), or with --user or --header.",
+        "give the right ones in a secret (secretRef, keys accessKeyId and secretKey), or with --user or --header.",
     ),
     "SourceRefused": _permanent(
         Exit.SOURCE,

@@ -117,5 +117,5 @@ class _JsonLines:
             self._last = text
             print(text, file=self._out, flush=True)
 
-    def finish(self, succeeded: bool) -> None:  # noqa: ARG002  the last line tells how far it came
+    def finish(self, succeeded: bool) -> None:
         self.update()

@@ -44,8 +44,7 @@ class Crew:
     def wait(self, timeout_s: float) -> bool:
         """Wait until all have ended or the first failed, at most ``timeout_s``; True when it is over."""
         with self._changed:
-            over = self._changed.wait_for(lambda: self._running == 0 or self._error is not None, timeout_s)
-            return over
+            return self._changed.wait_for(lambda: self._running == 0 or self._error is not None, timeout_s)
 
     def join(self) -> None:
         """Wait for every thread, then raise the first error, if any."""

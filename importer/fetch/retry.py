@@ -23,7 +23,7 @@ class Patience:
 
     def __init__(
         self, policy: RetryPolicy, sleep: Callable[[float], None], jitter: Callable[[], float] = random.random
-    ):
+    ) -> None:
         self._policy = policy
         self._sleep = sleep
         self._jitter = jitter
@@ -33,7 +33,7 @@ class Patience:
         self._failures = 0
 
     def wait_or_raise(self, fault: Fault) -> None:
-        """Return after the back-off when another try makes sense, else raise ``fault``. ``sleep`` may raise Cancelled."""
+        """Return after the back-off when another try makes sense, else raise ``fault``; ``sleep`` may raise too."""
         self._failures += 1
         if fault.permanent or fault.code == "Cancelled" or self._failures >= self._policy.attempts:
             raise fault

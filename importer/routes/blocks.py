@@ -15,7 +15,7 @@ _PLAIN = MiB  # bytes of disk written at once
 
 
 def run(job: Job) -> int:
-    """The bytes of disk. Blocking; raises the first Fault. A block is kept by a resume only when it was written whole."""
+    """The bytes of disk. Blocking; raises the first Fault. A resume keeps only blocks that were written whole."""
     size = job.plan.facts.size
     assert size is not None
     reader = job.reader()

@@ -23,7 +23,7 @@ _IN_MEMORY = 8 * MiB  # parked bytes before a temporary file is made; ordinary i
 
 
 def run(job: Job, spool_directory: Path) -> int:
-    """The bytes of disk. Blocking; raises the first Fault. Parked bytes go to an unlinked file in ``spool_directory``."""
+    """The bytes of disk. Blocking; raises the first Fault. Parked bytes go to an unlinked file in the directory."""
     job.progress.expect(job.plan.facts.size)
     plain = PlainStream(job)
     size = job.plan.facts.size if not job.plan.compression else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -81,10 +82,8 @@ def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:
 def join_http_url(base: HttpUrl, location: str) -> HttpUrl:
     """Where ``Location: location`` of an answer from ``base`` leads. Credentials in it are dropped."""
     # http.client decodes header bytes as latin-1; servers that do not encode their Location send UTF-8.
-    try:
+    with contextlib.suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        pass
     return parse_http_url(urljoin(str(base), location))[0]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from support.importing import cdi, same_disk
 from support.nginx import Nginx
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from support.faultserver import FaultServer, Route
 from support.importing import ENVIRONMENT
 

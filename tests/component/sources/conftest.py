@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.faultserver import FaultServer
 
 from importer.sources import Body, SourceSpec
 from importer.sources.http import HttpSource
-from support.faultserver import FaultServer
 
 
 @pytest.fixture

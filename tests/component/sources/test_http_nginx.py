@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.nginx import PASSWORD, USER, Nginx
 
 from cdi.base.faults import Fault
 from importer.sources import HEAD_SIZE
 from importer.sources.http import HttpSource
-from support.nginx import PASSWORD, USER, Nginx
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]

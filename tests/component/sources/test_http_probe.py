@@ -7,11 +7,11 @@ import random
 from collections.abc import Callable
 
 import pytest
+from support.faultserver import FaultServer, Route, etag_of
 
 from cdi.base.faults import Fault
 from importer.sources import HEAD_SIZE
 from importer.sources.http import HttpSource
-from support.faultserver import FaultServer, Route, etag_of
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from cdi.base.faults import Fault
-from importer.sources.http import HttpSource
 from support.certificates import Authority
 from support.faultserver import FaultServer, Route
 from support.ports import free_port
 from support.proxy import TinyProxy
+
+from cdi.base.faults import Fault
+from importer.sources.http import HttpSource
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.faultserver import FaultServer, Route, etag_of
 
 from cdi.base.faults import Fault
 from importer.cancel import Cancel
@@ -20,7 +21,6 @@ from importer.sources.connection import Route as ConnectionRoute
 from importer.sources.http import HttpSource
 from importer.sources.live import LiveSockets
 from importer.sources.trust import Trust
-from support.faultserver import FaultServer, Route, etag_of
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]
@@ -232,7 +232,7 @@ def test_statuses_in_the_middle_have_their_faults(server: FaultServer, a_source:
 
 
 def test_an_interrupt_ends_every_blocked_read_at_once(server: FaultServer, a_source: Make, read: Read) -> None:
-    stalls = {number: 1000 for number in range(2, 6)}
+    stalls = dict.fromkeys(range(2, 6), 1000)
     source = a_source(server.add("/disk", Route(DATA, stall_at=stalls)), stall_timeout_s=30.0)
     source.probe()
     faults: list[Fault] = []

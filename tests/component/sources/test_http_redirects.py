@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.certificates import Authority
+from support.faultserver import FaultServer, Route
 
 from cdi.base.faults import Fault
 from importer.sources import SourceSpec
 from importer.sources.http import Address, HttpSource
 from importer.sources.url import parse_http_url
-from support.certificates import Authority
-from support.faultserver import FaultServer, Route
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]

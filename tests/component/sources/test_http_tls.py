@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.certificates import Authority, Pair, with_chain
+from support.faultserver import FaultServer, Route
+from support.proxy import TinyProxy
 
 from cdi.base.faults import Fault
 from importer.sources import HEAD_SIZE
 from importer.sources.http import HttpSource
-from support.certificates import Authority, Pair, with_chain
-from support.faultserver import FaultServer, Route
-from support.proxy import TinyProxy
 
 Make = Callable[..., HttpSource]
 Read = Callable[..., bytes]

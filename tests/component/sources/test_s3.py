@@ -186,8 +186,10 @@ def test_a_public_bucket_is_read_without_keys(s3: S3Server, an_s3_source: MakeSo
 @pytest.mark.parametrize(
     ("bucket", "key", "code", "what"),
     [
-        ("images", "none.img", "S3NotFound", "S3 has no bucket images with key none.img (region us-east-1): NoSuchKey."),
-        ("nobody", "disk.img", "S3NotFound", "S3 has no bucket nobody with key disk.img (region us-east-1): NoSuchBucket."),
+        ("images", "none.img", "S3NotFound",
+         "S3 has no bucket images with key none.img (region us-east-1): NoSuchKey."),
+        ("nobody", "disk.img", "S3NotFound",
+         "S3 has no bucket nobody with key disk.img (region us-east-1): NoSuchBucket."),
     ],
 )  # fmt: skip
 def test_an_absent_object_says_what_is_absent(
@@ -200,7 +202,8 @@ def test_an_absent_object_says_what_is_absent(
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"user": "AKIAWRONG"}, "InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records."),
+        ({"user": "AKIAWRONG"},
+         "InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records."),
         ({"password": "wrong"},
          ("SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. "
           "Check your key and signing method.")),

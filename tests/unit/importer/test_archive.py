@@ -51,6 +51,16 @@ def hardlink(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
     return member(name, type=tarfile.LNKTYPE, linkname=target)
 
 
+def pax(*records: str) -> tuple[tarfile.TarInfo, bytes]:
+    """An extended header for the next entry."""
+    text = ""
+    for record in records:
+        length = len(record) + 2
+        length += len(str(length + len(str(length))))
+        text += f"{length} {record}\n"
+    return member("pax", text.encode(), type=b"x")
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     path = tmp_path / "outer" / "volume"
@@ -270,6 +280,12 @@ def test_a_link_planted_by_someone_else_is_not_followed(target: Path, refused: C
     assert refused(archive(member("d/x", b"x"))).code == "ArchiveUnsafe"
 
 
+def test_pax_records_are_applied_to_the_next_entry_only(target: Path, unpack: Callable[..., object]) -> None:
+    unpack(archive(pax("path=renamed", "mtime=-7.5"), member("a", b"1"), member("b", b"2")))
+    assert sorted(path.name for path in target.iterdir()) == ["b", "renamed"]
+    assert (target / "renamed").stat().st_mtime == -7
+
+
 def test_links_that_stay_inside_are_made(target: Path, unpack: Callable[..., object]) -> None:
     unpack(archive(member("d/f", b"1"), symlink("d/e/l", "../../d/./f"), symlink("to-come", "later")))
     assert (target / "d/e/l").read_bytes() == b"1"
@@ -323,11 +339,19 @@ INVALID = {
     "a directory in the place of a file": archive(member("a", type=tarfile.DIRTYPE), member("a", b"1")),
     "a part of a name that is too long": archive(member("n" * 300, b"1")),
     "a sparse map beyond the file": archive(
-        member("x", b"22 GNU.sparse.size=10\n24 GNU.sparse.map=90,1,0\n", type=b"x"), member("a", b"1")
+        pax("GNU.sparse.size=10", "GNU.sparse.name=a", "GNU.sparse.map=90,1"), member("a", b"1")
+    ),
+    "a sparse map that overlaps": archive(
+        pax("GNU.sparse.size=99", "GNU.sparse.name=a", "GNU.sparse.map=0,2,1,1"), member("a", b"123")
+    ),
+    "a sparse map of more than the data": archive(
+        pax("GNU.sparse.size=99", "GNU.sparse.name=a", "GNU.sparse.map=0,9"), member("a", b"123")
     ),
     "a sparse map without data": archive(
-        member("x", b"22 GNU.sparse.major=1\n30 GNU.sparse.realsize=999999\n", type=b"x"), member("a", b"9999999\n")
+        pax("GNU.sparse.major=1", "GNU.sparse.realsize=999999"), member("a", b"9999999\n")
     ),
+    "a sparse map of no numbers": archive(pax("GNU.sparse.major=1"), member("a", bytes(4096))),
+    "a sparse file of the future": archive(pax("GNU.sparse.major=2"), member("a", bytes(4096))),
 }
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from importer.fetch.governor import Governor, Limits
 
 
-def run(rate: Callable[[int], float], seconds: float, limits: Limits = Limits()) -> list[int]:
+def run(rate: Callable[[int], float], seconds: float, limits: Limits | None = None) -> list[int]:
     """Connections at each quarter second against a server whose total ``rate`` depends on their number."""
-    governor, total, used = Governor(limits, 0.0), 0.0, []
+    governor, total, used = Governor(limits or Limits(), 0.0), 0.0, []
     for step in range(1, int(seconds * 4) + 1):
         total += rate(governor.connections) * 0.25
         used.append(governor.sample(int(total), step * 0.25))

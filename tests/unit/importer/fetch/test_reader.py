@@ -3,12 +3,12 @@
 import random
 
 import pytest
+from support.memorysource import MemorySource
 
 from cdi.base.faults import Fault
 from importer.cancel import Cancel
 from importer.fetch.reader import RangeReader
 from importer.fetch.retry import Patience, RetryPolicy
-from support.memorysource import MemorySource
 
 DATA = random.Random(1).randbytes(100_000)
 

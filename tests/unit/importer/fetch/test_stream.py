@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from support.memorysource import MemorySource
 
 from cdi.base.faults import Fault
 from importer.cancel import Cancel
@@ -11,7 +12,6 @@ from importer.fetch.governor import Limits
 from importer.fetch.reader import RangeReader
 from importer.fetch.retry import RetryPolicy
 from importer.fetch.stream import CHUNK, OrderedStream, SingleStream, fill
-from support.memorysource import MemorySource
 
 DATA = random.Random(2).randbytes(2 * CHUNK + 12_345)
 QUICK = RetryPolicy(attempts=5, first_s=0)

@@ -71,7 +71,6 @@ def test_holes_are_everything_between(extents: list[Extent], expected: list[tupl
 def test_every_byte_of_every_extent_is_in_exactly_one_segment(raw: list[tuple[int, int, bool]]) -> None:
     extents, guest = [], 0
     for host, clusters, is_packed in raw:
-        clusters = 1 if is_packed else clusters
         length = clusters * MiB if not is_packed else CLUSTER
         extents.append(
             Extent(guest, length, host * MiB, 1000 if is_packed else length, Kind.DEFLATE if is_packed else Kind.DATA)
@@ -85,4 +84,4 @@ def test_every_byte_of_every_extent_is_in_exactly_one_segment(raw: list[tuple[in
             assert extent.host + extent.host_length <= segment.host + segment.length
             covered.append((extent.guest, extent.length))
     assert sum(length for _, length in covered) == guest
-    assert len(set(start for start, _ in covered)) == len(covered)
+    assert len({start for start, _ in covered}) == len(covered)
