@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """A disk of ``size`` bytes under construction. ``write`` and ``zero`` may run in several threads on disjoint ranges.
+    """A disk of ``size`` bytes under construction. ``write`` and ``zero`` may run in threads on disjoint ranges.
 
     Faults raised: NoSpace, TargetDenied, TargetReadOnly, TargetMissing, TargetBusy, TargetFailed.
     """

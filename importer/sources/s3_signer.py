@@ -55,9 +55,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def sign(wanted: Wanted, keys: Keys) -> str:
     """The URL with its signature (SigV4, query form)."""
-    from botocore.auth import S3SigV4QueryAuth  # type: ignore[import-untyped]
-    from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-    from botocore.credentials import Credentials  # type: ignore[import-untyped]
+    from botocore.auth import S3SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
 
     request = AWSRequest(method="GET", url=wanted.url, headers=wanted.headers)
     credentials = Credentials(keys.access_key, keys.secret_key, keys.session_token or None)
@@ -72,7 +72,7 @@ def _given_keys(request: dict[str, Any]) -> Keys | None:
 
 
 def _keys_of_chain(environ: dict[str, str]) -> Keys:
-    from botocore import exceptions, session  # type: ignore[import-untyped]
+    from botocore import exceptions, session
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
