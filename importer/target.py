@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdi.base.faults import Fault
-from cdi.base.units import MiB, format_quantity, round_down, round_up
+from cdi.base.units import MiB, format_quantity, round_up
 from importer.checksum import Checksum
 from importer.fetch.journal import Header, Journal, Kept
 from importer.plan import Plan, Resumes
@@ -17,6 +17,7 @@ from importer.sinks.file import free_bytes, part_of
 from importer.sinks.kernel import device_size
 from importer.sinks.options import SinkOptions, open_sink
 from importer.sinks.refusal import refusals
+from storageprofiles.sizes import usable
 
 # Contract paths of the importer pod.
 DATA_DIR = Path("/data")
@@ -121,7 +122,7 @@ class Target:
             return virtual_size if self.size is None else max(virtual_size, min(self.size, self.available or self.size))
         if self.size is None:
             return virtual_size
-        offered = self.size if self.available is None else min(usable(self.overhead, self.available), self.size)
+        offered = self.size if self.available is None else min(usable(str(self.overhead), self.available), self.size)
         return max(virtual_size, offered)
 
     def open_sink(self, size: int, *, resume: bool, unaligned: bool = False) -> Sink:
@@ -159,11 +160,6 @@ class Target:
         directory = self.state or Path(os.environ.get("XDG_STATE_HOME", _TEMPORARY)) / "cdi-journal"
         directory.mkdir(parents=True, exist_ok=True)
         return directory / f"{self.path.name}.journal"
-
-
-def usable(overhead: float, size: int) -> int:
-    """Bytes of disk that fit into ``size`` bytes of a file system with that overhead: whole MiB (contract)."""
-    return round_down(-int(-size // (1 + overhead)), MiB)
 
 
 def too_small(virtual_size: int, available: int) -> Fault:

@@ -1,1 +1,1 @@
-"""What storage classes can do, and the claims that follow from it. Pure: no I/O."""
+"""Storage profiles: what a storage class can do, and what a claim on it looks like. Pure."""
