@@ -1,0 +1,39 @@
+# One image for all roles. Any Debian-like base with Python 3.11 or later will do:
+#   docker build --build-arg BASE=debian:trixie-slim -t cdi .
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY requirements requirements
+RUN python3 -m venv /opt/cdi \
+    && /opt/cdi/bin/pip install --no-cache-dir --require-hashes \
+        -r requirements/build.lock -r requirements/worker.lock -r requirements/control.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY cdi cdi
+COPY importer importer
+COPY cloner cloner
+COPY uploadproxy uploadproxy
+COPY storageprofiles storageprofiles
+# The installer is of no use to a worker, and one thing less to keep patched.
+RUN /opt/cdi/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+    && /opt/cdi/bin/pip uninstall -y setuptools pip
+
+FROM ${BASE}
+# qemu-utils and libmagic1 for rare formats and for wording; sh, coreutils and tar for helper pods that clients start;
+# util-linux (in every Debian) gives them blockdev.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libmagic1 python3 qemu-utils tar util-linux \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /opt/cdi /opt/cdi
+RUN for name in cdi cdi-importer cdi-cloner cdi-uploadserver cdi-uploadproxy cdi-image-size-detection; do \
+        ln -s "/opt/cdi/bin/$name" "/usr/bin/$name"; \
+    done \
+    && ln -s cdi-cloner /usr/bin/cloner_startup.sh
+# Kubernetes runs workers as 107; this is for everything else.
+USER 1001
+ENV PYTHONUNBUFFERED=1
+# The programs handle SIGTERM themselves, also as process 1: no init is needed.
+CMD ["cdi", "--help"]
