@@ -19,6 +19,7 @@ from pathlib import Path
 from cdi.base.faults import Exit, Fault
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
+from importer.signals import stop_with_parent, stopping_on_signals
 from importer.sources import SourceSpec
 from importer.target import Target
 
@@ -63,7 +64,11 @@ class PodEnvironment:
     def target(self) -> Target:
         if self.local_target:
             return Target.at_path(
-                Path(self.local_target), size=self.size, preallocation=self.preallocation, archive=self.archive
+                Path(self.local_target),
+                size=self.size,
+                preallocation=self.preallocation,
+                overwrite=True,  # whose parent says to make it anew
+                archive=self.archive,
             )
         return Target.in_volume(self.size, self.overhead, preallocation=self.preallocation, archive=self.archive)
 
@@ -98,16 +103,10 @@ def main() -> int:
     environment = PodEnvironment(os.environ)
     progress, cancel = Progress(), Cancel()
     if environment.parent_pipe:
-        threading.Thread(target=_stop_with_parent, args=(cancel,), name="parent", daemon=True).start()
-    from importer.signals import stopping_on_signals
+        stop_with_parent(cancel)
 
     with stopping_on_signals(cancel), _ProgressLines(progress):
         return _run(environment, progress, cancel)
-
-
-def _stop_with_parent(cancel: Cancel) -> None:
-    sys.stdin.buffer.read()
-    cancel.request()
 
 
 def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 
 from importer.cancel import Cancel
+
+
+def stop_with_parent(cancel: Cancel) -> None:
+    """Request a stop when standard input ends, as it does when the parent that holds its other end dies."""
+
+    def watch() -> None:
+        # Not sys.stdin: its lock, held by a daemon thread, aborts the interpreter at exit.
+        while os.read(0, 4096):
+            pass
+        cancel.request()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 @contextlib.contextmanager

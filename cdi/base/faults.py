@@ -470,6 +470,17 @@ CATALOGUE: dict[str, Entry] = {
         "The manifest cannot be used.",
         "correct that field; kubectl explain datavolume.spec shows them all.",
     ),
+    "ObjectNotFound": _permanent(
+        Exit.USAGE,
+        "there is no DataVolume {name}{hint}.",
+        "It was never made here, or its name is different.",
+        "list them with cdi get dv -A, and check --namespace and --data.",
+    ),
+    "WorkerDied": _transient(
+        "the worker ended with status {status} and left no message; its log is {log}.",
+        "It was killed, or ran into a bug.",
+        "run the same command again: it continues; if it lasts, read the log.",
+    ),
     "ManifestUnsupported": _permanent(
         Exit.USAGE,
         "{where}: {detail}.",

@@ -145,4 +145,3 @@ def _at(condition: Condition, transition: str, heartbeat: str) -> Condition:
     condition.last_transition_time = transition
     condition.last_heartbeat_time = heartbeat
     return condition
-

@@ -1,0 +1,181 @@
+"""The worker of one volume as a child process: the importer's entry point with the pod's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cdi.api.datavolume import DataVolume, HttpSource, S3Source
+from cdi.base.faults import Fault
+from cdi.local.manifests import Manifests
+
+_PASSED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PATH", "HOME", "LANG")
+
+
+def environment_of(
+    volume: DataVolume, found: Manifests, target: Path, size: int, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables of the contract. Secrets travel in the environment, as in the pod. Pure."""
+    spec = volume.spec
+    source = spec.source
+    assert source is not None, "validated"
+    passed = {
+        name: value for name, value in inherited.items() if name in _PASSED or name.startswith(("AWS_", "PYTHON"))
+    }
+    environment = {
+        **passed,
+        "IMPORTER_SOURCE": "none" if source.blank is not None else source.members[0],
+        "IMPORTER_CONTENTTYPE": spec.content_type or "kubevirt",
+        "IMPORTER_IMAGE_SIZE": str(size),
+        "FILESYSTEM_OVERHEAD": "0",
+        "PREALLOCATION": "true" if spec.preallocation else "false",
+        "OWNER_UID": volume.metadata.uid,
+        "CDI_TARGET": str(target),
+        "CDI_PARENT_PIPE": "1",
+    }
+    remote = source.http or source.s3
+    if remote is not None:
+        environment["IMPORTER_ENDPOINT"] = remote.url
+        environment |= _credentials(volume, found, remote)
+    if source.http is not None:
+        environment["IMPORTER_CHECKSUM"] = source.http.checksum
+        environment["INSECURE_TLS"] = "true" if source.http.insecure_skip_verify else "false"
+        for index, header in enumerate(source.http.extra_headers):
+            environment[f"IMPORTER_EXTRA_HEADER_{index}"] = header
+    return environment
+
+
+_SECRET_VARIABLES = {
+    "accessKeyId": "IMPORTER_ACCESS_KEY_ID",
+    "secretKey": "IMPORTER_SECRET_KEY",
+    "sessionToken": "IMPORTER_SESSION_TOKEN",
+    "region": "IMPORTER_REGION",
+}
+
+
+def _credentials(volume: DataVolume, found: Manifests, remote: HttpSource | S3Source) -> dict[str, str]:
+    if not remote.secret_ref:
+        return {}
+    secret = _referred(volume, found.secrets, "Secret", remote.secret_ref)
+    missing = [key for key in ("accessKeyId", "secretKey") if not secret.get(key)]
+    if missing:
+        raise Fault("CredentialsMissing", missing=" and ".join(missing))
+    return {variable: secret[key] for key, variable in _SECRET_VARIABLES.items() if secret.get(key)}
+
+
+def _referred(
+    volume: DataVolume, objects: dict[tuple[str, str], dict[str, str]], kind: str, name: str
+) -> dict[str, str]:
+    found = objects.get((volume.metadata.namespace, name))
+    if found is None:
+        where = f"DataVolume {volume.metadata.name}"
+        detail = f"it refers to {kind} {name}, which is in none of the files given: add it as another document"
+        raise Fault("ManifestInvalid", where=where, detail=detail)
+    return found
+
+
+class Worker:
+    """A running worker. ``poll`` tells its end; closing our end of its pipe stops it, so it dies with us.
+
+    ``files``: a directory of its own for what it reads and says, removed by ``close``.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], files: Path, log: Path) -> None:
+        self._files = files
+        self._message = files / "termination-log"
+        self.progress: dict[str, Any] = {}
+        environment = {**environment, "CDI_TERMINATION_LOG": str(self._message)}
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output
+            )
+        self._reader = threading.Thread(target=self._read_progress, name="progress", daemon=True)
+        self._reader.start()
+
+    def _read_progress(self) -> None:
+        assert self._process.stdout is not None
+        for text in self._process.stdout:
+            try:
+                record = json.loads(text)
+            except ValueError:
+                continue  # a line of a library; progress is one JSON object per line
+            if isinstance(record, dict):
+                self.progress = record
+
+    def poll(self) -> int | None:
+        """The exit code once it has ended."""
+        return self._process.poll()
+
+    def message(self) -> str:
+        """What it said at its end; empty when it was killed."""
+        try:
+            return self._message.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def stop(self) -> None:
+        """Ask it to stop; ``poll`` tells when it did."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+
+    def close(self) -> None:
+        """After its end: everything about it but the log is gone."""
+        self.stop()
+        self._process.wait()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        shutil.rmtree(self._files, ignore_errors=True)
+
+
+def start_import(volume: DataVolume, found: Manifests, target: Path, size: int) -> Worker:
+    """Raises Fault when the manifests lack what the volume refers to."""
+    files = _private_directory()
+    try:
+        environment = environment_of(volume, found, target, size, os.environ)
+        environment |= _write_private(volume, found, files)
+        return Worker([sys.executable, "-m", "importer.pod"], environment, files, target.parent / "worker.log")
+    except BaseException:
+        shutil.rmtree(files)
+        raise
+
+
+def start_clone(source: Path, target: Path, size: int) -> Worker:
+    command = [sys.executable, "-m", "cloner.local", str(source), str(target), str(size)]
+    return Worker(command, dict(os.environ), _private_directory(), target.parent / "worker.log")
+
+
+def _private_directory() -> Path:
+    """In memory where that is possible: secret header lines are written there."""
+    memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes it ours alone
+    return Path(tempfile.mkdtemp(prefix="cdi-run-", dir=memory if memory.is_dir() else None))
+
+
+def _write_private(volume: DataVolume, found: Manifests, directory: Path) -> dict[str, str]:
+    """Write the CAs and secret header lines that a worker reads from files; the variables that name them."""
+    source = volume.spec.source
+    remote = source and (source.http or source.s3)
+    headers = directory / "headers"
+    headers.mkdir()
+    variables = {"CDI_SECRET_HEADER_DIR": str(headers)}
+    if remote and remote.cert_config_map:
+        config_map = _referred(volume, found.config_maps, "ConfigMap", remote.cert_config_map)
+        variables["IMPORTER_CERT_DIR"] = str(_write(directory / "certs", config_map))
+    for index, name in enumerate(source.http.secret_extra_headers if source and source.http else []):
+        _write(headers / str(index), _referred(volume, found.secrets, "Secret", name))
+    return variables
+
+
+def _write(directory: Path, content: dict[str, str]) -> Path:
+    directory.mkdir()
+    for name, text in content.items():
+        (directory / Path(name).name).write_text(text)
+    return directory

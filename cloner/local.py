@@ -1,0 +1,125 @@
+"""Cloning a disk file on one machine: shared blocks where the file system can, else a sparse copy of the data.
+
+``python -m cloner.local SOURCE TARGET SIZE`` is the worker of ``cdi run``: progress lines on standard output, the
+result in the file that ``CDI_TERMINATION_LOG`` names, exit codes as the importer's.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import sys
+from pathlib import Path
+
+from cdi.base.faults import Exit, Fault
+from cdi.base.units import MiB
+from importer.cancel import Cancel
+from importer.progress import Progress, Stage
+from importer.signals import stop_with_parent
+from importer.sinks.file import part_of
+from importer.sinks.kernel import sync_directory
+from importer.sinks.refusal import refusals
+
+_FICLONE = 0x40049409  # linux/fs.h
+_STEP = 8 * MiB
+_NOT_HERE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
+
+
+def clone(source: Path, target: Path, size: int, progress: Progress, cancel: Cancel) -> str:
+    """Make ``target`` a copy of ``source``, at least ``size`` bytes long; how it was done. Blocking.
+
+    Nothing named ``target`` exists before it is whole and durable. Raises Fault.
+    """
+    part = part_of(target)
+    with refusals(str(source)):
+        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with refusals(str(target)):
+            writing = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
+            try:
+                length = os.fstat(reading).st_size
+                method = _copy(reading, writing, length, progress, cancel)
+                progress.enter(Stage.FLUSHING)
+                os.ftruncate(writing, max(length, size))
+                os.fchmod(writing, 0o660)
+                os.fsync(writing)
+            finally:
+                os.close(writing)
+            part.rename(target)
+            sync_directory(target.parent)
+    finally:
+        os.close(reading)
+    progress.enter(Stage.DONE)
+    return method
+
+
+def _copy(reading: int, writing: int, length: int, progress: Progress, cancel: Cancel) -> str:
+    progress.enter(Stage.FETCHING)
+    progress.expect(length)
+    try:
+        fcntl.ioctl(writing, _FICLONE, reading)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+    else:
+        progress.fetched(length)
+        return "reflink"
+    method = "copy_file_range"
+    position = 0
+    while position < length:
+        start, end = _data_after(reading, position, length)
+        progress.fetched(start - position)
+        position = start
+        while position < end:
+            cancel.check(position)
+            count = min(_STEP, end - position)
+            if method == "copy_file_range":
+                try:
+                    count = os.copy_file_range(reading, writing, count, position, position)
+                except OSError as error:
+                    if error.errno not in _NOT_HERE:
+                        raise
+                    method = "copy"
+                    continue
+            else:
+                count = os.pwrite(writing, os.pread(reading, min(count, MiB), position), position)
+            if count == 0:
+                raise Fault("SourceTruncated", source="the source volume", got=position, expected=length)
+            position += count
+            progress.fetched(count)
+    return method
+
+
+def _data_after(descriptor: int, position: int, length: int) -> tuple[int, int]:
+    """(start, end) of the next data; (length, length) when only a hole is left."""
+    try:
+        start = os.lseek(descriptor, position, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return length, length
+    return start, min(length, os.lseek(descriptor, start, os.SEEK_HOLE))
+
+
+def main() -> int:
+    source, target, size = sys.argv[1:4]
+    progress, cancel = Progress(), Cancel()
+    log = Path(os.environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
+    stop_with_parent(cancel)
+    try:
+        method = clone(Path(source), Path(target), int(size), progress, cancel)
+    except Fault as fault:
+        print(fault.message, file=sys.stderr)
+        if fault.code == "Cancelled":
+            return int(Exit.CANCELLED)
+        log.write_text(f"Unable to process data: {fault.message}")
+        return 1
+    print(progress.snapshot().json_line(), flush=True)
+    log.write_text(json.dumps({"message": "Clone Complete", "method": method}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
