@@ -96,7 +96,7 @@ def parse_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         length = parse_decimal(data[position:space]) if space > 0 else 0
         record = data[space + 1 : position + length]
         key, equals, value = record[:-1].partition(b"=")
-        if position + length > len(data) or not record.endswith(b"\n") or not equals:
+        if length <= 0 or position + length > len(data) or not record.endswith(b"\n") or not equals:
             raise invalid("an extended header is not well formed")
         yield key, value
         position += length

@@ -333,6 +333,8 @@ INVALID = {
     "an empty link": archive(symlink("a", "")),
     "an enormous pax header": altered(altered(GOOD, 156, b"x"), 124, b"77777777777\0"),
     "a pax record that lies": archive(member("x", b"99 path=abc\n", type=b"x"), member("a", b"1")),
+    "a pax record of no length": archive(member("x", b"8 path=\n0 path=a\n", type=b"x"), member("a", b"1")),
+    "pax records without lengths": archive(member("x", b"8 path=\n" + b"\xff" * 50, type=b"x"), member("a", b"1")),
     "a pax record without value": archive(member("x", b"8 path\n", type=b"x"), member("a", b"1")),
     "a pax name with a zero": archive(member("x", b"12 path=a\0b\n", type=b"x"), member("a", b"1")),
     "a pax size that is none": archive(member("x", b"11 size=-1\n", type=b"x"), member("a", b"1")),
