@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from support.hostile import vhd
+from support.images import reader
+
+from cdi.base.faults import Fault
+from importer.formats.registry import open_image
+from importer.formats.vhd import fixed_vhd_footer
+
+
+def footer(size: int) -> bytes:
+    return vhd(kind=2, size=size)[:512]
+
+
+def test_a_fixed_vhd_is_the_file_without_its_footer() -> None:
+    assert fixed_vhd_footer(footer(8192), 8192 + 512) == 8192
+
+
+def test_a_raw_disk_that_only_mentions_the_cookie_is_raw() -> None:
+    assert fixed_vhd_footer(b"conectix".ljust(512, b"\0"), 8192 + 512) is None
+    assert fixed_vhd_footer(bytes(512), 8192 + 512) is None
+    assert fixed_vhd_footer(b"", 0) is None
+
+
+def test_a_fixed_vhd_that_lost_data_is_invalid() -> None:
+    with pytest.raises(Fault) as caught:
+        fixed_vhd_footer(footer(8192), 4096 + 512)
+
+    assert caught.value.code == "ImageInvalid"
+
+
+def test_a_fixed_vhd_opens_by_its_footer() -> None:
+    data = bytes(8192) + footer(8192)
+
+    image = open_image("vhd", reader(data), len(data))
+
+    assert [extent.length for extent in image.extents()] == [8192]
