@@ -164,10 +164,10 @@ class Run:
             if changed or time.monotonic() - task.saved_at >= _SAVE_S:
                 self._save(task)
             return
+        message = worker.message()
         worker.close()
         task.worker = None
         task.record.progress = worker.progress
-        message = worker.message()
         if status == 0 and not is_checksum_mismatch(message):
             task.state, task.finished, task.message = WorkerState.SUCCEEDED, True, ""
             self._end_attempt(task, "Succeeded")
