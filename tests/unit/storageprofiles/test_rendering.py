@@ -38,7 +38,7 @@ def test_an_archive_needs_a_file_system() -> None:
 
 
 def test_a_profile_without_an_answer_says_what_to_set() -> None:
-    with pytest.raises(ClaimNotValid, match="set spec.storage.accessModes"):
+    with pytest.raises(ClaimNotValid, match=r"set spec\.storage\.accessModes"):
         render(a_claim(), Profile("x", ()))
 
 
