@@ -131,6 +131,7 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     facts = source.probe()
     if facts.size == 0 or not facts.head:
         raise Fault("SourceEmpty", source=facts.name)
+    read_at = _head_first(facts, read_at)
     compression, head = _unwrap(facts)
     format = recognise(head)
     if not wishes.archive:
@@ -157,7 +158,17 @@ def open_range_image(plan: Plan, read_at: ReadAt) -> Image:
     from importer.formats.registry import open_image
 
     assert plan.facts.size is not None
-    return open_image(plan.format, read_at, plan.facts.size)
+    return open_image(plan.format, _head_first(plan.facts, read_at), plan.facts.size)
+
+
+def _head_first(facts: Facts, read_at: ReadAt) -> ReadAt:
+    """What the probe has brought costs no request again: a refused image is asked for at most twice."""
+
+    def read(offset: int, length: int) -> bytes:
+        end = offset + length
+        return facts.head[offset:end] if end <= len(facts.head) else read_at(offset, length)
+
+    return read
 
 
 def _unwrap(facts: Facts) -> tuple[tuple[str, ...], bytes]:

@@ -13,7 +13,7 @@ from importer.checksum import Checksum
 from importer.fetch.governor import Limits
 from importer.fetch.reader import RangeReader
 from importer.fetch.retry import RetryPolicy
-from importer.plan import Plan, Route, Wishes, make_plan, open_range_image
+from importer.plan import Plan, Resumes, Route, Wishes, make_plan, open_range_image
 from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
 from importer.sources import Source, SourceSpec
@@ -92,6 +92,9 @@ def _opened(spec: SourceSpec, cancel: Cancel) -> Iterator[Source]:
     cancel.on_request(source.interrupt)
     try:
         yield source
+    except BaseException:
+        cancel.request()  # threads that still fetch would take the closed sockets for lost ones, and ask again
+        raise
     finally:
         source.close()
 
@@ -125,7 +128,7 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         site.journal.remove()
         return final, site.kept.ranges.total
     except Fault as fault:
-        if worthless(fault):
+        if worthless(fault, feed.plan):
             site.sink.discard()
             site.journal.remove()
         raise
@@ -134,9 +137,10 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         site.journal.close()
 
 
-def worthless(fault: Fault) -> bool:
-    """What was written so far is of no use to a later attempt: its bytes are wrong, or belong to another version."""
-    return fault.entry.exit is Exit.INTEGRITY or fault.code == "SourceChanged"
+def worthless(fault: Fault, plan: Plan) -> bool:
+    """What was written so far is of no use to a later process: wrong bytes, another version's, or not to be continued."""
+    wrong = fault.entry.exit is Exit.INTEGRITY or fault.code in ("SourceChanged", "SourceTooLong")
+    return wrong or plan.resumes is Resumes.NOTHING
 
 
 def _take_route(job: Job, target: Target) -> int:

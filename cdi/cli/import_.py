@@ -30,6 +30,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--overwrite", action="store_true", help="replace an existing target file")
     parser.add_argument("--archive", action="store_true", help="unpack a tar archive into the directory TARGET")
     parser.add_argument("--connections", metavar="N", type=int, default=8, help="use at most N connections (default 8)")
+    parser.add_argument(
+        "--retries",
+        metavar="N",
+        type=int,
+        default=10,
+        help="give up after N failures without one new byte (default 10)",
+    )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where a device's resume journal is kept")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON lines")
     source_options.add(parser)
@@ -63,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from cdi.cli.attended import attended
     from importer.checksum import Checksum
     from importer.fetch.governor import Limits
+    from importer.fetch.retry import RetryPolicy
     from importer.target import Target
     from importer.transfer import Request
     from importer.transfer import run as transfer
@@ -82,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         target=target,
         checksum=Checksum.parse(args.checksum) if args.checksum else None,
         archive=args.archive,
+        retry=RetryPolicy(attempts=max(1, args.retries)),
         connections=Limits(least=min(2, args.connections), most=args.connections),
     )
     result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=args.json)
@@ -98,14 +107,14 @@ def as_json(result: Result, target: Target) -> dict[str, object]:
         "bytesKept": result.bytes_kept,
         "seconds": round(result.elapsed_s, 3),
         "route": result.plan.route.value,
-        "notes": list(result.notes),
+        "notes": [*result.plan.warnings, *result.notes],
     }
 
 
 def as_text(result: Result, target: Target) -> str:
     rate = human_size(result.bytes_fetched / max(result.elapsed_s, 1e-3))
     kept = f", {human_size(result.bytes_kept)} of disk kept from before" if result.bytes_kept else ""
-    lines = [*result.notes]
+    lines = [*result.plan.warnings, *result.notes]
     lines.append(
         f"{target.path}: {human_size(result.disk_size)} disk from {human_size(result.bytes_fetched)} "
         f"in {human_duration(result.elapsed_s)} ({rate}/s{kept})"

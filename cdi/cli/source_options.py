@@ -30,6 +30,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--ca", metavar="FILE", action="append", default=[], type=Path, help="trust these CAs too (file or directory)"
     )
     group.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
+    group.add_argument(
+        "--stall-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60.0,
+        help="a connection that gives no byte for so long is broken and asked again (default 60)",
+    )
     group.add_argument("--region", default="", help="S3 region (default: asked from the server)")
 
 
@@ -50,7 +57,15 @@ def spec(url: str, args: argparse.Namespace) -> SourceSpec:
         ca_files=tuple(args.ca),
         insecure=args.insecure,
         environ=environ,
+        stall_timeout_s=args.stall_timeout,
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse turns the ValueError into a usage message
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: give more than 0 and at most 3600 seconds")
+    return seconds
 
 
 def _read_header(path: Path) -> str:
