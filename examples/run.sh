@@ -44,7 +44,7 @@ serve() { # IMAGES PORT: sets nginx_pid
     PATH=$PATH:/usr/sbin nginx -p "$prefix" -c nginx.conf -e "$prefix/error.log" &
     nginx_pid=$!
     # --retry-connrefused asks until it listens: no sleep that is too short on one machine and too long on another.
-    curl -sSf --retry 50 --retry-delay 0 --retry-max-time 10 --retry-connrefused -o /dev/null -I \
+    curl -sf --retry 50 --retry-delay 0 --retry-max-time 10 --retry-connrefused -o /dev/null -I \
         "http://127.0.0.1:$2/images/debian.qcow2" || die "nginx did not start: $(tail -3 "$prefix/error.log")"
 }
 
@@ -65,7 +65,8 @@ boot() { # DISK: until its serial console speaks
 }
 
 import_own() { # URL
-    local manifest=$run/manifests/yours.yaml size
+    local manifest=$run/manifests/yours.yaml size kind=http
+    [[ $1 != s3://* ]] || kind=s3
     say "looking at it (header only)"
     show $cdi inspect "$1"
     size=${SIZE:-$($cdi inspect --json "$1" | python_says 'json.load(sys.stdin)["virtualSize"] or ""')}
@@ -78,7 +79,7 @@ metadata:
   name: yours
 spec:
   source:
-    http:
+    $kind:
       url: $(printf %s "$1" | python_says 'json.dumps(sys.stdin.read())')
   storage:
     storageClassName: local-dir
@@ -130,11 +131,12 @@ import_demo() {
 what_next() {
     say "all good. What to try next"
     cat <<EOF
-  $cdi describe dv rootdisk-vm1 --data .run/data      all that is known about one volume
-  $cdi inspect URL                                    what an image is, without downloading it
-  $cdi import URL disk.img --checksum sha256:...      one image into one file or device; Ctrl-C and again: it resumes
-  make run SOURCE=https://...                                your own image, from anywhere
-  examples/*.yaml                                            manifests to copy; README.md, docs/
+  cdi describe dv rootdisk-vm1 --data .run/data     all that is known about one volume
+  cdi inspect URL                                   what an image is, without downloading it
+  cdi import URL ./disk.img --checksum sha256:...   one image into one file or device; Ctrl-C, again: it resumes
+  make run SOURCE=https://...                       your own image
+  examples/*.yaml, README.md, docs/                 manifests to copy, and why it is made like this
+(cdi is .venv/bin/cdi.)
 EOF
 }
 

@@ -42,6 +42,8 @@ install_packages() {
         printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
         chmod +x /usr/sbin/policy-rc.d
     fi
+    # A new machine or container has no package lists yet; old lists name files that are gone from the mirrors.
+    compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt-get update -qq
     apt_install "${packages[@]}" || { apt-get update -qq && apt_install "${packages[@]}"; }
 }
 
