@@ -23,7 +23,7 @@ test: setup-test lint ## lint, all fast tests and one slice of the long ones (SL
 	@$(BIN)/pytest tests
 
 unit: setup-test ## the pure tests only: < 20 s
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q -n 2 tests/unit
 
 lint: setup-test ## style, types, layers, generated files
 	@$(BIN)/ruff check .
