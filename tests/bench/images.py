@@ -17,6 +17,7 @@ _RANDOM_MIB = 400
 _FILES_MIB = 750
 
 _SMALL_SIZE = "112M"
+_SMALL_RANDOM_MIB = 3
 _SMALL_FILES_MIB = 50
 
 FORMATS = {
@@ -32,7 +33,8 @@ FORMATS = {
 
 def cache_directory() -> Path:
     root = Path(os.environ.get("CDI_TEST_CACHE", Path.home() / ".cache" / "cdi-tests"))
-    recipe = (SIZE, _RANDOM_MIB, _FILES_MIB, _SMALL_SIZE, _SMALL_FILES_MIB, sorted(FORMATS.items()))
+    small = (_SMALL_SIZE, _SMALL_RANDOM_MIB, _SMALL_FILES_MIB)
+    recipe = (SIZE, _RANDOM_MIB, _FILES_MIB, small, sorted(FORMATS.items()))
     key = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
     return root / f"bench-{key}"
 
@@ -45,7 +47,7 @@ def images() -> Path:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     _make_disk(directory / "disk.raw", SIZE, _RANDOM_MIB, _FILES_MIB)
-    _make_disk(directory / "small.raw", _SMALL_SIZE, 0, _SMALL_FILES_MIB)
+    _make_disk(directory / "small.raw", _SMALL_SIZE, _SMALL_RANDOM_MIB, _SMALL_FILES_MIB)
     for name, command in FORMATS.items():
         subprocess.run(command.format(out=name), shell=True, check=True, cwd=directory)
     (directory / "complete").touch()
