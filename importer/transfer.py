@@ -138,7 +138,7 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
 
 
 def worthless(fault: Fault, plan: Plan) -> bool:
-    """What was written so far is of no use to a later process: wrong bytes, another version's, or not to be continued."""
+    """What was written is of no use to a later process: wrong bytes, another version, or not to be continued."""
     wrong = fault.entry.exit is Exit.INTEGRITY or fault.code in ("SourceChanged", "SourceTooLong")
     return wrong or plan.resumes is Resumes.NOTHING
 

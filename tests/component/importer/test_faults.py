@@ -1,4 +1,4 @@
-"""Every fault an HTTP server can make ends in its own code with a remedy, or in the right disk; never in a wrong one."""
+"""Every fault that an HTTP server can make ends in its own code with a remedy, or in the right disk."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ REFUSALS = {
         4, "SourceTruncated", 3, 10 * MiB, IMPATIENT,
     ),
     "a chunked answer cut short": Refusal(
-        Route(body=PLAIN, ranges=False, chunked=True, cut_at={n: MiB for n in range(9)}),
+        Route(body=PLAIN, ranges=False, chunked=True, cut_at=dict.fromkeys(range(9), MiB)),
         4, "ConnectionLost", 3, 4 * MiB, IMPATIENT,
     ),
     "a total that lies": Refusal(
@@ -117,7 +117,7 @@ REFUSALS = {
     ),
     # A connection that gives a byte now and then is patience's friend: only failures without one count.
     "a stall for ever": Refusal(
-        Route(body=RAW, stall_at={n: 0 for n in range(3, 30)}),
+        Route(body=RAW, stall_at=dict.fromkeys(range(3, 30), 0)),
         4, "SourceStalled", 20, 30 * MiB, IMPATIENT, keeps=True,
     ),
     "404 in the middle": Refusal(Route(body=RAW, after=(3, 404)), 3, "SourceNotFound", 20, 30 * MiB, keeps=True),
@@ -232,7 +232,7 @@ def test_a_fault_that_passes_is_survived_with_the_right_disk(name: str, server: 
 
 def test_retry_after_is_respected(server: FaultServer, tmp_path: Path) -> None:
     flap = {"status": 503, "headers": {"Retry-After": "2"}}
-    url = server.add("/image", Scripted(body=RAW, at={n: flap for n in (3, 4)}))
+    url = server.add("/image", Scripted(body=RAW, at=dict.fromkeys((3, 4), flap)))
     outcome = cdi("import", url, tmp_path / "disk.img", "--json")
     assert outcome.status == 0
     assert outcome.result["seconds"] >= 2
@@ -291,7 +291,7 @@ def test_a_proxy_that_wants_credentials(server: FaultServer, tmp_path: Path) -> 
 def test_what_a_transient_fault_left_is_continued(
     arguments: tuple[str, ...], server: FaultServer, tmp_path: Path
 ) -> None:
-    url = server.add("/image", Route(body=RAW, stall_at={n: 3 * MiB for n in range(3, 30)}))
+    url = server.add("/image", Route(body=RAW, stall_at=dict.fromkeys(range(3, 30), 3 * MiB)))
     refused(cdi("import", url, tmp_path / "disk.img", *IMPATIENT, *arguments), 4, "SourceStalled")
     assert not (tmp_path / "disk.img").exists()
     server.add("/image", Route(body=RAW))
