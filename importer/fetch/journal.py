@@ -63,10 +63,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What of an earlier process's work counts. ``frame``: as given to ``Journal.frame``."""
+    """What of an earlier process's work counts. ``frame``: as given to ``Journal.frame``.
+
+    ``head``: so many bytes at the start of the disk were held in memory and have to be made again (a device).
+    """
 
     ranges: RangeSet = field(default_factory=RangeSet)
     frame: Frame | None = None
+    head: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -143,8 +147,10 @@ class Marks:
         for layer in layers:
             ranges.update(layer.ranges)
             frame = layer.frame or frame
-        # A frame stands on everything before it: not so when part of that was held in memory only.
-        return Kept(ranges, frame if frame is not None and ranges.covers(0, frame[1]) else None)
+        head = max((high for low, high in self._volatile if low == 0), default=0)
+        # A frame stands on everything before it; the head can be made again from the source's first bytes.
+        counts = frame is not None and frame[1] > head and ranges.covers(head, frame[1])
+        return Kept(ranges, frame if counts else None, head)
 
     def lines(self) -> Iterator[bytes]:
         """The shortest journal with this state."""

@@ -64,9 +64,10 @@ class RangeSet:  # noqa: PLW1641  it changes, so it has no hash
     def covers(self, start: int, end: int) -> bool:
         return not any(self.missing(start, end))
 
-    def prefix(self) -> int:
-        """Where the range that begins at 0 ends; 0 without one."""
-        return self._ends[0] if self._starts and self._starts[0] == 0 else 0
+    def reach(self, start: int) -> int:
+        """Up to where everything from ``start`` on is in the set; ``start`` when nothing is."""
+        index = bisect_right(self._starts, start) - 1
+        return start if index < 0 else max(start, self._ends[index])
 
     def _touching(self, start: int, end: int) -> tuple[int, int]:
         """Indices [first, last) of the ranges that overlap or adjoin [start, end)."""

@@ -20,7 +20,7 @@ from importer.fetch.reader import RangeReader
 from importer.fetch.retry import Patience, RetryPolicy
 from importer.sources import Body, Source
 
-CHUNK = 2 * MiB
+CHUNK = MiB  # what each connection may have to fetch again after a kill
 
 
 class Stream(Protocol):
@@ -36,7 +36,7 @@ class Stream(Protocol):
 class OrderedStream:
     """Bytes [start, size) of a source with ranges, fetched ahead by 2 to 8 connections.
 
-    Memory: (connections + 2) chunks of 2 MiB. ``received`` gives the total so far, for the governor.
+    Memory: (connections + 2) chunks of 1 MiB. ``received`` gives the total so far, for the governor.
     """
 
     def __init__(self, reader: RangeReader, start: int, size: int, limits: Limits, received: Callable[[], int]) -> None:

@@ -34,12 +34,13 @@ class Feed:
     def reader(self) -> RangeReader:
         return RangeReader(self.source, self.retry, self.cancel, self.progress.fetched)
 
-    def stream(self, start: int = 0) -> Stream:
-        """The transferred bytes from ``start`` in order; only 0 without ranges."""
+    def stream(self, start: int = 0, end: int | None = None) -> Stream:
+        """The transferred bytes [start, end) in order; without ranges all of them, from 0."""
         facts = self.plan.facts
         if facts.ranges and facts.size is not None:
             received = lambda: self.progress.bytes_fetched  # noqa: E731
-            return OrderedStream(self.reader(), start, facts.size, self.connections, received)
+            size = facts.size if end is None else min(end, facts.size)
+            return OrderedStream(self.reader(), start, size, self.connections, received)
         return SingleStream(self.source, self.retry, self.cancel, self.progress.fetched)
 
 

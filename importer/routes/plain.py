@@ -24,20 +24,21 @@ class PlainSource(Protocol):
     limit: int  # plain bytes that the target may hold
     hasher: Hasher | None
 
-    def stream(self, start: int = 0) -> Stream: ...
+    def stream(self, start: int = 0, end: int | None = None) -> Stream: ...
 
 
 class PlainStream:
     """``readinto`` gives plain bytes; everything that the route may know about where they came from.
 
     ``start``: (transferred offset, plain offset) where to begin: a member or frame boundary, or equal offsets of an
-    uncompressed stream. Raises DecompressionBomb past ``job.limit`` plain bytes.
+    uncompressed stream. ``end``: fetch no transferred byte behind it. Raises DecompressionBomb past ``job.limit`` plain
+    bytes.
     """
 
-    def __init__(self, job: PlainSource, start: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, job: PlainSource, start: tuple[int, int] = (0, 0), end: int | None = None) -> None:
         self._job = job
         self._start = start
-        self._stream: Stream = job.stream(start[0])
+        self._stream: Stream = job.stream(start[0], end)
         self.position = start[1]  # plain bytes given, counted from the start of the whole
         self._taken = 0
         read: ReadInto = self._take

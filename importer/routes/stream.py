@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cdi.base.units import MiB
-from importer.fetch.stream import fill
+from importer.fetch.stream import CHUNK, fill
 from importer.formats.vhd import fixed_vhd_footer
 from importer.plan import Resumes
 from importer.routes.job import Job
@@ -17,7 +19,9 @@ _FOOTER = 512  # a fixed VHD is a raw disk with a footer of one sector behind it
 def run(job: Job) -> int:
     """Write the stream to the sink; the bytes of disk it held. Blocking; raises the first Fault."""
     start = _where_to_start(job)
-    _hash_kept_prefix(job, start[1])
+    if start[1]:
+        _make_head_again(job)
+        _hash_kept_prefix(job, start[1])
     job.progress.expect(job.plan.facts.size, kept=start[0])
     plain = PlainStream(job, start)
     writer = Writer(lambda filled: _write(job, filled), _BUFFER)
@@ -36,11 +40,24 @@ def run(job: Job) -> int:
 def _where_to_start(job: Job) -> tuple[int, int]:
     """(transferred, plain) offsets that the kept part of an earlier process allows; (0, 0) for a fresh start."""
     if job.plan.resumes is Resumes.PREFIX:
-        prefix = job.kept.ranges.prefix() // 4096 * 4096
-        return prefix, prefix
+        prefix = job.kept.ranges.reach(job.kept.head) // 4096 * 4096
+        return (prefix, prefix) if prefix > job.kept.head else (0, 0)
     if job.plan.resumes is Resumes.FRAME and job.kept.frame is not None:
         return job.kept.frame
     return 0, 0
+
+
+def _make_head_again(job: Job) -> None:
+    """What a device's sink holds in memory until publication died with the earlier process: its first MiB."""
+    head = memoryview(bytearray(job.kept.head))
+    if not head:
+        return
+    plain = PlainStream(replace(job, hasher=None), end=2 * CHUNK)
+    try:
+        length = fill(plain.readinto, head)
+    finally:
+        plain.close()
+    job.sink.write(0, head[:length])
 
 
 def _hash_kept_prefix(job: Job, length: int) -> None:

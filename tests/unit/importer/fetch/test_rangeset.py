@@ -35,9 +35,12 @@ def test_missing_parts_come_in_order() -> None:
 
 
 def test_the_prefix_is_what_is_there_from_byte_0() -> None:
-    assert RangeSet([(0, 7), (9, 12)]).prefix() == 7
-    assert RangeSet([(1, 7)]).prefix() == 0
-    assert RangeSet().prefix() == 0
+    assert RangeSet([(0, 7), (9, 12)]).reach(0) == 7
+    assert RangeSet([(0, 7), (9, 12)]).reach(8) == 8
+    assert RangeSet([(0, 7), (9, 12)]).reach(10) == 12
+    assert RangeSet([(0, 7)]).reach(20) == 20
+    assert RangeSet([(1, 7)]).reach(0) == 0
+    assert RangeSet().reach(0) == 0
 
 
 def test_removing_cuts_ranges() -> None:
