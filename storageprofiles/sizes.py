@@ -22,3 +22,9 @@ def usable(overhead: str, available: int) -> int:
 
 def _ceil(value: Decimal) -> int:
     return int(value.to_integral_value(rounding=ROUND_CEILING))
+
+
+def scratch(target: int, target_overhead: str, scratch_overhead: str) -> int:
+    """Bytes to request for the scratch claim of a target of ``target`` bytes."""
+    needed = Decimal(round_up(usable(target_overhead, target), MiB)) * (1 + Decimal(scratch_overhead))
+    return round_up(_ceil(needed), MiB)
