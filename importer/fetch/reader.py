@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 from cdi.base.faults import Fault
@@ -21,6 +22,7 @@ class RangeReader:
         self._policy = policy
         self._cancel = cancel
         self._fetched = fetched
+        self.quickest_s = 0.0  # the shortest wait for an answer so far, about one round trip; 0 before the first
 
     def units(self, offset: int, length: int, buffer: memoryview) -> Iterator[memoryview]:
         """Yield [offset, offset+length) in order as full views of ``buffer`` (the last may be shorter).
@@ -38,7 +40,7 @@ class RangeReader:
                     self._cancel.check(offset + filled)
                     try:
                         if body is None:
-                            body = self._source.open(offset + filled, end - offset - filled)
+                            body = self._open(offset + filled, end)
                         count = self._read_some(body, view[filled:], offset + filled, end)
                     except Fault as fault:
                         if body is not None:
@@ -55,6 +57,13 @@ class RangeReader:
         finally:
             if body is not None:
                 body.close()
+
+    def _open(self, offset: int, end: int) -> Body:
+        asked_s = time.monotonic()
+        body = self._source.open(offset, end - offset)
+        waited_s = time.monotonic() - asked_s
+        self.quickest_s = min(self.quickest_s or waited_s, waited_s)
+        return body
 
     def _read_some(self, body: Body, view: memoryview, offset: int, end: int) -> int:
         count = body.readinto(view)

@@ -10,9 +10,10 @@ from importer.formats import Image
 from importer.routes.gathered import Gathered
 from importer.routes.job import Job
 from importer.routes.pieces import Pieces
-from importer.routes.segments import Segment, holes, missing_extents, segments
+from importer.routes.segments import NEAR_REQUEST, REQUEST, Segment, holes, missing_extents, segments
 
 UNIT = 2 * MiB  # the commit unit: what one connection may have to fetch again after a kill
+_NEAR_S = 0.003  # a round trip within one place; further away, small requests would wait more than they transfer
 _DECODED = MiB  # decoded clusters gathered before one write
 
 
@@ -33,7 +34,10 @@ class _Scatter:
 
     def segments(self) -> Iterator[Segment]:
         everything = holes(self._image.extents(), self._image.virtual_size, self._hole)
-        return segments(missing_extents(everything, self._job.kept.ranges), self._buffer_size)
+        return segments(missing_extents(everything, self._job.kept.ranges), self._buffer_size, self._request)
+
+    def _request(self) -> int:
+        return REQUEST if self._reader.quickest_s > _NEAR_S else NEAR_REQUEST
 
     def _hole(self, offset: int, length: int) -> None:
         for start, end in self._job.kept.ranges.missing(offset, offset + length):

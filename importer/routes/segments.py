@@ -14,7 +14,10 @@ from cdi.base.units import KiB, MiB
 from importer.fetch.rangeset import RangeSet
 from importer.formats import Extent, Kind
 
-REQUEST = 8 * MiB  # bytes of one ranged request; streamed through the worker's buffer
+REQUEST = 8 * MiB  # bytes of one ranged request at most; streamed through the worker's buffer
+# Of a request to a near server: it pours the whole answer into socket buffers, and a kill loses all of it (5 MiB per
+# connection measured with 8 MiB requests over loopback, 2 MiB with these, at the same speed and CPU).
+NEAR_REQUEST = 2 * MiB
 GAP = 64 * KiB  # a hole in the file smaller than this is cheaper to read over than a new request
 BATCH = 16384  # extents sorted together: about 3 MiB of memory
 
@@ -52,24 +55,27 @@ def holes(extents: Iterable[Extent], size: int, found: Callable[[int, int], None
         found(position, size - position)
 
 
-def segments(extents: Iterator[Extent], whole_size: int) -> Iterator[Segment]:
-    """Requests for all ``extents``; those holding compressed ones span at most ``whole_size`` bytes."""
+def segments(
+    extents: Iterator[Extent], whole_size: int, request: Callable[[], int] = lambda: REQUEST
+) -> Iterator[Segment]:
+    """Requests for all ``extents``, of at most ``request()`` bytes, asked anew for each; those holding compressed ones
+    span at most ``whole_size`` bytes."""
     while batch := list(islice(extents, BATCH)):
         batch.sort(key=lambda extent: extent.host)
-        yield from _cut(batch, whole_size)
+        yield from _cut(batch, whole_size, request)
 
 
-def _cut(batch: list[Extent], whole_size: int) -> Iterator[Segment]:
+def _cut(batch: list[Extent], whole_size: int, request: Callable[[], int]) -> Iterator[Segment]:
     run: list[Extent] = []
     start = end = 0
-    for extent in chain.from_iterable(map(_split, batch)):
+    for extent in chain.from_iterable(_split(extent, request) for extent in batch):
         whole = extent.kind is not Kind.DATA
         last = extent.host + extent.host_length
         # Packed clusters may share a sector; data that overlaps (a damaged image) goes into requests of its own, since
         # a request is copied out in one pass. Parts of a long extent may pass the start of the next one.
         follows = extent.host >= (start if whole else end) and extent.host - end <= GAP
         fits = run and whole == (run[0].kind is not Kind.DATA) and follows
-        if not fits or max(end, last) - start > (whole_size if whole else REQUEST):
+        if not fits or max(end, last) - start > (whole_size if whole else request()):
             if run:
                 yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)
             run, start, end = [], extent.host, 0
@@ -79,11 +85,13 @@ def _cut(batch: list[Extent], whole_size: int) -> Iterator[Segment]:
         yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)
 
 
-def _split(extent: Extent) -> Iterator[Extent]:
+def _split(extent: Extent, request: Callable[[], int]) -> Iterator[Extent]:
     """Long data extents in request-sized parts; everything else as it is."""
-    if extent.kind is not Kind.DATA or extent.length <= REQUEST:
+    if extent.kind is not Kind.DATA:
         yield extent
         return
-    for done in range(0, extent.length, REQUEST):
-        part = min(REQUEST, extent.length - done)
+    done = 0
+    while done < extent.length:
+        part = min(request(), extent.length - done)
         yield Extent(extent.guest + done, part, extent.host + done, part)
+        done += part
