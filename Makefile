@@ -39,8 +39,8 @@ format: setup-test ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-fuzz: setup-test ## fuzz the parsers for longer (MINUTES=10)
-	@tests/fuzz/run.sh $(or $(MINUTES),10)
+fuzz: setup-test ## fuzz every parser for longer (FUZZ_SECONDS=600 each)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) SLICE=all $(BIN)/pytest --timeout=0 tests/fuzz
 
 bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.md
 	@$(BIN)/python -m tests.bench
