@@ -27,28 +27,83 @@ class S3Source(Struct, rename="camel", omit_defaults=True):
     cert_config_map: str = ""
 
 
+class GcsSource(Struct, rename="camel", omit_defaults=True):
+    url: str = ""
+    secret_ref: str = ""
+
+
+class RegistrySource(Struct, rename="camel", omit_defaults=True):
+    """``None`` and empty differ: the contract refuses a pull method or image stream that is there but empty."""
+
+    url: str | None = None
+    image_stream: str | None = None
+    pull_method: str | None = None
+    secret_ref: str | None = None
+    cert_config_map: str | None = None
+    platform: dict[str, str] | None = None
+
+
+class ImageioSource(Struct, rename="camel", omit_defaults=True):
+    url: str = ""
+    disk_id: str = ""
+    secret_ref: str = ""
+    cert_config_map: str = ""
+    insecure_skip_verify: bool | None = None
+
+
+class VddkSource(Struct, rename="camel", omit_defaults=True):
+    url: str = ""
+    uuid: str = ""
+    backing_file: str = ""
+    thumbprint: str = ""
+    secret_ref: str = ""
+    cert_config_map: str = ""
+    init_image_url: str = field(default="", name="initImageURL")
+    extra_args: str = ""
+
+
 class VolumeRef(Struct, rename="camel", omit_defaults=True):
     namespace: str = ""
     name: str = ""
 
 
 class DataVolumeSource(Struct, rename="camel", omit_defaults=True):
-    """Exactly one member is set. Members that only a cluster serves are kept as they are."""
+    """Exactly one member is set."""
 
     http: HttpSource | None = None
     s3: S3Source | None = None
     pvc: VolumeRef | None = None
     blank: dict[str, Any] | None = None
     upload: dict[str, Any] | None = None
-    gcs: dict[str, Any] | None = None
-    registry: dict[str, Any] | None = None
+    gcs: GcsSource | None = None
+    registry: RegistrySource | None = None
     snapshot: VolumeRef | None = None
-    imageio: dict[str, Any] | None = None
-    vddk: dict[str, Any] | None = None
+    imageio: ImageioSource | None = None
+    vddk: VddkSource | None = None
 
     @property
     def members(self) -> list[str]:
         return [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+
+
+class SourceRef(Struct, rename="camel", omit_defaults=True):
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+
+
+class DataSourceRef(Struct, rename="camel", omit_defaults=True):
+    """A claim's ``dataSource`` and ``dataSourceRef``: who else populates it."""
+
+    api_group: str | None = None
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+
+
+class Checkpoint(Struct, rename="camel", omit_defaults=True):
+    previous: str = ""
+    current: str = ""
 
 
 class Resources(Struct, rename="camel", omit_defaults=True):
@@ -65,21 +120,26 @@ class StorageSpec(Struct, rename="camel", omit_defaults=True):
     volume_mode: str = ""
     volume_name: str = ""
     selector: dict[str, Any] | None = None
-    data_source: dict[str, Any] | None = None
-    data_source_ref: dict[str, Any] | None = None
+    data_source: DataSourceRef | None = None
+    data_source_ref: DataSourceRef | None = None
 
 
 class DataVolumeSpec(Struct, rename="camel", omit_defaults=True):
     source: DataVolumeSource | None = None
-    source_ref: dict[str, Any] | None = None
+    source_ref: SourceRef | None = None
     pvc: StorageSpec | None = None
     storage: StorageSpec | None = None
     priority_class_name: str = ""
     service_account_name: str = ""
     content_type: str = ""
-    checkpoints: list[dict[str, str]] = []
+    checkpoints: list[Checkpoint] = []
     final_checkpoint: bool = False
     preallocation: bool | None = None
+
+    @property
+    def target(self) -> StorageSpec:
+        """``pvc`` or ``storage``, whichever is there."""
+        return self.pvc or self.storage or StorageSpec()
 
     @property
     def is_archive(self) -> bool:

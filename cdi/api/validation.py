@@ -1,26 +1,23 @@
 """What a DataVolume may not be: the contract's rules and texts, in its order. Pure.
 
-Each rule is (field, message); the first group that fails ends the check, as the Go CDI's webhook does.
+The first rule that is broken ends the check, as the Go CDI's webhook does. Rules of single sources are in
+``cdi.api.sourcerules``. What needs other objects (rights, existing claims) is the webhook's own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from cdi.api.datavolume import DataVolume, DataVolumeSource, DataVolumeSpec, StorageSpec
+from cdi.api.datavolume import DataSourceRef, DataVolume, DataVolumeSpec, ObjectMeta
+from cdi.api.sourcerules import of_source
+from cdi.api.violation import Violation
 from cdi.base.units import MiB, parse_quantity
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-_SCHEMES = ("http", "https", "gs")
-_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-
-
-class Violation(NamedTuple):
-    field: str
-    message: str
+_LONGEST_NAME = 253
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def violation(volume: DataVolume) -> Violation | None:
@@ -28,10 +25,76 @@ def violation(volume: DataVolume) -> Violation | None:
     return next(_violations(volume), None)
 
 
+def name_violation(metadata: ObjectMeta) -> Violation | None:
+    """Names as the API server wants them. Here they become paths: nothing else may be checked before."""
+    if not _NAME.fullmatch(metadata.name):
+        said = f"{metadata.name!r} is no name: use a-z, 0-9, - and ., with a letter or digit at both ends"
+        return Violation("metadata.name", said)
+    if len(metadata.name) > _LONGEST_NAME:
+        return Violation("metadata.name", f"Name cannot be longer than {_LONGEST_NAME} characters")
+    if not _NAMESPACE.fullmatch(metadata.namespace):
+        said = f"{metadata.namespace!r} is no namespace: use a-z, 0-9 and -, at most 63 characters"
+        return Violation("metadata.namespace", said)
+    return None
+
+
+def update_violation(before: DataVolumeSpec, after: DataVolumeSpec, *, held: bool = False) -> Violation | None:
+    """A spec cannot be changed, but for the checkpoints of a warm migration, and while the import is ``held`` (or
+    Failed) for the members of the same source.
+    """
+    if same_spec(before, after) or _only_checkpoints_were_added(before, after):
+        return None
+    if held and _only_members_changed(before, after):
+        return None
+    return Violation("DataVolume.Spec", "Cannot update DataVolume Spec")
+
+
+def same_spec(one: DataVolumeSpec, other: DataVolumeSpec) -> bool:
+    """Equal in meaning: 1Gi and 1024Mi are the same size."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(spec: DataVolumeSpec) -> object:
+    from msgspec import to_builtins
+
+    plain: dict[str, dict[str, dict[str, dict[str, object]]]] = to_builtins(spec)
+    for target in ("pvc", "storage"):
+        for quantities in plain.get(target, {}).get("resources", {}).values():
+            for name, value in quantities.items():
+                quantities[name] = _bytes(value)
+    return plain
+
+
+def _bytes(quantity: object) -> object:
+    try:
+        return parse_quantity(str(quantity))
+    except ValueError:
+        return quantity
+
+
+def _only_checkpoints_were_added(before: DataVolumeSpec, after: DataVolumeSpec) -> bool:
+    from msgspec.structs import replace
+
+    source = after.source
+    if source is None or (source.vddk is None and source.imageio is None) or not after.checkpoints:
+        return False
+    return same_spec(
+        replace(before, checkpoints=[], final_checkpoint=False), replace(after, checkpoints=[], final_checkpoint=False)
+    )
+
+
+def _only_members_changed(before: DataVolumeSpec, after: DataVolumeSpec) -> bool:
+    from msgspec.structs import replace
+
+    if before.source is None or after.source is None or before.source.members != after.source.members:
+        return False
+    return same_spec(before, replace(after, source=before.source))
+
+
 def _violations(volume: DataVolume) -> Iterator[Violation]:
     spec = volume.spec
-    if len(volume.metadata.name) > 253:
-        yield Violation("", "Name cannot be longer than 253 characters")
+    if len(volume.metadata.name) > _LONGEST_NAME:
+        yield Violation("", f"Name cannot be longer than {_LONGEST_NAME} characters")
     if spec.pvc is None and spec.storage is None:
         yield Violation("spec.PVC", "Missing Data volume PVC")
         return
@@ -40,20 +103,22 @@ def _violations(volume: DataVolume) -> Iterator[Violation]:
         yield Violation("spec.PVC.Storage", message)
         return
     yield from _size(spec)
+    if len(spec.target.storage_class_name or "") > _LONGEST_NAME:
+        yield Violation("", f"Name cannot be longer than {_LONGEST_NAME} characters")
     yield from _access_modes(spec)
-    yield from _origin(spec)
-    if spec.source is not None:
-        yield from _source(spec, spec.source)
+    if spec.target.data_source is not None or spec.target.data_source_ref is not None:
+        yield from _external_population(spec)
+    else:
+        yield from _origin(spec)
 
 
 def _size(spec: DataVolumeSpec) -> Iterator[Violation]:
-    part, word = ("pvc", "PVC") if spec.pvc is not None else ("storage", "Storage")
-    place = f"spec.{'PVC' if part == 'pvc' else 'Storage'}.resources.requests.size"
-    claim = spec.pvc or spec.storage or StorageSpec()
-    text = claim.resources.requests.get("storage")
+    word = "PVC" if spec.pvc is not None else "Storage"
+    place = f"spec.{word}.resources.requests.size"
+    text = spec.target.resources.requests.get("storage")
     if text is None:
         clones = spec.source_ref is not None or (spec.source and (spec.source.pvc or spec.source.snapshot))
-        if not (part == "storage" and clones):
+        if not (spec.storage is not None and clones):
             yield Violation(place, f"{word} size is missing")
         return
     try:
@@ -69,7 +134,7 @@ def _size(spec: DataVolumeSpec) -> Iterator[Violation]:
 
 def _access_modes(spec: DataVolumeSpec) -> Iterator[Violation]:
     place = "spec.PVC.accessModes"
-    modes = (spec.pvc or spec.storage or StorageSpec()).access_modes
+    modes = spec.target.access_modes
     if spec.pvc is not None and not modes:
         yield Violation(place, "Required value: at least 1 access mode is required")
     if spec.pvc is not None and len(modes) > 1:
@@ -80,44 +145,45 @@ def _access_modes(spec: DataVolumeSpec) -> Iterator[Violation]:
             yield Violation(place, f'Unsupported value: "{mode}": supported values: {known}')
 
 
+def _external_population(spec: DataVolumeSpec) -> Iterator[Violation]:
+    """Somebody else fills the claim: no source of ours, and one reference."""
+    target = spec.target
+    if spec.source is not None or spec.source_ref is not None:
+        yield Violation("spec.source", "External population is incompatible with Source and SourceRef")
+    if target.data_source is not None and target.data_source_ref is not None:
+        yield Violation("", "DataSourceRef and DataSource must match")
+    if target.data_source is not None:
+        yield from _reference("dataSource", target.data_source)
+    if target.data_source_ref is not None:
+        if target.data_source_ref.namespace:
+            message = "Invalid value: DataSourceRef namespace not supported"
+            yield Violation("spec.dataSourceRef.Namespace", message)
+        yield from _reference("dataSourceRef", target.data_source_ref)
+
+
+def _reference(field: str, reference: DataSourceRef) -> Iterator[Violation]:
+    title = field[0].upper() + field[1:]
+    if not reference.name:
+        yield Violation(f"spec.{field}.Name", f"Required value: {title} name")
+    if not reference.kind:
+        yield Violation(f"spec.{field}.Kind", f"Required value: {title} kind")
+    if not reference.api_group and reference.kind != "PersistentVolumeClaim":
+        message = f"Required value: {title} apiGroup when kind is not 'PersistentVolumeClaim'"
+        yield Violation(f"spec.{field}.APIGroup", message)
+
+
 def _origin(spec: DataVolumeSpec) -> Iterator[Violation]:
     if (spec.source is None) == (spec.source_ref is None):
         message = "Data volume should have either Source or SourceRef, or be externally populated"
         yield Violation("spec.source", message)
-
-
-def _source(spec: DataVolumeSpec, source: DataVolumeSource) -> Iterator[Violation]:
-    if len(source.members) != 1:
-        kind = "Missing Data volume source" if not source.members else "Multiple Data volume sources"
-        yield Violation("spec.source", kind)
-        return
-    if spec.content_type not in ("", "kubevirt", "archive"):
-        message = f'Unsupported value: "{spec.content_type}": supported values: "kubevirt", "archive"'
-        yield Violation("spec.contentType", message)
-    if source.blank is not None and spec.is_archive:
-        yield Violation("spec.contentType", "SourceType cannot be blank and the contentType be archive")
-    for name, member in (("HTTP", source.http), ("S3", source.s3)):
-        if member is not None:
-            yield from _url(f"spec.source.{name}.url", member.url)
-    if source.http is not None and source.http.checksum:
-        yield from _checksum(source.http.checksum)
-    if source.pvc is not None and not (source.pvc.name and source.pvc.namespace):
-        yield Violation("spec.source.PVC", "spec.source.PVC source PVC is not valid")
-
-
-def _url(place: str, url: str) -> Iterator[Violation]:
-    if not url:
-        yield Violation(place, "spec.source source URL is empty")
-        return
-    scheme = urlsplit(url).scheme
-    if not scheme or "://" not in url:
-        yield Violation(place, f"spec.source Invalid source URL: {url}")
-    elif scheme not in _SCHEMES:
-        yield Violation(place, f"spec.source Invalid source URL scheme: {url}")
-
-
-def _checksum(text: str) -> Iterator[Violation]:
-    algorithm, _, digest = (part.strip().lower() for part in text.partition(":"))
-    if _DIGITS.get(algorithm) != len(digest) or not re.fullmatch("[0-9a-f]+", digest):
-        detail = "write algorithm:hex with md5, sha1, sha256 or sha512"
-        yield Violation("spec.source.HTTP.checksum", f"Invalid checksum format: {text}: {detail}")
+    elif spec.source_ref is not None:
+        kind = spec.source_ref.kind
+        if not kind:
+            yield Violation("spec.sourceRef.Kind", "Missing sourceRef kind")
+        if kind != "DataSource":
+            message = f"Unsupported sourceRef kind {kind}, currently only DataSource is supported"
+            yield Violation("spec.sourceRef.Kind", message)
+        if not spec.source_ref.name:
+            yield Violation("spec.sourceRef.Name", "Missing sourceRef name")
+    else:
+        yield from of_source(spec)

@@ -1,0 +1,118 @@
+"""What ``spec.source`` of a DataVolume may not be: the contract's rules and texts for each kind of source. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cdi.api.datavolume import DataVolumeSource, DataVolumeSpec, ImageioSource, RegistrySource, VddkSource
+from cdi.api.violation import Violation
+
+_SCHEMES = ("http", "https", "gs")  # one list for all: the contract lets gs:// pass for http
+_REGISTRY_SCHEMES = ("docker", "oci-archive")
+_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+_KUBEVIRT = ("", "kubevirt")
+
+
+def of_source(spec: DataVolumeSpec) -> Iterator[Violation]:
+    """Rules of ``spec.source``, which is there."""
+    source = spec.source or DataVolumeSource()
+    if len(source.members) != 1:
+        kind = "Missing Data volume source" if not source.members else "Multiple Data volume sources"
+        yield Violation("spec.source", kind)
+        return
+    if spec.content_type not in (*_KUBEVIRT, "archive"):
+        message = f'Unsupported value: "{spec.content_type}": supported values: "kubevirt", "archive"'
+        yield Violation("spec.contentType", message)
+    for name, member in (("HTTP", source.http), ("S3", source.s3), ("GCS", source.gcs)):
+        if member is not None:
+            yield from _url(f"spec.source.{name}.url", member.url)
+    if source.http is not None and source.http.checksum:
+        yield from _checksum(source.http.checksum)
+    if source.blank is not None and spec.is_archive:
+        yield Violation("spec.contentType", "SourceType cannot be blank and the contentType be archive")
+    if source.registry is not None:
+        yield from _registry(source.registry, spec.content_type)
+    yield from _migration(source)
+    yield from _references(source)
+
+
+def _url(place: str, url: str) -> Iterator[Violation]:
+    if not url:
+        yield Violation(place, "spec.source source URL is empty")
+        return
+    scheme = _scheme(url)
+    if scheme is None:
+        yield Violation(place, f"spec.source Invalid source URL: {url}")
+    elif scheme not in _SCHEMES:
+        yield Violation(place, f"spec.source Invalid source URL scheme: {url}")
+
+
+def _scheme(url: str) -> str | None:
+    """The scheme of an absolute URL; None for what is none."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:  # for instance a bracket without its pair
+        return None
+    return scheme if scheme and ":" in url else None
+
+
+def _checksum(text: str) -> Iterator[Violation]:
+    algorithm, _, digest = (part.strip().lower() for part in text.partition(":"))
+    if _DIGITS.get(algorithm) != len(digest) or not re.fullmatch("[0-9a-f]+", digest):
+        detail = "write algorithm:hex with md5, sha1, sha256 or sha512"
+        yield Violation("spec.source.HTTP.checksum", f"Invalid checksum format: {text}: {detail}")
+
+
+def _registry(registry: RegistrySource, content_type: str) -> Iterator[Violation]:
+    place = "spec.source.Registry"
+    if content_type not in _KUBEVIRT:
+        yield Violation("spec.contentType", "ContentType must be kubevirt when Source is Registry")
+    if (registry.url is None) == (registry.image_stream is None):
+        yield Violation(place, "Source registry should have either URL or ImageStream")
+    if registry.url is not None:
+        scheme = _scheme(registry.url)
+        if scheme is None:
+            yield Violation(f"{place}.URL", f"Illegal registry source URL {registry.url}")
+        elif scheme not in _REGISTRY_SCHEMES:
+            yield Violation(f"{place}.URL", f"Illegal registry source URL scheme {registry.url}")
+    method = registry.pull_method
+    if method not in (None, "pod", "node"):
+        yield Violation(f"{place}.importMethod", f'ImportMethod {method} is neither pod, node or ""')
+    if registry.image_stream is not None:
+        if not registry.image_stream:
+            yield Violation(f"{place}.importMethod", "Source registry ImageStream is not valid")
+        if method != "node":
+            message = "Source registry ImageStream is supported only with node pull import method"
+            yield Violation(f"{place}.importMethod", message)
+
+
+def _migration(source: DataVolumeSource) -> Iterator[Violation]:
+    """Sources in other virtualisation systems: their own rules come before those of the URL."""
+    if source.imageio is not None:
+        yield from _imageio(source.imageio)
+        yield from _url("spec.source.ImageIO.url", source.imageio.url)
+    if source.vddk is not None:
+        yield from _vddk(source.vddk)
+        yield from _url("spec.source.VDDK.url", source.vddk.url)
+
+
+def _imageio(imageio: ImageioSource) -> Iterator[Violation]:
+    place = "spec.source.Imageio"
+    if not (imageio.secret_ref and imageio.disk_id):
+        yield Violation(place, f"{place} source Imageio is not valid")
+    if not (imageio.cert_config_map or imageio.insecure_skip_verify):
+        yield Violation(place, f"{place} source Imageio requires CertConfigMap or InsecureSkipVerify")
+
+
+def _vddk(vddk: VddkSource) -> Iterator[Violation]:
+    if not (vddk.secret_ref and vddk.uuid and vddk.backing_file and vddk.thumbprint):
+        yield Violation("spec.source.VDDK", "spec.source.VDDK source VDDK is not valid")
+
+
+def _references(source: DataVolumeSource) -> Iterator[Violation]:
+    if source.pvc is not None and not (source.pvc.name and source.pvc.namespace):
+        yield Violation("spec.source.PVC", "spec.source.PVC source PVC is not valid")
+    if source.snapshot is not None and not (source.snapshot.name and source.snapshot.namespace):
+        yield Violation("spec.source.Snapshot", "spec.source.Snapshot source snapshot is not valid")
