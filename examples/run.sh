@@ -65,7 +65,10 @@ boot() { # DISK: until its serial console speaks
 }
 
 import_own() { # URL
-    local manifest=$run/manifests/yours.yaml size kind=http
+    local name manifest size kind=http
+    # One volume per URL: the same one continues or is there already, another one is imported beside it.
+    name=yours-$(printf %s "$1" | sha256sum | cut -c1-8)
+    manifest=$run/manifests/$name.yaml
     [[ $1 != s3://* ]] || kind=s3
     say "looking at it (header only)"
     show $cdi inspect "$1"
@@ -76,7 +79,7 @@ import_own() { # URL
 apiVersion: cdi.kubevirt.io/v1beta1
 kind: DataVolume
 metadata:
-  name: yours
+  name: $name
 spec:
   source:
     $kind:
@@ -90,7 +93,7 @@ EOF
     say "importing it with $manifest"
     show $cdi run -f "$manifest" --data "$data" --wait
     show $cdi get dv --data "$data"
-    ls -lsh "$data/default/yours/disk.img"
+    ls -lsh "$data/default/$name/disk.img"
 }
 
 import_demo() {
