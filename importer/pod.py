@@ -156,7 +156,7 @@ def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -
 
 def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> int:
     """Write the termination message of a failure; the exit code."""
-    if fault.code == "Cancelled":
+    if fault.entry.exit is Exit.CANCELLED:
         log.info("%s", fault.message)
         return int(Exit.CANCELLED)
     if fault.code == "ChecksumMismatch":

@@ -76,10 +76,8 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
             connections=request.connections,
             hasher=request.checksum.hasher() if request.checksum else None,
         )
-        if plan.route is Route.ARCHIVE:
-            size, kept = _unpack(feed, request.target), 0
-        else:
-            size, kept = _write_disk(feed, request)
+        with _telling_what_is_kept(feed):
+            size, kept = _unpack(feed, request) if plan.route is Route.ARCHIVE else _write_disk(feed, request)
     progress.enter(Stage.DONE)
     return Result(plan, size, progress.bytes_fetched, kept, time.monotonic() - started)
 
@@ -97,6 +95,18 @@ def _opened(spec: SourceSpec, cancel: Cancel) -> Iterator[Source]:
         raise
     finally:
         source.close()
+
+
+@contextmanager
+def _telling_what_is_kept(feed: Feed) -> Iterator[None]:
+    """Whoever stops an import wants to know what that cost: all bytes received, not the position of one reader."""
+    try:
+        yield
+    except Fault as fault:
+        if fault.code != "Cancelled":
+            raise
+        code = "CancelledUnkept" if feed.plan.resumes is Resumes.NOTHING else "Cancelled"
+        raise Fault(code, got=f"{feed.progress.bytes_fetched:,}") from fault
 
 
 def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) -> Plan:
@@ -175,9 +185,9 @@ def _take_route(job: Job, target: Target) -> int:
             raise AssertionError("an archive makes no disk")
 
 
-def _unpack(feed: Feed, target: Target) -> int:
+def _unpack(feed: Feed, request: Request) -> tuple[int, int]:
     from importer.routes import unpack
 
     feed.progress.enter(Stage.FETCHING)
     feed.progress.expect(feed.plan.facts.size)
-    return unpack.run(feed, target.archive_directory())
+    return unpack.run(feed, request.target.archive_directory()), 0

@@ -404,7 +404,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.STORAGE,
         "{target} is full: writing at byte {offset} failed ({cause}).",
         "The volume or its quota has no room for the image.",
-        "make room or use a larger volume; the same command continues where it stopped.",
+        "make room or use a larger volume, and run the same command again: it continues where it can.",
     ),
     "TargetDenied": _permanent(
         Exit.RIGHTS,
@@ -449,6 +449,12 @@ CATALOGUE: dict[str, Entry] = {
         "stopped on request after {got} bytes.",
         "What is written is kept.",
         "the same command continues.",
+        exit=Exit.CANCELLED,
+    ),
+    "CancelledUnkept": _transient(
+        "stopped on request after {got} bytes.",
+        "This import cannot be continued: nothing is kept.",
+        "the same command starts from the first byte; a server with ranges and ETags lets it continue.",
         exit=Exit.CANCELLED,
     ),
     "ConverterFailed": _permanent(
