@@ -6,29 +6,42 @@ result in the file that ``CDI_TERMINATION_LOG`` names, exit codes as the importe
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import MiB
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
-from importer.signals import stop_with_parent
+from importer.signals import stop_with_parent, stopping_on_signals
 from importer.sinks.file import part_of
 from importer.sinks.kernel import sync_directory
 from importer.sinks.refusal import refusals
 
 _FICLONE = 0x40049409  # linux/fs.h
 _STEP = 8 * MiB
+_INTERVAL_S = 2.0
 _NOT_HERE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
 
 
-def clone(source: Path, target: Path, size: int, progress: Progress, cancel: Cancel) -> str:
-    """Make ``target`` a copy of ``source``, at least ``size`` bytes long; how it was done. Blocking.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``size``: bytes of disk at least. ``preallocation``: no block of it is left to be allocated later."""
+
+    size: int
+    preallocation: bool = False
+
+
+def clone(source: Path, target: Path, wanted: Result, progress: Progress, cancel: Cancel) -> str:
+    """Make ``target`` a copy of ``source`` as ``wanted``; how it was done. Blocking.
 
     Nothing named ``target`` exists before it is whole and durable. Raises Fault.
     """
@@ -42,7 +55,9 @@ def clone(source: Path, target: Path, size: int, progress: Progress, cancel: Can
                 length = os.fstat(reading).st_size
                 method = _copy(reading, writing, length, progress, cancel)
                 progress.enter(Stage.FLUSHING)
-                os.ftruncate(writing, max(length, size))
+                os.ftruncate(writing, max(length, wanted.size))
+                if wanted.preallocation:
+                    os.posix_fallocate(writing, 0, max(length, wanted.size))
                 os.fchmod(writing, 0o660)
                 os.fsync(writing)
             finally:
@@ -103,21 +118,42 @@ def _data_after(descriptor: int, position: int, length: int) -> tuple[int, int]:
     return start, min(length, os.lseek(descriptor, start, os.SEEK_HOLE))
 
 
+@contextlib.contextmanager
+def _told(progress: Progress) -> Iterator[None]:
+    """A progress line on standard output every 2 s, and one at the end."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(_INTERVAL_S):
+            print(progress.snapshot().json_line(), flush=True)
+
+    thread = threading.Thread(target=tell, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        print(progress.snapshot().json_line(), flush=True)
+
+
 def main() -> int:
     source, target, size = sys.argv[1:4]
     progress, cancel = Progress(), Cancel()
     log = Path(os.environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
     stop_with_parent(cancel)
+    wanted = Result(int(size), os.environ.get("PREALLOCATION") == "true")
     try:
-        method = clone(Path(source), Path(target), int(size), progress, cancel)
+        with stopping_on_signals(cancel), _told(progress):
+            method = clone(Path(source), Path(target), wanted, progress, cancel)
     except Fault as fault:
         print(fault.message, file=sys.stderr)
         if fault.code == "Cancelled":
             return int(Exit.CANCELLED)
         log.write_text(f"Unable to process data: {fault.message}")
         return 1
-    print(progress.snapshot().json_line(), flush=True)
-    log.write_text(json.dumps({"message": "Clone Complete", "method": method}))
+    ended = {"preallocationApplied": wanted.preallocation, "message": "Clone Complete", "method": method}
+    log.write_text(json.dumps(ended))
     return 0
 
 

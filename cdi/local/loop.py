@@ -7,10 +7,11 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from cdi.api.datavolume import DataVolume
+from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Exit, Fault
 from cdi.controllers.datavolume.status import (
     Observation,
@@ -19,10 +20,11 @@ from cdi.controllers.datavolume.status import (
     is_checksum_mismatch,
     status_of,
 )
-from cdi.local.decide import Action, Observed, claim_of, decide
+from cdi.local.decide import Action, CloneSource, Observed, Readiness, claim_of, decide
 from cdi.local.manifests import Manifests
-from cdi.local.store import Attempt, Record, Store
+from cdi.local.store import LOG, Attempt, Record, Store
 from cdi.local.worker import Worker, start_clone, start_import
+from importer.sinks.refusal import refusals
 
 _TICK_S = 0.1
 _SAVE_S = 2.0  # status is written on every change of stage, else at most this often
@@ -37,9 +39,11 @@ class Task:
     record: Record
     state: WorkerState = WorkerState.ABSENT
     worker: Worker | None = None
-    attempts: int = 0
+    failures: int = 0  # in this run, one after the other
     message: str = ""
+    no_claim: tuple[str, str] | None = None
     not_before: float = 0.0  # monotonic time of the next attempt
+    next_attempt: str = ""
     finished: bool = False
     exit: Exit = Exit.OK
     note: str = ""
@@ -74,7 +78,7 @@ class Run:
                 held.enter_context(self.store.lock(volume.metadata.namespace, volume.metadata.name))
                 self.tasks.append(self._task(volume))
             for task in self.tasks:
-                self._decide(task)  # everything that cannot work is refused before anything is started
+                decide(self._observe(task))  # everything that cannot work is refused before anything is started
             try:
                 while not all(task.finished for task in self.tasks):
                     self._tick()
@@ -94,25 +98,32 @@ class Run:
         volume.metadata.uid = earlier.volume.metadata.uid
         volume.metadata.creation_timestamp = earlier.volume.metadata.creation_timestamp
         volume.status = earlier.volume.status
-        return Task(Record(volume, history=earlier.history))
+        return Task(Record(volume, history=earlier.history, attempts=earlier.attempts))
 
-    def _decide(self, task: Task) -> Action:
+    def _observe(self, task: Task) -> Observed:
         earlier = self.store.load(*task.key)
-        disk = self.store.disk(task.volume)
-        seen = Observed(task.volume, earlier.volume if earlier else None, disk.exists(), self._source_ready(task))
-        return decide(seen)
+        return Observed(
+            task.volume,
+            earlier.volume if earlier else None,
+            self.store.disk(task.volume).exists(),
+            self.store.worker_lives(*task.key),
+            self._clone_source(task),
+            self.manifests.profile,
+        )
 
-    def _source_ready(self, task: Task) -> bool | None:
+    def _clone_source(self, task: Task) -> CloneSource | None:
         source = task.volume.spec.source
         if source is None or source.pvc is None:
-            return True
+            return None
         key = (source.pvc.namespace, source.pvc.name)
         here = next((other for other in self.tasks if other.key == key), None)
-        if here is not None:
-            failed = here.finished and here.exit is not Exit.OK
-            return None if failed else here.finished
-        record = self.store.load(*key)
-        return True if record is not None and record.volume.status.phase == "Succeeded" else None
+        if here is None:
+            record = self.store.load(*key)
+            ready = record is not None and self.store.disk(record.volume).exists()
+            return CloneSource(Readiness.READY if ready else Readiness.ABSENT, record.volume if record else None)
+        if not here.finished:
+            return CloneSource(Readiness.COMING, here.volume)
+        return CloneSource(Readiness.READY if here.exit is Exit.OK else Readiness.ABSENT, here.volume)
 
     def _tick(self) -> None:
         for task in self.tasks:
@@ -125,35 +136,58 @@ class Run:
         return sum(task.worker is not None for task in self.tasks)
 
     def _advance(self, task: Task) -> None:
+        task.no_claim = None
         try:
-            match self._decide(task):
+            match decide(self._observe(task)):
                 case Action.NOTHING:
-                    task.note = "already populated"
-                    task.state, task.finished = WorkerState.SUCCEEDED, True
+                    self._leave_alone(task)
                 case Action.START:
                     self._start(task)
                 case Action.AWAIT_SOURCE:
                     task.note = "waits for its source"
+                case Action.AWAIT_WORKER:
+                    task.note = "waits for the worker of a run that was killed"
+                case Action.NO_SOURCE:
+                    self._refuse_clone(task)
         except Fault as fault:
             self._failed(task, fault.message)
 
+    def _leave_alone(self, task: Task) -> None:
+        task.note = "already populated"
+        task.state, task.finished = WorkerState.SUCCEEDED, True
+        if task.volume.status.phase != Phase.SUCCEEDED:  # the run that made it was killed before it could say so
+            self._succeeded(task)
+
+    def _refuse_clone(self, task: Task) -> None:
+        source = task.volume.spec.source
+        assert source is not None
+        assert source.pvc is not None
+        contract = f"The source pvc {source.pvc.name} doesn't exist"
+        fault = Fault("CloneSourceMissing", contract=contract, source=f"{source.pvc.namespace}/{source.pvc.name}")
+        task.no_claim = ("CloneWithoutSource", fault.message)
+        here = any(other.key == (source.pvc.namespace, source.pvc.name) for other in self.tasks)
+        self._failed(task, fault.message, final=here)  # what failed in this run comes with no later attempt
+
     def _start(self, task: Task) -> None:
         self.store.save_manifest(task.volume)
-        task.attempts += 1
+        task.record.attempts += 1
         task.note = ""
+        task.record.progress = {}
         task.record.history = [*task.record.history, Attempt(start=now())][-_HISTORY:]
         target = self.store.disk(task.volume)
-        size = claim_of(task.volume).size
+        size = claim_of(task.volume, self.manifests.profile).size
         source = task.volume.spec.source
         if task.volume.spec.is_archive:
-            target.mkdir(exist_ok=True)
-        if source is not None and source.pvc is not None:
-            origin = self.store.place(source.pvc.namespace, source.pvc.name) / target.name
-            task.worker = start_clone(origin, target, size)
-        else:
-            task.worker = start_import(task.volume, self.manifests, target, size)
+            with refusals(str(target)):
+                target.mkdir(exist_ok=True)
+        # Before the start: a run that is killed right after it must find its own traces.
         task.state = WorkerState.RUNNING
         self._save(task)
+        if source is not None and source.pvc is not None:
+            origin = self.store.place(source.pvc.namespace, source.pvc.name) / target.name
+            task.worker = start_clone(task.volume, origin, target, size)
+        else:
+            task.worker = start_import(task.volume, self.manifests, target, size)
 
     def _follow(self, task: Task, worker: Worker) -> None:
         status = worker.poll()
@@ -168,30 +202,34 @@ class Run:
         worker.close()
         task.worker = None
         task.record.progress = worker.progress
-        if status == 0 and not is_checksum_mismatch(message):
-            task.state, task.finished, task.message = WorkerState.SUCCEEDED, True, ""
-            self._end_attempt(task, "Succeeded")
-            self._save(task)
+        if status == 0 and message and not is_checksum_mismatch(message):
+            self._succeeded(task)
         else:
-            died = Fault("WorkerDied", status=status, log=self.store.place(*task.key) / "worker.log")
+            died = Fault("WorkerDied", status=status, log=self.store.place(*task.key) / LOG)
             self._failed(task, message or died.message)
 
-    def _failed(self, task: Task, message: str) -> None:
+    def _succeeded(self, task: Task) -> None:
+        task.state, task.finished, task.message, task.exit = WorkerState.SUCCEEDED, True, "", Exit.OK
+        self._end_attempt(task, "Succeeded")
+        self._save(task)
+
+    def _failed(self, task: Task, message: str, *, final: bool = False) -> None:
         task.state, task.message = WorkerState.FAILED, message
-        entry = CATALOGUE.get(failure_code(message))
-        retry = self.wait and (entry is None or not entry.permanent)
+        task.failures += 1
+        code = "ChecksumMismatch" if is_checksum_mismatch(message) else failure_code(message)
+        entry = CATALOGUE.get(code)
+        task.finished = final or not self.wait or (entry is not None and entry.permanent)
         task.exit = entry.exit if entry else Exit.TRANSIENT
-        self._end_attempt(task, failure_code(message))
-        if retry:
-            delay = min(_LONGEST_S, 2.0 ** min(task.attempts - 1, 10)) * random.uniform(0.75, 1.0)
+        task.next_attempt = ""
+        if not task.finished:
+            delay = min(_LONGEST_S, 2.0 ** min(task.failures - 1, 10)) * random.uniform(0.75, 1.0)
             task.not_before = time.monotonic() + delay
-            task.note = f"tried again in {delay:.0f} s"
-        task.finished = not retry
+            task.next_attempt = now(after_s=delay)
+            task.note = f"tried again in {delay:.0f} s: {message}"
+        self._end_attempt(task, code)
         self._save(task)
 
     def _end_attempt(self, task: Task, outcome: str) -> None:
-        if task.exit is not Exit.OK and task.state is WorkerState.SUCCEEDED:
-            task.exit = Exit.OK  # an earlier attempt had failed
         if task.record.history and not task.record.history[-1].end:
             last = task.record.history[-1]
             last.end, last.outcome = now(), outcome
@@ -200,15 +238,16 @@ class Run:
     def _save(self, task: Task) -> None:
         task.saved_at = time.monotonic()
         source = task.volume.spec.source
-        percent = task.record.progress.get("percent")
         seen = Observation(
             claim=task.volume.metadata.name,
             state=task.state,
             prefix="Clone" if source is not None and source.pvc is not None else "Import",
             message=task.message,
-            percent=percent,
-            restarts=max(0, task.attempts - 1),
-            attempts=task.attempts,
+            percent=task.record.progress.get("percent"),
+            restarts=max(0, task.record.attempts - 1),
+            attempts=task.record.attempts,
+            next_attempt=task.next_attempt,
+            no_claim=task.no_claim,
         )
         task.volume.status = status_of(seen, task.volume.status, now())
         self.store.save(task.record)
@@ -224,8 +263,10 @@ class Run:
                 task.worker = None
                 task.state = WorkerState.ABSENT
                 self._end_attempt(task, "Cancelled")
-                self._save(task)
+                with suppress(Fault):  # a full disk: the others are to be stopped nevertheless
+                    self._save(task)
 
 
-def now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(after_s: float = 0.0) -> str:
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=after_s)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

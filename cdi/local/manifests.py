@@ -6,71 +6,95 @@ Nothing of a Secret is ever written anywhere.
 from __future__ import annotations
 
 import base64
-import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, get_args, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
-import yaml
 
 from cdi.api.datavolume import GROUP, KIND, VERSIONS, DataVolume
-from cdi.api.validation import violation
+from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
+from cdi.api.validation import name_violation, violation
 from cdi.base.faults import Fault
+from cdi.base.units import parse_quantity
+from cdi.local.documents import documents, typed, unknown_fields
+from storageprofiles.classes import check_sets
+from storageprofiles.rendering import LOCAL_DIR, ClaimNotValid, ClaimPropertySet, Profile
 
 Key = tuple[str, str]  # namespace, name
 
 
 @dataclass
 class Manifests:
-    """``secrets`` and ``config_maps``: plain values by key, per object. ``notes``: what a person should know."""
+    """What the files hold. ``secrets`` and ``config_maps``: plain values by key, per object.
+
+    ``notes``: what a person should know.
+    """
 
     volumes: list[DataVolume] = field(default_factory=list)
     secrets: dict[Key, dict[str, str]] = field(default_factory=dict, repr=False)
     config_maps: dict[Key, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    profile: Profile = LOCAL_DIR  # or as a StorageProfile of that name says
 
 
 def read(texts: dict[str, str], namespace: str = "default") -> Manifests:
     """Everything in ``texts`` (by file name). Raises Fault ManifestInvalid that names file, document and field."""
     found = Manifests()
     for name, text in texts.items():
-        for number, document in enumerate(_documents(name, text), 1):
+        for number, document in enumerate(documents(name, text), 1):
             _take(found, f"{name}, document {number}", document, namespace)
     if not found.volumes:
         raise Fault("ManifestInvalid", where=", ".join(texts), detail="there is no DataVolume in it")
     _refuse_duplicates(found)
+    _refuse_circles(found)
     return found
 
 
-def _documents(name: str, text: str) -> list[Any]:
-    try:
-        return [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as error:
-        detail = " ".join(str(error).split())
-        raise Fault("ManifestInvalid", where=name, detail=f"this is no YAML: {detail}") from error
+class _Values(msgspec.Struct, rename="camel"):
+    """Of a Secret or ConfigMap."""
+
+    data: dict[str, str] = {}
+    string_data: dict[str, str] = {}
+
+
+class _Template(msgspec.Struct):
+    metadata: dict[str, Any] = {}
+    spec: dict[str, Any] = {}
+
+
+class _MachineSpec(msgspec.Struct, rename="camel"):
+    data_volume_templates: list[_Template] = []
+
+
+class _Machine(msgspec.Struct):
+    spec: _MachineSpec = msgspec.field(default_factory=_MachineSpec)
 
 
 def _take(found: Manifests, where: str, document: Any, namespace: str) -> None:  # noqa: ANN401  YAML is anything
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
         raise Fault("ManifestInvalid", where=where, detail="an object with apiVersion and kind was expected")
-    metadata = document.get("metadata") or {}
+    metadata = document.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise Fault("ManifestInvalid", where=f"{where}: metadata", detail="an object with a name was expected")
     key = (str(metadata.get("namespace") or namespace), str(metadata.get("name") or ""))
     match document["kind"]:
         case "DataVolume":
             found.volumes.append(_data_volume(found, where, document, namespace))
         case "VirtualMachine":
-            for template in (document.get("spec") or {}).get("dataVolumeTemplates") or []:
-                whole = {"apiVersion": f"{GROUP}/v1beta1", "kind": KIND, **template}
-                whole["metadata"] = {"namespace": key[0], **(template.get("metadata") or {})}
+            for template in typed(where, document, _Machine).spec.data_volume_templates:
+                named = {"namespace": key[0], **template.metadata}
+                whole = {"apiVersion": f"{GROUP}/v1beta1", "kind": KIND, "metadata": named, "spec": template.spec}
                 found.volumes.append(_data_volume(found, where, whole, namespace))
         case "Secret":
-            encoded = {name: _decoded(where, name, value) for name, value in (document.get("data") or {}).items()}
-            found.secrets[key] = {**encoded, **(document.get("stringData") or {})}
+            values = typed(where, document, _Values)
+            encoded = {name: _decoded(where, name, value) for name, value in values.data.items()}
+            found.secrets[key] = {**encoded, **values.string_data}
         case "ConfigMap":
-            found.config_maps[key] = dict(document.get("data") or {})
+            found.config_maps[key] = typed(where, document, _Values).data
+        case "StorageProfile" if key[1] == LOCAL_DIR.storage_class:
+            found.profile = _profile(where, document)
         case "List":
-            for item in document.get("items") or []:
+            for item in typed(where, document.get("items", []), list[Any]):
                 _take(found, where, item, namespace)
         case kind:
             found.notes.append(f"{where}: {kind} {key[1]} is left out: this machine is no cluster")
@@ -88,30 +112,43 @@ def _data_volume(found: Manifests, where: str, document: dict[str, Any], namespa
     if version not in {f"{GROUP}/{known}" for known in VERSIONS}:
         detail = f"apiVersion {version!r} is not known: write {GROUP}/v1beta1"
         raise Fault("ManifestInvalid", where=where, detail=detail)
-    try:
-        volume = msgspec.convert(document, DataVolume)
-    except msgspec.ValidationError as error:
-        raise Fault("ManifestInvalid", where=where, detail=str(error)) from error
+    volume = typed(where, {**document, "status": {}}, DataVolume)
     if not volume.metadata.name:
         raise Fault("ManifestInvalid", where=f"{where}: metadata.name", detail="a DataVolume needs a name")
     volume.metadata.namespace = volume.metadata.namespace or namespace
     named = f"{where}, DataVolume {volume.metadata.name}"
-    found.notes += [f"{named}: {note}" for note in unknown_fields(document.get("spec"), type(volume.spec), "spec")]
-    broken = violation(volume)
+    found.notes += [f"{named}: {note}" for note in _unknown(document, volume)]
+    broken = name_violation(volume.metadata) or violation(volume)
     if broken is not None:
         raise Fault("ManifestInvalid", where=f"{named}: {broken.field}", detail=broken.message)
     _refuse_what_needs_a_cluster(named, volume)
     return volume
 
 
+def _unknown(document: dict[str, Any], volume: DataVolume) -> list[str]:
+    """Only of the spec are the fields known one by one; metadata of a cluster has many more than count here."""
+    outside = {key: None for key in document if key not in ("apiVersion", "kind", "metadata", "spec", "status")}
+    found = [note.replace(" .", " ") for note in unknown_fields(outside, DataVolume, "")]
+    return found + list(unknown_fields(document.get("spec"), type(volume.spec), "spec"))
+
+
+def _profile(where: str, document: dict[str, Any]) -> Profile:
+    written = typed(where, document, StorageProfile)
+    sets = tuple(ClaimPropertySet(tuple(s.access_modes), s.volume_mode) for s in written.spec.claim_property_sets)
+    try:
+        check_sets(sets)
+        minimum = parse_quantity(written.metadata.annotations.get(MINIMUM_SIZE, "0"))
+    except (ClaimNotValid, ValueError) as error:
+        raise Fault("ManifestInvalid", where=where, detail=str(error)) from error
+    return replace(LOCAL_DIR, sets=sets or LOCAL_DIR.sets, minimum_size=minimum)
+
+
 def _refuse_what_needs_a_cluster(where: str, volume: DataVolume) -> None:
     source = volume.spec.source
-    member = "sourceRef" if source is None else source.members[0]
+    other = "sourceRef" if volume.spec.source_ref is not None else "dataSourceRef"
+    member = other if source is None else source.members[0]
     if member not in ("http", "s3", "blank", "pvc"):
         raise Fault("ManifestUnsupported", where=where, detail=f"a {member} source needs a cluster")
-    claim = volume.spec.pvc or volume.spec.storage
-    if claim is not None and claim.volume_mode == "Block":
-        raise Fault("ManifestUnsupported", where=where, detail="volumeMode Block: the class local-dir holds files")
 
 
 def _refuse_duplicates(found: Manifests) -> None:
@@ -123,18 +160,18 @@ def _refuse_duplicates(found: Manifests) -> None:
         seen.add(key)
 
 
-def unknown_fields(raw: Any, kind: type, path: str) -> Iterator[str]:  # noqa: ANN401  YAML is anything
-    """A sentence for each key of ``raw`` that ``kind`` does not have, with the nearest that it has."""
-    if not isinstance(raw, dict) or not issubclass(kind, msgspec.Struct):
-        return
-    names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-    hints = get_type_hints(kind)
-    for key, value in raw.items():
-        if key not in names:
-            near = difflib.get_close_matches(str(key), names, 1)
-            hint = f", did you mean {path}.{near[0]}?" if near else ""
-            yield f"unknown field {path}.{key}{hint}"
-            continue
-        inner = [part for part in (hints[names[key]], *get_args(hints[names[key]])) if isinstance(part, type)]
-        for part in inner:
-            yield from unknown_fields(value, part, f"{path}.{key}")
+def _refuse_circles(found: Manifests) -> None:
+    """Clones of each other would wait for ever."""
+    sources = {
+        (volume.metadata.namespace, volume.metadata.name): volume.spec.source.pvc if volume.spec.source else None
+        for volume in found.volumes
+    }
+    for start in sources:
+        passed = [start]
+        while (origin := sources.get(passed[-1])) is not None:
+            passed.append((origin.namespace, origin.name))
+            if passed[-1] == start:
+                detail = f"it is a clone of itself: {' <- '.join(name for _, name in passed)}"
+                raise Fault("ManifestInvalid", where=f"DataVolume {start[0]}/{start[1]}", detail=detail)
+            if passed[-1] in passed[1:-1]:
+                break  # a circle further on; it is found from there

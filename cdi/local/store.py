@@ -7,6 +7,7 @@ import difflib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,15 @@ from typing import Any
 import msgspec
 import yaml
 
-from cdi.api.datavolume import DataVolume
+from cdi.api.datavolume import DataVolume, DataVolumeStatus, ObjectMeta
+from cdi.api.validation import name_violation
 from cdi.base.faults import Fault
+from importer.sinks.refusal import fault_of, refusals
 
 DISK = "disk.img"
 CONTENTS = "contents"  # of an archive
+LOG = "worker.log"
+_PATIENCE_S = 0.5  # for a lock: `cdi get` and `cdi why` hold one for a moment to see who works
 
 
 class Attempt(msgspec.Struct, rename="camel"):
@@ -32,11 +37,12 @@ class Attempt(msgspec.Struct, rename="camel"):
 
 
 class Record(msgspec.Struct, rename="camel"):
-    """What is known of a volume: the object as it was applied with its status, and the last attempts."""
+    """What is known of a volume: the object as it was applied with its status, and the last attempts of all."""
 
     volume: DataVolume
     progress: dict[str, Any] = {}
     history: list[Attempt] = []
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,40 +58,44 @@ class Store:
         return place / (CONTENTS if volume.spec.is_archive else DISK)
 
     def load(self, namespace: str, name: str) -> Record | None:
+        path = self.place(namespace, name) / "status.json"
         try:
-            content = (self.place(namespace, name) / "status.json").read_bytes()
+            return msgspec.json.decode(path.read_bytes(), type=Record)
         except FileNotFoundError:
             return None
-        try:
-            return msgspec.json.decode(content, type=Record)
+        except OSError as error:
+            raise Fault("FileUnreadable", source=str(path), cause=error.strerror) from error
         except msgspec.MsgspecError as error:
-            raise Fault("FileUnreadable", source=str(self.place(namespace, name)), cause=error) from error
+            raise Fault("FileUnreadable", source=str(path), cause=error) from error
 
     def save(self, record: Record) -> None:
         """By rename: a reader, or a kill, never meets half a file."""
         meta = record.volume.metadata
-        place = self.place(meta.namespace, meta.name)
-        place.mkdir(parents=True, exist_ok=True)
-        _replace(place / "status.json", msgspec.json.format(msgspec.json.encode(record)))
+        _replace(
+            self.place(meta.namespace, meta.name) / "status.json", msgspec.json.format(msgspec.json.encode(record))
+        )
 
     def save_manifest(self, volume: DataVolume) -> None:
         place = self.place(volume.metadata.namespace, volume.metadata.name)
-        place.mkdir(parents=True, exist_ok=True)
-        _replace(place / "manifest.yaml", as_yaml(volume).encode())
+        applied = msgspec.structs.replace(volume, status=DataVolumeStatus())
+        _replace(place / "manifest.yaml", as_yaml(applied).encode())
 
     def records(self, namespace: str | None = None) -> Iterator[Record]:
         """All volumes (of ``namespace``), by namespace and name."""
-        for path in sorted(self.directory.glob(f"{namespace or '*'}/*/status.json")):
-            record = self.load(path.parent.parent.name, path.parent.name)
-            if record is not None:
-                yield record
+        for path in sorted(self.directory.glob("*/*/status.json")):
+            place = path.parent
+            if namespace in (None, place.parent.name):
+                record = self.load(place.parent.name, place.name)
+                if record is not None:
+                    yield record
 
     def find(self, name: str, namespace: str) -> Record:
         """``name`` may be NAME, dv/NAME or NAMESPACE/NAME. Raises Fault with close matches when there is none."""
         name = name.removeprefix("dv/").removeprefix("datavolume/")
         if "/" in name:
             namespace, _, name = name.partition("/")
-        record = self.load(namespace, name)
+        named = name_violation(ObjectMeta(name=name, namespace=namespace)) is None
+        record = self.load(namespace, name) if named else None
         if record is None:
             known = [f"{item.volume.metadata.namespace}/{item.volume.metadata.name}" for item in self.records()]
             near = difflib.get_close_matches(f"{namespace}/{name}", known, 3, 0.5) or known[:3]
@@ -97,23 +107,69 @@ class Store:
     def lock(self, namespace: str, name: str) -> Iterator[None]:
         """One process at a time works on a volume; Fault TargetBusy for the second."""
         place = self.place(namespace, name)
+        with refusals(str(place)):
+            descriptor = _locked_directory(place, f"{namespace}/{name}")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # unless something was made, nothing is left
+                place.rmdir()
+                place.parent.rmdir()
+            os.close(descriptor)
+
+    def is_worked_on(self, namespace: str, name: str) -> bool:
+        """Whether a `cdi run` has the volume."""
+        return not _is_free(self.place(namespace, name))
+
+    def worker_lives(self, namespace: str, name: str) -> bool:
+        """Whether a worker runs, also one whose `cdi run` was killed: it holds its log (see ``Worker``)."""
+        return not _is_free(self.place(namespace, name) / LOG)
+
+    def delete(self, namespace: str, name: str) -> None:
+        with self.lock(namespace, name):
+            if self.worker_lives(namespace, name):
+                raise Fault("TargetBusy", target=f"{namespace}/{name}", cause="the worker of a killed run still ends")
+            with refusals(str(self.place(namespace, name))):
+                shutil.rmtree(self.place(namespace, name))
+        with contextlib.suppress(OSError):  # the last of its namespace
+            (self.directory / namespace).rmdir()
+
+
+def _locked_directory(place: Path, name: str) -> int:
+    """The descriptor that holds the lock. Raises OSError, and Fault TargetBusy."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
         place.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise Fault("TargetBusy", target=f"{namespace}/{name}", cause="another cdi works on it") from error
-        try:
-            yield
-        finally:
-            os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise Fault("TargetBusy", target=name, cause="another cdi works on it") from error
+            time.sleep(0.02)
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), place.stat()):
+                return descriptor
+        os.close(descriptor)  # it was deleted between our open and our lock
 
-    def delete(self, namespace: str, name: str) -> None:
-        with self.lock(namespace, name):
-            shutil.rmtree(self.place(namespace, name))
-        with contextlib.suppress(OSError):  # the last of its namespace
-            (self.directory / namespace).rmdir()
+
+def _is_free(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise fault_of(error, str(path)) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def as_yaml(obj: object) -> str:
@@ -121,6 +177,13 @@ def as_yaml(obj: object) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    """For the owner's eyes: URLs and header lines may hold what only they should know."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(content)
-    fresh.rename(path)
+    with refusals(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fdatasync(descriptor)  # a rename without it may leave an empty file after a power cut
+        fresh.rename(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -9,15 +11,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cdi.api.datavolume import DataVolume, HttpSource, S3Source
 from cdi.base.faults import Fault
 from cdi.local.manifests import Manifests
+from cdi.local.store import LOG
+from importer.sinks.refusal import refusals
 
-_PASSED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PATH", "HOME", "LANG")
+_PASSED = frozenset(
+    """http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR PATH HOME LANG TMPDIR
+    LD_LIBRARY_PATH""".split()  # noqa: SIM905  names, in one look
+)
+_PATIENCE_S = 30.0  # a worker that was asked to stop syncs what it wrote; then it is killed, which costs bytes only
 
 
 def environment_of(
@@ -85,7 +93,8 @@ def _referred(
 class Worker:
     """A running worker. ``poll`` tells its end; closing our end of its pipe stops it, so it dies with us.
 
-    ``files``: a directory of its own for what it reads and says, removed by ``close``.
+    ``files``: a directory of its own for what it reads and says, removed by ``close``. ``log`` is locked for as long as
+    the worker lives, since it is its standard error: whoever comes after a killed run knows when it may begin.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str], files: Path, log: Path) -> None:
@@ -93,7 +102,7 @@ class Worker:
         self._message = files / "termination-log"
         self.progress: dict[str, Any] = {}
         environment = {**environment, "CDI_TERMINATION_LOG": str(self._message)}
-        with log.open("wb") as output:
+        with _locked_log(log) as output:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output
             )
@@ -109,6 +118,7 @@ class Worker:
                 continue  # a line of a library; progress is one JSON object per line
             if isinstance(record, dict):
                 self.progress = record
+                shutil.rmtree(self._files / "headers", ignore_errors=True)  # read; a killed run shall not leave them
 
     def poll(self) -> int | None:
         """The exit code once it has ended."""
@@ -129,34 +139,65 @@ class Worker:
     def close(self) -> None:
         """After its end: everything about it but the log is gone."""
         self.stop()
-        self._process.wait()
+        try:
+            self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
         shutil.rmtree(self._files, ignore_errors=True)
 
 
+def _locked_log(path: Path) -> IO[bytes]:
+    with refusals(str(path)):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+    return os.fdopen(descriptor, "wb", buffering=0)
+
+
 def start_import(volume: DataVolume, found: Manifests, target: Path, size: int) -> Worker:
     """Raises Fault when the manifests lack what the volume refers to."""
-    files = _private_directory()
-    try:
+    with _private_directory() as files:
         environment = environment_of(volume, found, target, size, os.environ)
         environment |= _write_private(volume, found, files)
-        return Worker([sys.executable, "-m", "importer.pod"], environment, files, target.parent / "worker.log")
+        return Worker([sys.executable, "-m", "importer.pod"], environment, files, target.parent / LOG)
+
+
+def start_clone(volume: DataVolume, source: Path, target: Path, size: int) -> Worker:
+    command = [sys.executable, "-m", "cloner.local", str(source), str(target), str(size)]
+    environment = {**os.environ, "PREALLOCATION": "true" if volume.spec.preallocation else "false"}
+    with _private_directory() as files:
+        return Worker(command, environment, files, target.parent / LOG)
+
+
+@contextlib.contextmanager
+def _private_directory() -> Iterator[Path]:
+    """In memory where that is possible: secret header lines are written there. Removed when the start fails."""
+    memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes it ours alone
+    base = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    _sweep(base)
+    with refusals(str(base)):
+        files = Path(tempfile.mkdtemp(prefix=f"cdi-run-{os.getpid()}-", dir=base))
+    try:
+        yield files
     except BaseException:
         shutil.rmtree(files)
         raise
 
 
-def start_clone(source: Path, target: Path, size: int) -> Worker:
-    command = [sys.executable, "-m", "cloner.local", str(source), str(target), str(size)]
-    return Worker(command, dict(os.environ), _private_directory(), target.parent / "worker.log")
-
-
-def _private_directory() -> Path:
-    """In memory where that is possible: secret header lines are written there."""
-    memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes it ours alone
-    return Path(tempfile.mkdtemp(prefix="cdi-run-", dir=memory if memory.is_dir() else None))
+def _sweep(base: Path) -> None:
+    """Remove what runs of ours that were killed had no time to remove."""
+    for path in base.glob("cdi-run-*-*"):
+        pid = path.name.split("-")[2]
+        if not Path("/proc", pid).exists() and path.lstat().st_uid == os.geteuid():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_private(volume: DataVolume, found: Manifests, directory: Path) -> dict[str, str]:

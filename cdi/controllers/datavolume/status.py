@@ -3,6 +3,7 @@
     no worker yet      -> ImportScheduled
     worker running     -> ImportInProgress, Running=True
     worker failed      -> held: ImportInProgress, Running=False reason Error (design: failed, held, transient)
+    no claim possible  -> phase kept, Bound=False with why (a clone without source, for instance)
     checksum mismatch  -> Failed, reason ChecksumError
     worker succeeded   -> Succeeded, Ready=True
 
@@ -15,7 +16,10 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec.structs import replace
+
 from cdi.api.datavolume import Condition, DataVolumeStatus, Failure
+from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE
 
 _TOO_SMALL = (
@@ -36,7 +40,10 @@ class WorkerState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """``message``: the worker's last termination message. ``percent``: None when the worker cannot know."""
+    """``message``: the worker's last termination message. ``percent``: None when the worker cannot know.
+
+    ``no_claim``: reason and message of Bound while there can be no claim.
+    """
 
     claim: str
     state: WorkerState
@@ -46,14 +53,15 @@ class Observation:
     restarts: int = 0
     attempts: int = 0
     next_attempt: str = ""
+    no_claim: tuple[str, str] | None = None
 
 
 def status_of(seen: Observation, before: DataVolumeStatus, now: str) -> DataVolumeStatus:
     """The whole status; conditions keep their times where nothing changed. ``now``: RFC 3339."""
-    phase = _phase(seen)
+    phase = before.phase if seen.no_claim else _phase(seen)
     wanted = [_bound(seen), _ready(seen, phase), _running(seen, phase)]
     return DataVolumeStatus(
-        claim_name=seen.claim,
+        claim_name="" if seen.no_claim else seen.claim,
         phase=phase,
         progress=_progress(seen, before),
         restart_count=seen.restarts,
@@ -72,44 +80,52 @@ def failure_code(message: str) -> str:
     return match.group(1) if match else ""
 
 
-def _phase(seen: Observation) -> str:
+def _phase(seen: Observation) -> Phase:
     match seen.state:
         case WorkerState.ABSENT:
-            return f"{seen.prefix}Scheduled"
+            return Phase(f"{seen.prefix}Scheduled")
         case WorkerState.SUCCEEDED:
-            return "Succeeded"
+            return Phase.SUCCEEDED
         case WorkerState.FAILED if is_checksum_mismatch(seen.message):
-            return "Failed"
+            return Phase.FAILED
         case _:
-            return f"{seen.prefix}InProgress"
+            return Phase(f"{seen.prefix}InProgress")
 
 
 def _progress(seen: Observation, before: DataVolumeStatus) -> str:
     if seen.state is WorkerState.SUCCEEDED:
         return "100.0%"
+    if seen.no_claim:
+        return before.progress
     if seen.percent is None:
         return before.progress if seen.state is WorkerState.FAILED and before.progress else "N/A"
     return f"{seen.percent:.2f}%"
 
 
 def _bound(seen: Observation) -> Condition:
+    if seen.no_claim:
+        return Condition("Bound", "False", *seen.no_claim)
     return Condition("Bound", "True", "Bound", f"PVC {seen.claim} Bound")
 
 
 def _ready(seen: Observation, phase: str) -> Condition:
-    if phase == "Succeeded":
+    if seen.no_claim:
+        return Condition("Ready", "False", *seen.no_claim)
+    if phase == Phase.SUCCEEDED:
         return Condition("Ready", "True")
     return Condition("Ready", "False", "TransferRunning" if seen.state is WorkerState.RUNNING else "")
 
 
 def _running(seen: Observation, phase: str) -> Condition:
+    if seen.no_claim:
+        return Condition("Running", "False")
     match seen.state:
         case WorkerState.RUNNING:
             return Condition("Running", "True", "Pod is running")
         case WorkerState.SUCCEEDED:
             return Condition("Running", "False", "Completed", f"{seen.prefix} Complete")
         case WorkerState.FAILED:
-            reason = "ChecksumError" if phase == "Failed" else "Error"
+            reason = "ChecksumError" if phase == Phase.FAILED else "Error"
             return Condition("Running", "False", reason, _shown(seen.message))
         case WorkerState.ABSENT:
             return Condition("Running", "False")
@@ -123,6 +139,9 @@ def _shown(message: str) -> str:
 
 
 def _failure(seen: Observation, before: DataVolumeStatus, now: str) -> Failure | None:
+    """It stays while the next attempt runs, which has cured nothing yet: ``since`` is when the first one failed."""
+    if seen.state in (WorkerState.RUNNING, WorkerState.ABSENT):
+        return before.failure and replace(before.failure, next_attempt="")
     if seen.state is not WorkerState.FAILED:
         return None
     code = failure_code(seen.message) or "Unknown"

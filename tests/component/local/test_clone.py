@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cdi.base.faults import Fault
-from cloner.local import clone
+from cloner.local import Result, clone
 from importer.cancel import Cancel
 from importer.progress import Progress
 
@@ -28,7 +28,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_a_clone_has_the_same_bytes_and_the_same_holes(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target.img"
-    clone(source, target, 80 * MiB, Progress(), Cancel())
+    clone(source, target, Result(80 * MiB), Progress(), Cancel())
     assert target.stat().st_size == 80 * MiB
     assert target.read_bytes() == source.read_bytes() + bytes(16 * MiB)
     assert target.stat().st_blocks * 512 <= 4 * MiB
@@ -40,6 +40,13 @@ def test_a_stopped_clone_leaves_no_disk(source: Path, tmp_path: Path) -> None:
     cancel = Cancel()
     cancel.request()
     with pytest.raises(Fault) as caught:
-        clone(source, tmp_path / "target.img", 0, Progress(), cancel)
+        clone(source, tmp_path / "target.img", Result(0), Progress(), cancel)
     assert caught.value.code == "Cancelled"
     assert not (tmp_path / "target.img").exists()
+
+
+def test_a_preallocated_clone_has_all_its_blocks(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target.img"
+    clone(source, target, Result(64 * MiB, preallocation=True), Progress(), Cancel())
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks * 512 >= 64 * MiB
