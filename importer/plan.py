@@ -61,6 +61,11 @@ class Plan:
         return self.granule is None or self.granule % _PAGE != 0
 
     @property
+    def size_is_certain(self) -> bool:
+        """A compressed stream ends where it ends, whatever its first header declares."""
+        return not (self.compression and self.route is Route.STREAM)
+
+    @property
     def least_size(self) -> int:
         """Bytes of disk there will be at least: a stream may turn out to end in the footer of a fixed VHD."""
         size = self.virtual_size or 0
@@ -253,7 +258,7 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
             granule = math.gcd(*(block.plain_offset for block in blocks.blocks)) or _PAGE
             return _Disk(format, blocks.plain_size, granule)
         if compression:
-            return _Disk(format, _declared_size(compression, facts.head), _PAGE)
+            return _Disk(format, _declared_size(compression, facts), _PAGE)
         disk = _fixed_vhd(facts, read_at)
         return _Disk("raw", facts.size, _PAGE) if disk is None else _Disk("vhd", disk, _PAGE)
     if facts.ranges and facts.size is not None and not compression:
@@ -279,14 +284,14 @@ def _fixed_vhd(facts: Facts, read_at: ReadAt) -> int | None:
     return fixed_vhd_footer(read_at(facts.size - 512, 512), facts.size)
 
 
-def _declared_size(compression: tuple[str, ...], head: bytes) -> int | None:
-    """The plain size a zstd frame header declares. Trusted for planning only: the stream decides."""
+def _declared_size(compression: tuple[str, ...], facts: Facts) -> int | None:
+    """The plain size that the first zstd frame declares. Trusted for planning only: more frames may follow."""
     if compression != ("zst",):
         return None
     import zstandard
 
-    size = zstandard.frame_content_size(head)
-    return size if size and size > 0 else None
+    size = zstandard.frame_content_size(facts.head)
+    return size if size > 0 and size >= (facts.size or 0) else None  # a frame smaller than the file is not the only one
 
 
 def _warnings(facts: Facts, route: Route, format: str, wishes: Wishes) -> list[str]:

@@ -71,7 +71,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
             source=source,
             progress=progress,
             cancel=cancel,
-            limit=request.target.limit(plan.virtual_size),
+            limit=request.target.limit(plan.virtual_size if plan.size_is_certain else None),
             retry=request.retry,
             connections=request.connections,
             hasher=request.checksum.hasher() if request.checksum else None,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from cdi.base.faults import Fault
-from cdi.base.units import GiB
+from cdi.base.units import GiB, MiB
 from importer.checksum import Hasher
 from importer.decode import Decoder, ReadInto
 from importer.fetch.stream import Stream
-from importer.plan import Plan
+from importer.plan import Plan, Route
 from importer.sources import Source
 
 _FREE_OF_RATIO = GiB  # plain bytes before the ratio is looked at: small files of zeros pack better than 1000x
 _RATIO = 1000
+FOOTER_SIZE = 512  # of a fixed VHD: behind the disk, and no part of it
 
 
 class PlainSource(Protocol):
@@ -31,13 +33,14 @@ class PlainStream:
     """``readinto`` gives plain bytes; everything that the route may know about where they came from.
 
     ``start``: (transferred offset, plain offset) where to begin: a member or frame boundary, or equal offsets of an
-    uncompressed stream. ``end``: fetch no transferred byte behind it. Raises DecompressionBomb past ``job.limit`` plain
-    bytes.
+    uncompressed stream. ``end``: fetch no transferred byte behind it. Raises DecompressionBomb past the bytes that a
+    disk of ``job.limit`` bytes can need.
     """
 
     def __init__(self, job: PlainSource, start: tuple[int, int] = (0, 0), end: int | None = None) -> None:
         self._job = job
         self._start = start
+        self._limit = _plain_limit(job)
         self._stream: Stream = job.stream(start[0], end)
         self.position = start[1]  # plain bytes given, counted from the start of the whole
         self._taken = 0
@@ -61,8 +64,8 @@ class PlainStream:
     def readinto(self, buffer: memoryview) -> int:
         count = self._read(buffer)
         self.position += count
-        if self.position > self._job.limit or self._looks_like_a_bomb():
-            raise Fault("DecompressionBomb", source=self._job.source.name, limit=min(self.position, self._job.limit))
+        if self.position > self._limit or self._looks_like_a_bomb():
+            raise Fault("DecompressionBomb", source=self._job.source.name, limit=min(self.position, self._limit))
         return count
 
     def _looks_like_a_bomb(self) -> bool:
@@ -83,3 +86,14 @@ class PlainStream:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _plain_limit(job: PlainSource) -> float:
+    """Plain bytes after which the stream is refused. Those of an image are not those of its disk."""
+    match job.plan.route:
+        case Route.PLACE | Route.ARCHIVE:
+            return math.inf  # old snapshots and tar headers go nowhere; what is written is limited where it is written
+        case Route.SPOOL:
+            return job.limit + job.limit // 8 + 64 * MiB  # tables, alignment, logs
+        case _:
+            return job.limit + FOOTER_SIZE

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from importer.fetch.stream import CHUNK, fill
 from importer.formats.vhd import fixed_vhd_footer
 from importer.plan import Resumes
 from importer.routes.job import Job
-from importer.routes.plain import PlainStream
+from importer.routes.plain import FOOTER_SIZE, PlainStream
 from importer.routes.writer import Filled, Writer
 
 _BUFFER = MiB
-_FOOTER = 512  # a fixed VHD is a raw disk with a footer of one sector behind it
 
 
 def run(job: Job) -> int:
@@ -33,6 +33,8 @@ def run(job: Job) -> int:
         raise
     plain.close()
     writer.close()
+    if size > job.limit:
+        raise Fault("DecompressionBomb", source=job.source.name, limit=job.limit)
     _zero_rest(job, size)
     return size
 
@@ -96,8 +98,8 @@ class _Filler:
     def _finish(self, buffer: memoryview, length: int) -> int:
         """The end is known: cut a fixed VHD's footer off, then write what was held."""
         total = self._offset + length
-        before = bytes(self._held.buffer[-_FOOTER:]) if self._held else b""
-        disk = fixed_vhd_footer((before + bytes(buffer[:length]))[-_FOOTER:], total)
+        before = bytes(self._held.buffer[-FOOTER_SIZE:]) if self._held else b""
+        disk = fixed_vhd_footer((before + bytes(buffer[:length]))[-FOOTER_SIZE:], total)
         size = total if disk is None else disk
         if self._held is not None:
             keep = min(self._held.length, max(0, size - self._held.offset))
