@@ -80,6 +80,11 @@ class Progress:
             self._total = total
             self._kept = kept
 
+    def spare(self, count: int) -> None:
+        """``count`` more transferred bytes turned out to be kept from an earlier attempt."""
+        with self._lock:
+            self._kept += count
+
     def fetched(self, count: int) -> None:
         with self._lock:
             self._done += count
@@ -100,7 +105,8 @@ class Progress:
             return Snapshot(
                 stage=self._stage,
                 bytes_done=done,
-                bytes_total=self._total,
+                # What an image leaves unused is never fetched: how much that is shows at the end.
+                bytes_total=done if self._stage is Stage.DONE else self._total,
                 percent=self._current_percent(done),
                 rate_bps=self._rate,
                 eta_s=eta,

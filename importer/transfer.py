@@ -160,8 +160,7 @@ def _take_route(job: Job, target: Target) -> int:
         case Route.SCATTER:
             from importer.routes import scatter
 
-            total = plan.facts.size or 0
-            job.progress.expect(total, kept=min(job.kept.ranges.total, total))
+            job.progress.expect(plan.facts.size)
             image = open_range_image(plan, job.reader().read_at)
             scatter.run(job, image)
             return image.virtual_size

@@ -34,7 +34,8 @@ class _Scatter:
 
     def segments(self) -> Iterator[Segment]:
         everything = holes(self._image.extents(), self._image.virtual_size, self._hole)
-        return segments(missing_extents(everything, self._job.kept.ranges), self._buffer_size, self._request)
+        missing = missing_extents(everything, self._job.kept.ranges, self._job.progress.spare)
+        return segments(missing, self._buffer_size, self._request)
 
     def _request(self) -> int:
         return REQUEST if self._reader.quickest_s > _NEAR_S else NEAR_REQUEST

@@ -31,14 +31,22 @@ class Segment(NamedTuple):
     whole: bool
 
 
-def missing_extents(extents: Iterable[Extent], kept: RangeSet) -> Iterator[Extent]:
-    """The extents without what is on the disk already. A compressed cluster is kept whole or made again whole."""
+def missing_extents(
+    extents: Iterable[Extent], kept: RangeSet, spared: Callable[[int], None] = lambda _bytes: None
+) -> Iterator[Extent]:
+    """The extents without what is on the disk already; ``spared`` gets the bytes of each that need no transfer.
+
+    A compressed cluster is kept whole or made again whole.
+    """
     for extent in extents:
         gaps = list(kept.missing(extent.guest, extent.guest + extent.length))
         if extent.kind is not Kind.DATA:
             if gaps:
                 yield extent
+            else:
+                spared(extent.host_length)
             continue
+        spared(extent.length - sum(end - start for start, end in gaps))
         for start, end in gaps:
             yield Extent(start, end - start, extent.host + start - extent.guest, end - start)
 
