@@ -15,8 +15,9 @@ from importer.plan import Plan, Resumes
 from importer.sinks import Sink
 from importer.sinks.file import free_bytes, part_of
 from importer.sinks.kernel import device_size
-from importer.sinks.options import SinkOptions, open_sink
+from importer.sinks.options import SinkOptions
 from importer.sinks.refusal import refusals
+from importer.sinks.registry import open_sink
 from storageprofiles.sizes import usable
 
 # Contract paths of the importer pod.

@@ -1,14 +1,8 @@
-"""How a target shall be written, and the sink that does it."""
+"""How a target shall be written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from importer.sinks.block import BlockSink
-    from importer.sinks.file import FileSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +20,3 @@ class SinkOptions:
 
 
 DEFAULT = SinkOptions()
-
-
-def open_sink(target: Path, size: int, options: SinkOptions = DEFAULT) -> FileSink | BlockSink:
-    """A sink for an existing block device, else for a file. Blocking; the caller closes it."""
-    if target.is_block_device():
-        from importer.sinks.block import BlockSink
-
-        return BlockSink(target, size, options)
-    from importer.sinks.file import FileSink
-
-    return FileSink(target, size, options)

@@ -13,7 +13,8 @@ from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB
 from importer.sinks import kernel
 from importer.sinks.block import BlockSink
-from importer.sinks.options import SinkOptions, open_sink
+from importer.sinks.options import SinkOptions
+from importer.sinks.registry import open_sink
 
 CAPACITY = 8 * MiB
 

@@ -11,7 +11,8 @@ from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB
 from importer.sinks.file import FileSink, free_bytes
 from importer.sinks.memory import MemorySink
-from importer.sinks.options import SinkOptions, open_sink
+from importer.sinks.options import SinkOptions
+from importer.sinks.registry import open_sink
 
 SIZE = 4 * MiB
 
