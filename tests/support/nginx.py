@@ -1,4 +1,4 @@
-"""A real nginx on loopback: the reference for everything a well-behaved server does.
+"""A real nginx: the reference for everything a well-behaved server does.
 
 with Nginx(root) as nginx:
     nginx.url("disk.img")            # ranges, ETag, sendfile
@@ -41,8 +41,8 @@ http {{
   access_log access.log effects;
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
   sendfile on; keepalive_timeout 30s; keepalive_requests 100000;
-  server {{ listen 127.0.0.1:{http}; {locations} }}
-  server {{ listen 127.0.0.1:{https} ssl; ssl_certificate {cert}; ssl_certificate_key {key};
+  server {{ listen {host}:{http}; {locations} }}
+  server {{ listen {host}:{https} ssl; ssl_certificate {cert}; ssl_certificate_key {key};
             ssl_protocols TLSv1.2 TLSv1.3; {locations} }}
 }}
 """
@@ -62,14 +62,14 @@ class Access:
 
 
 class Nginx:
-    """Serves the files of ``root``; runs from ``__enter__`` to ``__exit__``."""
+    """Serves the files of ``root`` on ``host``; runs from ``__enter__`` to ``__exit__``."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, host: str = "127.0.0.1") -> None:
+        self.root, self.host = root, host
         self._prefix = Path(tempfile.mkdtemp(prefix="nginx-"))
         self._authority = Authority(self._prefix / "ca")
         self.ca_file = self._authority.cert
-        self.http_port, self.https_port = free_port(), free_port()
+        self.http_port, self.https_port = free_port(host), free_port(host)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -81,7 +81,7 @@ class Nginx:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for_port(self.https_port, self._process, self._prefix / "error.log")
+        wait_for_port(self.https_port, self._process, self._prefix / "error.log", self.host)
         return self
 
     def __exit__(
@@ -93,9 +93,9 @@ class Nginx:
         shutil.rmtree(self._prefix, ignore_errors=True)
 
     def url(self, name: str, kind: str = "plain", *, tls: bool = False) -> str:
-        """``kind``: a key of LOCATIONS. TLS is for the host 127.0.0.1 and trusted by ``ca_file``."""
+        """``kind``: a key of LOCATIONS. TLS is for ``host`` and trusted by ``ca_file``."""
         port = self.https_port if tls else self.http_port
-        return f"{'https' if tls else 'http'}://127.0.0.1:{port}/{kind}/{name}"
+        return f"{'https' if tls else 'http'}://{self.host}:{port}/{kind}/{name}"
 
     def accesses(self, path: str | None = None) -> list[Access]:
         """Finished requests in order. nginx writes the line when the last byte was handed to the kernel, which may
@@ -113,12 +113,17 @@ class Nginx:
         return found
 
     def _config(self) -> str:
-        pair = self._authority.issue("127.0.0.1", "IP:127.0.0.1,DNS:localhost")
+        pair = self._authority.issue(self.host, f"IP:{self.host},DNS:localhost")
         locations = " ".join(
             f"location /{kind}/ {{ alias {self.root}/; {directives} }}" for kind, directives in LOCATIONS.items()
         )
         return _CONFIG.format(
-            http=self.http_port, https=self.https_port, cert=pair.cert, key=pair.key, locations=locations
+            host=self.host,
+            http=self.http_port,
+            https=self.https_port,
+            cert=pair.cert,
+            key=pair.key,
+            locations=locations,
         )
 
 

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback: versitygw, built from the pin in tests/tools. It checks signatures (SigV4) for real.
+"""A real S3 server: versitygw, built from the pin in tests/tools. It checks signatures (SigV4) for real.
 
     with S3Server(root) as server:
         server.put_object("images", "disk.img", data)
@@ -40,10 +40,10 @@ def versitygw() -> str:
 class S3Server:
     """Keeps its buckets below ``root``; runs from ``__enter__`` to ``__exit__``. ``region``: others are refused."""
 
-    def __init__(self, root: Path, *, region: str = "us-east-1", tls: bool = False) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, region: str = "us-east-1", tls: bool = False, host: str = "127.0.0.1") -> None:
+        self.root, self.host = root, host
         self.region = region
-        self.port = free_port()
+        self.port = free_port(host)
         self._home = Path(tempfile.mkdtemp(prefix="s3server-"))
         self._authority = Authority(self._home / "ca") if tls else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +54,7 @@ class S3Server:
         with log.open("wb") as output:
             # It changes into root, so every path is absolute (tempfile's are).
             self._process = subprocess.Popen(self._command(), stdout=output, stderr=output, cwd=self._home)
-        wait_for_port(self.port, self._process, log)
+        wait_for_port(self.port, self._process, log, self.host)
         return self
 
     def __exit__(
@@ -67,7 +67,7 @@ class S3Server:
 
     @property
     def endpoint(self) -> str:
-        return f"{'https' if self._authority else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._authority else 'http'}://{self.host}:{self.port}"
 
     @property
     def virtual_host(self) -> str:
@@ -76,7 +76,7 @@ class S3Server:
     @property
     def as_proxy(self) -> dict[str, str]:
         """An environment that sends http requests for any host here: the server takes absolute request targets."""
-        return {"http_proxy": f"http://127.0.0.1:{self.port}"}
+        return {"http_proxy": f"http://{self.host}:{self.port}"}
 
     @property
     def ca_file(self) -> Path:
@@ -133,11 +133,11 @@ class S3Server:
         versions, users = self._home / "versions", self._home / "users"
         for directory in (self.root, versions, users):
             directory.mkdir(exist_ok=True)
-        command = [versitygw(), "--quiet", "--keep-alive", "-p", f"127.0.0.1:{self.port}", "--region", self.region]
+        command = [versitygw(), "--quiet", "--keep-alive", "-p", f"{self.host}:{self.port}", "--region", self.region]
         # Without --iam-dir an unknown key is a 404 of the gateway's own making.
         command += ["-a", ACCESS_KEY, "-s", SECRET_KEY, "--iam-dir", str(users), "--virtual-domain", self.virtual_host]
         if self._authority is not None:
-            pair = self._authority.issue("127.0.0.1")
+            pair = self._authority.issue(self.host, f"IP:{self.host}")
             command += ["--cert", str(pair.cert), "--key", str(pair.key)]
         return [*command, "posix", "--versioning-dir", str(versions), str(self.root)]
 
