@@ -277,7 +277,11 @@ def test_any_bytes_are_read_without_an_exception(content: bytes) -> None:
 
 LINES = st.one_of(
     st.binary(max_size=40),
-    st.builds(lambda kind, fields: f"{kind} {fields}".encode(), st.sampled_from("HWFSDX"), st.text(max_size=30)),
+    st.builds(
+        lambda kind, fields: f"{kind} {fields}".encode(),
+        st.sampled_from("HWFSDX"),
+        st.text("09 -.,x\0\xe9", max_size=30),
+    ),
     st.builds(
         lambda kind, numbers: " ".join([kind, *map(str, numbers)]).encode(),
         st.sampled_from("WFSD"),
