@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cdi.kube import errors
+
+
+def status(code: int, reason: str, **details: object) -> bytes:
+    return json.dumps({"kind": "Status", "code": code, "reason": reason, "message": "no", "details": details}).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind"),
+    [
+        (400, "BadRequest", errors.BadRequest),
+        (401, "Unauthorized", errors.Unauthorized),
+        (403, "Forbidden", errors.Forbidden),
+        (404, "NotFound", errors.NotFound),
+        (409, "AlreadyExists", errors.AlreadyExists),
+        (409, "Conflict", errors.Conflict),
+        (410, "Expired", errors.Gone),
+        (422, "Invalid", errors.Invalid),
+        (429, "TooManyRequests", errors.TooManyRequests),
+        (500, "InternalError", errors.ApiError),
+    ],
+)
+def test_an_answer_becomes_the_error_of_its_status(code: int, reason: str, kind: type[errors.ApiError]) -> None:
+    error = errors.from_answer(code, status(code, reason))
+    assert type(error) is kind
+    assert (error.status, error.reason, error.message) == (code, reason, "no")
+
+
+def test_a_watch_error_takes_the_code_of_its_document() -> None:
+    assert isinstance(errors.from_answer(0, status(410, "Expired")), errors.Gone)
+
+
+def test_causes_name_the_fields() -> None:
+    cause = {"reason": "FieldValueRequired", "message": "required", "field": "spec.x"}
+    error = errors.from_answer(422, status(422, "Invalid", causes=[cause]))
+    assert error.causes == (errors.Cause("FieldValueRequired", "required", "spec.x"),)
+
+
+def test_a_proxys_page_is_quoted_in_part() -> None:
+    error = errors.from_answer(502, b"<html>" + b"x" * 1000)
+    assert error.status == 502 and error.message.startswith("<html>") and len(error.message) == 200
+
+
+def test_null_details_are_none() -> None:
+    error = errors.from_answer(500, b'{"kind": "Status", "details": null}')
+    assert error.message == "the API server answered 500"
+
+
+def test_the_server_says_how_long_to_wait() -> None:
+    assert errors.from_answer(429, status(429, "TooManyRequests", retryAfterSeconds=3)).retry_after_s == 3
+    assert errors.from_answer(429, b"", retry_after="7").retry_after_s == 7
+
+
+def test_what_may_pass_is_transient() -> None:
+    passing = [errors.Unreachable("x"), *(errors.from_answer(c, b"{}") for c in (409, 429, 500, 503))]
+    assert all(error.transient for error in passing)
+    assert not any(errors.from_answer(c, b"{}").transient for c in (400, 401, 403, 404, 410, 422))
