@@ -37,7 +37,7 @@ class Patch(Struct, rename="camel", omit_defaults=True):
     """Name of the objects to change; * for all of the type."""
     resource_type: Annotated[Required[str], limited(minLength=1)] = ""
     """Kind of the objects to change."""
-    type: Required[Annotated[str, one_of("json", "merge", "strategic")]] = ""
+    type: Required[str] = ""
     """json, merge or strategic."""
 
 
@@ -102,4 +102,3 @@ class CDI(Struct, rename="camel", omit_defaults=True, kw_only=True):
     spec: Required[CDISpec] = field(default_factory=CDISpec)
     """How it shall be."""
     status: CDIStatus = field(default_factory=CDIStatus)
-    """How it is."""

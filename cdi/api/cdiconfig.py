@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct, field
 
 from cdi.api.datavolume import GROUP, ObjectMeta
-from cdi.api.marks import Required, matching, one_of
+from cdi.api.marks import Nullable, Required, keyed_by, matching, one_of
+from cdi.api.quantity import Quantity
 
 KIND = "CDIConfig"
 NAME = "config"
@@ -16,7 +17,6 @@ _PERCENT = r"^(0(?:\.\d{1,3})?|1)$"
 
 # A fraction of the volume, such as 0.06; text on the wire.
 Percent = Annotated[str, matching(_PERCENT)]
-Quantity = str | int | float
 
 
 class ImportProxy(Struct, omit_defaults=True):
@@ -47,7 +47,7 @@ class ResourceClaim(Struct, rename="camel", omit_defaults=True):
 
 
 class PodResources(Struct, rename="camel", omit_defaults=True):
-    claims: list[ResourceClaim] = []
+    claims: Annotated[list[ResourceClaim], keyed_by("name")] = []
     """Devices that the pods use. Ignored for worker pods."""
     limits: dict[str, Quantity] = {}
     """The most that a pod may use. Only cpu and memory are read."""
@@ -56,6 +56,8 @@ class PodResources(Struct, rename="camel", omit_defaults=True):
 
 
 class LocalObjectReference(Struct, rename="camel", omit_defaults=True):
+    atomic: ClassVar[bool] = True
+
     name: str = ""
     """Name of the object in the same namespace."""
 
@@ -72,13 +74,13 @@ class CustomTlsProfile(Struct, omit_defaults=True):
 class TlsSecurityProfile(Struct, rename="camel", omit_defaults=True):
     type: Annotated[str, one_of("Old", "Intermediate", "Modern", "Custom")] = ""
     """Old, Intermediate, Modern or Custom. Intermediate without it."""
-    old: dict[str, Any] | None = None
+    old: Nullable[dict[str, Any] | None] = None
     """For clients of long ago: TLS 1.0 and more suites."""
-    intermediate: dict[str, Any] | None = None
+    intermediate: Nullable[dict[str, Any] | None] = None
     """For most clients: TLS 1.2 at least."""
-    modern: dict[str, Any] | None = None
+    modern: Nullable[dict[str, Any] | None] = None
     """TLS 1.3 only."""
-    custom: CustomTlsProfile | None = None
+    custom: Nullable[CustomTlsProfile | None] = None
     """Your own choice of suites and version; where it is there, it counts whatever type says."""
 
 
@@ -141,4 +143,3 @@ class CDIConfig(Struct, rename="camel", omit_defaults=True, kw_only=True):
     spec: Required[CDIConfigSpec] = field(default_factory=CDIConfigSpec)
     """A copy of spec.config of the CDI object; edits are undone."""
     status: CDIConfigStatus = field(default_factory=CDIConfigStatus)
-    """What is in effect, with defaults filled in."""

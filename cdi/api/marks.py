@@ -17,7 +17,8 @@ Required = Annotated[_T, Meta(extra={"required": True})]
 
 # RFC 3339, as metav1.Time is written.
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-NullableTime = Annotated[_T, Meta(extra_json_schema={"format": "date-time", "nullable": True})]
+# Null is taken for nothing; elsewhere the API server drops it with a warning or refuses it.
+Nullable = Annotated[_T, Meta(extra_json_schema={"nullable": True})]
 Int64 = Annotated[_T, Meta(extra_json_schema={"format": "int64"})]
 
 
@@ -32,6 +33,11 @@ def matching(pattern: str) -> Meta:
 def shaped(shape: type[Struct]) -> Meta:
     """For what is handed on unread: a plain dict (or list of them) in Python, ``shape`` in the schema."""
     return Meta(extra={"shape": shape})
+
+
+def keyed_by(field: str) -> Meta:
+    """A list whose items are merged by ``field``."""
+    return Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [field]})
 
 
 def limited(**limits: int) -> Meta:

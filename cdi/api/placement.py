@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ class LabelRequirement(Struct, rename="camel", omit_defaults=True):
 
 
 class LabelSelector(Struct, rename="camel", omit_defaults=True):
+    atomic: ClassVar[bool] = True
+
     match_expressions: list[LabelRequirement] = []
     """Requirements, all of which must be met."""
     match_labels: dict[str, str] = {}
@@ -35,6 +37,8 @@ class NodeRequirement(Struct, rename="camel", omit_defaults=True):
 
 
 class NodeSelectorTerm(Struct, rename="camel", omit_defaults=True):
+    atomic: ClassVar[bool] = True
+
     match_expressions: list[NodeRequirement] = []
     """Requirements about labels of the node."""
     match_fields: list[NodeRequirement] = []
@@ -42,6 +46,8 @@ class NodeSelectorTerm(Struct, rename="camel", omit_defaults=True):
 
 
 class NodeSelector(Struct, rename="camel", omit_defaults=True):
+    atomic: ClassVar[bool] = True
+
     node_selector_terms: Required[list[NodeSelectorTerm]] = []
     """A node fits that fits one of the terms."""
 

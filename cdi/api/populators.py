@@ -5,7 +5,7 @@ A claim whose ``dataSourceRef`` names one of these is filled from it. One of the
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
@@ -20,7 +20,7 @@ from cdi.api.datavolume import (
     S3Source,
     VddkSource,
 )
-from cdi.api.marks import Required, one_of
+from cdi.api.marks import Required
 
 IMPORT_KIND = "VolumeImportSource"
 UPLOAD_KIND = "VolumeUploadSource"
@@ -97,9 +97,11 @@ class VolumeUploadSource(Struct, rename="camel", omit_defaults=True, kw_only=Tru
 
 
 class CloneOrigin(Struct, rename="camel", omit_defaults=True):
+    atomic: ClassVar[bool] = True
+
     api_group: str | None = None
     """Empty for claims, snapshot.storage.k8s.io for snapshots."""
-    kind: Required[Annotated[str, one_of("PersistentVolumeClaim", "VolumeSnapshot")]] = ""
+    kind: Required[str] = ""
     """PersistentVolumeClaim or VolumeSnapshot."""
     name: Required[str] = ""
     """Its name, in the namespace of this object."""
