@@ -25,7 +25,7 @@ FROM ${BASE}
 # qemu-utils and libmagic1 for rare formats and for wording; sh, coreutils and tar for helper pods that clients start;
 # util-linux (in every Debian) gives them blockdev.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libmagic1 python3 qemu-utils tar util-linux \
+    && apt-get install -y --no-install-recommends ca-certificates libmagic1 openssl python3 qemu-utils tar util-linux \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/cdi /opt/cdi
 RUN for name in cdi cdi-importer cdi-cloner cdi-uploadserver cdi-uploadproxy cdi-image-size-detection; do \

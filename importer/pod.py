@@ -3,11 +3,12 @@
 The environment, paths, texts and exit codes are the contract of the Go CDI's importer (its controller, and tests that
 read its log, know them). For use without a cluster ``CDI_TARGET`` names the disk file and ``CDI_TERMINATION_LOG`` the
 message file; with ``CDI_PARENT_PIPE=1`` the worker stops when its standard input is closed, as it is when the parent
-dies.
+dies. ``CDI_METRIC_ADDRESS`` moves the metric, which a worker with an ``OWNER_UID`` serves on port 8443 of its pod.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ log = logging.getLogger("importer")
 _CONNECT_PHRASE = {"http": "http", "s3": "s3"}
 _MESSAGE_LIMIT = 4096  # bytes of /dev/termination-log that Kubernetes keeps
 _PROGRESS_INTERVAL_S = 2.0
+METRIC_PORT = 8443  # the contract's, named ``metrics`` in the pod
 
 
 class PodEnvironment:
@@ -43,6 +45,7 @@ class PodEnvironment:
         self.local_target = environ.get("CDI_TARGET", "")
         self.termination_log = Path(environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
         self.parent_pipe = environ.get("CDI_PARENT_PIPE") == "1"
+        self.owner_uid = environ.get("OWNER_UID", "")
 
     @property
     def preallocation(self) -> bool:
@@ -60,6 +63,11 @@ class PodEnvironment:
             return parse_quantity(text) if text else None
         except ValueError as error:
             raise Fault("ManifestInvalid", where="IMPORTER_IMAGE_SIZE", detail=str(error)) from error
+
+    @property
+    def metric_address(self) -> tuple[str, int]:
+        host, _, port = self._environ.get("CDI_METRIC_ADDRESS", f":{METRIC_PORT}").rpartition(":")
+        return host, int(port)
 
     def target(self) -> Target:
         if self.local_target:
@@ -105,8 +113,16 @@ def main() -> int:
     if environment.parent_pipe:
         stop_with_parent(cancel)
 
-    with stopping_on_signals(cancel), _ProgressLines(progress):
+    with stopping_on_signals(cancel), _ProgressLines(progress), _metric(environment, progress):
         return _run(environment, progress, cancel)
+
+
+def _metric(environment: PodEnvironment, progress: Progress) -> contextlib.AbstractContextManager[object]:
+    if not environment.owner_uid:
+        return contextlib.nullcontext()  # no cluster around it
+    from importer.metric import serve_import
+
+    return serve_import(progress, environment.owner_uid, environment.metric_address)
 
 
 def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int:
