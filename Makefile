@@ -45,7 +45,7 @@ fuzz: setup-test ## fuzz every parser for longer (FUZZ_SECONDS=600 each)
 bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.md
 	@$(BIN)/python -m tests.bench
 
-tools: ## build the Go test servers
+tools: ## build the Go programs of the tests: servers and a Kubernetes (25 minutes, once)
 	@requirements/go.sh
 
 lock: ## write requirements/*.lock from pyproject.toml (UPGRADE=1: newest versions)

@@ -1,23 +1,28 @@
 #!/bin/bash
-# Builds the Go servers that tests run against (tests/tools/go.mod), once per pin; prints nothing when they are there.
+# Builds the Go programs that tests run against, once per pin, and says how long each took; silent when they are there.
+# Each module is a directory with go.mod and go.sum: tests/tools (servers), tests/cluster/bed/tools/* (a Kubernetes).
 # A `go` on PATH that is new enough is used. Otherwise any older one (Debian's golang-go) fetches the release below as
 # the module golang.org/toolchain and checks it against the checksum database, as Go's own GOTOOLCHAIN switch does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=$PWD/tests/tools
+# The order is that of the longest build first: the others find its libraries in Go's cache.
+bed=$PWD/tests/cluster/bed/tools
+modules=("$bed/kube" "$bed/csi" "$bed/containerd" "$bed/coredns" "$PWD/tests/tools")
 release=go1.26.8
 cache=${CDI_TEST_CACHE:-$HOME/.cache/cdi-tests}
 
-built() { # the program that build.sh would print, without asking it to build
-    local pin
-    pin=$(cat "$tools/go.mod" "$tools/go.sum" | sha256sum | cut -d' ' -f1)
-    [[ -x $cache/$pin/bin/$(basename "$1") ]]
+programs() { # the packages of MODULE to build: its own program, else the tools that its go.mod names
+    if [[ -e $1/main.go ]]; then
+        awk '$1 == "module" {print $2}' "$1/go.mod"
+    else
+        awk '$1 == "tool" && $2 != "(" {print $2} /^\)/ {inside = 0} inside {print $1} $0 == "tool (" {inside = 1}' "$1/go.mod"
+    fi
 }
 
 go_is_new_enough() {
     local wanted have
     command -v go >/dev/null || return 1
-    wanted=$(awk '$1 == "go" {print $2}' "$tools/go.mod")
+    wanted=$(awk '$1 == "go" {print $2}' "${modules[@]/%//go.mod}" | sort -V | tail -1)
     have=$(cd / && GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')
     [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -1) == "$wanted" ]]
 }
@@ -41,9 +46,13 @@ fetch_go() { # puts the release's bin directory first in PATH
     export PATH=$goroot/bin:$PATH GOROOT=$goroot
 }
 
-for package in $(awk '$1 == "tool" {print $2}' "$tools/go.mod"); do
-    built "$package" && continue
-    go_is_new_enough || fetch_go
-    echo "setup: building $(basename "$package") (about 2 minutes)" >&2
-    "$tools/build.sh" "$package" >/dev/null
+for module in "${modules[@]}"; do
+    for package in $(programs "$module"); do
+        requirements/gobuild.sh --find "$module" "$package" >/dev/null && continue
+        go_is_new_enough || fetch_go
+        echo "setup: building $(basename "$package")" >&2
+        SECONDS=0
+        requirements/gobuild.sh "$module" "$package" >/dev/null
+        echo "setup: built $(basename "$package") in $SECONDS s" >&2
+    done
 done

@@ -27,13 +27,14 @@ from importer.sources import SourceSpec
 ACCESS_KEY, SECRET_KEY = "AKIATESTUSER", "a secret/with+signs=="
 VIRTUAL_DOMAIN = "s3.test"  # has no address: requests for it go through ``S3Server.as_proxy``
 _PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
-_BUILD = Path(__file__).resolve().parents[1] / "tools" / "build.sh"
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
 def versitygw() -> str:
     """Path of the program; builds it when it is missing (2 minutes)."""
-    done = subprocess.run([_BUILD, _PACKAGE], check=True, stdout=subprocess.PIPE, timeout=1200)
+    command = [_ROOT / "requirements/gobuild.sh", _ROOT / "tests/tools", _PACKAGE]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=1200)
     return done.stdout.decode().strip()
 
 
