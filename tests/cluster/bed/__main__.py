@@ -1,0 +1,32 @@
+"""``python -m tests.cluster.bed up | down | kubeconfig | exec COMMAND... | kubectl ARGUMENT...``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import bed, kubectl, netns, place, tools
+
+
+def main(words: list[str]) -> int:
+    match words:
+        case ["up"]:
+            bed.up()
+        case ["down"]:
+            bed.down()
+        case ["kubeconfig"]:
+            print(place.KUBECONFIG)
+        case ["exec", *command] if command:
+            path = f"{tools.program('kube').parent}:{os.environ['PATH']}"
+            environment = {**os.environ, "KUBECONFIG": str(place.KUBECONFIG), "PATH": path}
+            os.execvpe("nsenter", netns.inside(*command), environment)
+        case ["kubectl", *arguments]:
+            os.execvp("nsenter", kubectl.command(*arguments))
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

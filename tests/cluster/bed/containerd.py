@@ -1,0 +1,59 @@
+"""containerd: sandboxes and containers by Debian's runc, networks by Debian's CNI plugins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from . import network, place, processes
+from .command import run
+from .processes import Program
+from .tools import program
+
+_HOME = place.STATE / "containerd"
+SOCKET = _HOME / "containerd.sock"
+PAUSE_IMAGE = "localhost/pause:1"
+_CONFIGURATION = place.STATE / "containerd.toml"
+_BIN = place.STATE / "bin"
+
+
+def start() -> None:
+    _CONFIGURATION.write_text(_configuration())
+    _BIN.mkdir()
+    # containerd looks for its shim by name in PATH.
+    for name in ("containerd", "containerd-shim-runc-v2", "ctr"):
+        (_BIN / name).symlink_to(program(name))
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    processes.start(Program("containerd", (program("containerd"), "-c", _CONFIGURATION), {"PATH": f"{_BIN}:{path}"}))
+    processes.wait("containerd", SOCKET.is_socket)
+
+
+def load_image(archive: Path) -> None:
+    """Imports what ``buildah push docker-archive:`` wrote. The kubelet sees it at once."""
+    run(program("ctr"), "-a", SOCKET, "-n", "k8s.io", "images", "import", "--local=true", archive, timeout_s=300)
+
+
+def _configuration() -> str:
+    assert shutil.which("runc", path=os.environ["PATH"] + ":/usr/sbin"), "runc is missing: make setup-test"
+    return f"""\
+version = 3
+root = "{_HOME}/root"
+state = "{_HOME}/state"
+[grpc]
+  address = "{SOCKET}"
+[ttrpc]
+  address = "{SOCKET}.ttrpc"
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{PAUSE_IMAGE}"
+[plugins.'io.containerd.cri.v1.runtime']
+  # Block volumes belong to the pod's user, as on OpenShift: CDI's workers are not root.
+  device_ownership_from_security_context = true
+  # Without CAP_SYS_RESOURCE nobody may lower oom_score_adj, and runc answers "can't get final child's PID from pipe".
+  restrict_oom_score_adj = true
+  # Below `state`, so that `down` finds them.
+  netns_mounts_under_state_dir = true
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["{network.PLUGINS}"]
+    conf_dir = "{network.CONFIGURATION}"
+"""
