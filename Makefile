@@ -1,13 +1,14 @@
 # `make` lists what there is. Everything can be run twice; nothing needs to be run in an order.
 PYTHON ?= python3
 BIN := .venv/bin
+BED := $(BIN)/python -m tests.cluster.bed
 PACKAGES := cdi importer cloner uploadproxy storageprofiles
 export PYTHON
 
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what the command needs; leaves .venv/bin/cdi
 	@requirements/setup.sh runtime
@@ -48,6 +49,24 @@ bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.m
 tools: ## build the Go programs of the tests: servers and a Kubernetes (25 minutes, once)
 	@requirements/go.sh
 
+cluster-up: setup-test ## start the test cluster: a real Kubernetes in a network namespace (tests/cluster/bed/README.md)
+	@$(BED) up
+
+cluster-down: ## end it; nothing of it is left but the cache
+	@$(BED) down
+
+cluster-exec: ## run CMD="..." inside its network namespace, with KUBECONFIG and kubectl
+	@$(BED) exec sh -c '$(subst ','\'',$(CMD))'
+
+cluster-kubeconfig: ## print the path of its kubeconfig
+	@$(BED) kubeconfig
+
+kubectl: ## kubectl ARGS="..." on the test cluster
+	@$(BED) kubectl $(ARGS)
+
+install: ## install this project in the test cluster: its image, then deploy/cdi.yaml
+	@$(BED) install
+
 lock: ## write requirements/*.lock from pyproject.toml (UPGRADE=1: newest versions)
 	@requirements/lock.sh
 
@@ -58,4 +77,5 @@ clean: ## remove everything that was made here
 	@rm -rf .venv .run build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-test run test unit lint generate format fuzz bench tools lock image clean
+.PHONY: help setup setup-test run test unit lint generate format fuzz bench tools lock image clean \
+	cluster-up cluster-down cluster-exec cluster-kubeconfig kubectl install
