@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # The order is that of the longest build first: the others find its libraries in Go's cache.
 bed=$PWD/tests/cluster/bed/tools
-modules=("$bed/kube" "$bed/csi" "$bed/containerd" "$bed/coredns" "$PWD/tests/tools")
+modules=("$bed/kube" "$bed/csi" "$bed/containerd" "$bed/coredns" "$bed/pause" "$PWD/tests/tools")
 release=go1.26.8
 cache=${CDI_TEST_CACHE:-$HOME/.cache/cdi-tests}
 

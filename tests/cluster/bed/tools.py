@@ -12,6 +12,7 @@ _LONGEST_BUILD_S = 3600
 _PACKAGES = {
     "kube": ("kube", "tools/kube"),
     "coredns": ("coredns", "tools/coredns"),
+    "pause": ("pause", "tools/pause"),
     "containerd": ("containerd", "github.com/containerd/containerd/v2/cmd/containerd"),
     "ctr": ("containerd", "github.com/containerd/containerd/v2/cmd/ctr"),
     "containerd-shim-runc-v2": ("containerd", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"),
