@@ -1,0 +1,121 @@
+"""How to reach the API server and who we are there: from a pod's service account, or from a kubeconfig."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_TOKEN_AGE_S = 60  # the kubelet replaces a token when 80 % of its hour have passed
+
+Authorization = Callable[[], Awaitable[str]]
+
+
+class NoAccess(Exception):
+    """No usable credentials: no kubeconfig, or one that says something impossible. Needs a person."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """``server``: URL without a slash at its end. ``authorization`` gives the header of that name, fresh."""
+
+    server: str
+    ssl: ssl.SSLContext | None = field(default=None, repr=False)
+    authorization: Authorization | None = field(default=None, repr=False)
+    namespace: str = "default"
+    server_name: str | None = None
+    proxy: str | None = None
+
+
+def load(kubeconfig: str | None = None, context: str | None = None) -> Access:
+    """What the caller names, else ``KUBECONFIG``, else the pod's service account, else ``~/.kube/config``.
+
+    Raises NoAccess. Blocks: reads files, and runs the credential plugin that a kubeconfig names.
+    """
+    named = kubeconfig or os.environ.get("KUBECONFIG")
+    if not named and not context and "KUBERNETES_SERVICE_HOST" in os.environ and (SERVICE_ACCOUNT / "token").exists():
+        return in_cluster(SERVICE_ACCOUNT, os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"])
+    return from_kubeconfig(named or "~/.kube/config", context)
+
+
+def in_cluster(folder: Path, host: str, port: str) -> Access:
+    """The service account that is mounted at ``folder``."""
+    namespace = folder / "namespace"
+    return Access(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        ssl=_trusting(str(folder / "ca.crt")),
+        authorization=_TokenFile(folder / "token"),
+        namespace=namespace.read_text().strip() if namespace.exists() else "default",
+    )
+
+
+class _TokenFile:
+    """Reads the file again when what it said is a minute old."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._header = ""
+        self._read_at = float("-inf")
+
+    async def __call__(self) -> str:
+        if self._clock() - self._read_at >= _TOKEN_AGE_S:
+            self._header = f"Bearer {self._path.read_text().strip()}"  # 1 KiB of tmpfs: not worth a thread
+            self._read_at = self._clock()
+        return self._header
+
+
+def from_kubeconfig(files: str, context: str | None) -> Access:
+    """``files``: a path, or several with colons, merged as kubectl merges them."""
+    from kubernetes.client import Configuration
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+
+    paths = os.pathsep.join(str(Path(each).expanduser()) for each in files.split(os.pathsep))
+    try:
+        merged = KubeConfigMerger(paths).config
+        if merged is None:
+            raise NoAccess(f"there is no kubeconfig at {files}; name one with --kubeconfig or KUBECONFIG")
+        loader = KubeConfigLoader(config_dict=merged, active_context=context, config_base_path=None)
+        settings = Configuration()
+        loader.load_and_set(settings)
+    except (ConfigException, OSError, ValueError) as cause:
+        raise NoAccess(f"the kubeconfig {files} cannot be used: {cause}") from cause
+    chosen = loader.current_context["context"]
+
+    async def authorization() -> str:
+        # In a thread: an expired token makes the loader run the credential plugin again.
+        return await asyncio.to_thread(settings.get_api_key_with_prefix, "BearerToken") or ""
+
+    return Access(
+        server=str(settings.host).rstrip("/"),
+        ssl=_context(settings) if str(settings.host).startswith("https:") else None,
+        authorization=authorization if settings.api_key else None,
+        namespace=chosen.get("namespace") or "default",
+        server_name=settings.tls_server_name,
+        proxy=getattr(loader, "proxy", None),
+    )
+
+
+def _context(settings: object) -> ssl.SSLContext:
+    """``settings``: the library's ``Configuration``, which has no types."""
+    context = _trusting(getattr(settings, "ssl_ca_cert", None))
+    if not getattr(settings, "verify_ssl", True):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    certificate = getattr(settings, "cert_file", None)
+    if certificate:
+        context.load_cert_chain(certificate, getattr(settings, "key_file", None))
+    return context
+
+
+def _trusting(bundle: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ssl.SSLError) as cause:
+        raise NoAccess(f"the CA certificates in {bundle} cannot be used: {cause}") from cause

@@ -1,0 +1,113 @@
+"""HTTP to the API server: one session, deadlines, and library exceptions turned into ours."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+import cdi
+from cdi.kube import errors
+from cdi.kube.config import Access
+
+CONNECT_S = 10.0
+ANSWER_S = 60.0  # what the API server itself gives a request
+_MAX_CONNECTIONS = 200  # watches and followed logs hold one each
+
+# A node that lost its power sends nothing: without these a watch on it lasts until its own deadline.
+_KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000),
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. ``body`` is sent as it is, with ``content_type``."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+class Transport:
+    """Open it with ``async with``. Errors: those of ``cdi.kube.errors``, and nothing else."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        connector = aiohttp.TCPConnector(
+            ssl=self._access.ssl if self._access.ssl is not None else True,
+            limit=_MAX_CONNECTIONS,
+            socket_factory=_watched_socket,
+        )
+        headers = {"User-Agent": f"cdi/{cdi.__version__}", "Accept": "application/json"}
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def answer(self, call: Call) -> bytes:
+        """The whole body of a success."""
+        limits = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
+        async with self._opened(call, limits) as response:
+            return await response.read()
+
+    async def chunks(self, call: Call, idle_s: float | None) -> AsyncIterator[bytes]:
+        """The body as it comes. Unreachable when nothing comes for ``idle_s``. Close it (``aclosing``)."""
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=idle_s)
+        async with self._opened(call, limits) as response:
+            async for chunk in response.content.iter_any():
+                yield chunk
+
+    @asynccontextmanager
+    async def _opened(self, call: Call, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        try:
+            async with self._session.request(timeout=limits, **await self._arguments(call)) as response:
+                if response.status >= 300:
+                    raise errors.from_answer(
+                        response.status, await response.read(), response.headers.get("Retry-After", "")
+                    )
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError) as cause:
+            said = str(cause) or type(cause).__name__
+            raise errors.Unreachable(f"{call.method} {self._access.server}{call.path}: {said}") from cause
+
+    async def _arguments(self, call: Call) -> dict[str, Any]:
+        headers = {"Content-Type": call.content_type} if call.body is not None else {}
+        if self._access.authorization:
+            headers["Authorization"] = await self._access.authorization()
+        url = URL(self._access.server + call.path, encoded=True)
+        return {
+            "method": call.method,
+            "url": url.with_query(call.query) if call.query else url,
+            "data": call.body,
+            "headers": headers,
+            "allow_redirects": False,  # an API server does not redirect; a login page does
+            "server_hostname": self._access.server_name,
+        }
+
+
+def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
+    """``address``: an entry of ``getaddrinfo``."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family=family, type=kind, proto=protocol)
+    for level, option, value in _KEEPALIVE:
+        made.setsockopt(level, option, value)
+    return made
