@@ -23,7 +23,6 @@ Schema = dict[str, Any]
 _MEANINGS = {
     "api_version": "Group and version of the object.",
     "kind": "Kind of the object.",
-    "metadata": "Name, namespace, labels, annotations and what the API server adds.",
 }
 _QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
