@@ -413,7 +413,10 @@ CATALOGUE: dict[str, Entry] = {
         "check owner and mode; for a volume fsGroup 107 must be honoured (root-squash?).",
     ),
     "TargetReadOnly": _permanent(
-        Exit.STORAGE, "{target} is on a read-only file system.", "Nothing can be written there.", "mount it writable."
+        Exit.STORAGE,
+        "{target} is read-only.",
+        "Its file system, or the device itself, takes no writes.",
+        "mount the file system or attach the device writable.",
     ),
     "TargetMissing": _permanent(
         Exit.STORAGE,

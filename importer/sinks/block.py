@@ -215,6 +215,9 @@ def _claim(path: Path, direct: bool) -> tuple[int, bool]:
     flags = os.O_RDWR | os.O_EXCL | os.O_CLOEXEC
     if not stat.S_ISBLK(os.stat(path).st_mode):
         raise OSError(errno.ENOTBLK, os.strerror(errno.ENOTBLK))
+    if _is_read_only(path):
+        # Opened for writing it would say EPERM or EACCES, and send people to look at owners and modes.
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     if direct:
         try:
             return os.open(path, flags | os.O_DIRECT), True
@@ -222,6 +225,14 @@ def _claim(path: Path, direct: bool) -> tuple[int, bool]:
             if error.errno != errno.EINVAL:
                 raise
     return os.open(path, flags), False
+
+
+def _is_read_only(device: Path) -> bool:
+    fd = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return kernel.is_read_only(fd)
+    finally:
+        os.close(fd)
 
 
 def _steps(offset: int, length: int) -> Iterator[tuple[int, int]]:

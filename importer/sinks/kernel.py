@@ -24,6 +24,7 @@ KEEP_SIZE = 0x01
 PUNCH_HOLE = 0x02
 ZERO_RANGE = 0x10
 # linux/fs.h
+_BLKROGET = 0x125E
 _BLKGETSIZE64 = 0x80081272
 _BLKSSZGET = 0x1268
 _BLKDISCARD = 0x1277
@@ -81,6 +82,11 @@ def birth(fd: int) -> Birth:
 
 def device_size(fd: int) -> int:
     return int(struct.unpack("=Q", fcntl.ioctl(fd, _BLKGETSIZE64, bytes(8)))[0])
+
+
+def is_read_only(fd: int) -> bool:
+    """Whether the device itself takes no writes, whoever asks."""
+    return bool(struct.unpack("=i", fcntl.ioctl(fd, _BLKROGET, bytes(4)))[0])
 
 
 def sector_size(fd: int) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from importer.decode import Decoder, ReadInto
 from importer.decode.registry import open_decoder
+from importer.decode.xz_blocks import XzBlock, XzBlockReader
 
 
 def tool(command: str, data: bytes) -> bytes:
@@ -58,3 +62,34 @@ def drain(decoder: Decoder, step: int = 1 << 18, out: bytearray | None = None) -
 
 def unpack(format: str, data: bytes, step: Callable[[], int] | None = None) -> bytes:
     return drain(open_decoder(format, feed(data, step)))
+
+
+def write_xz(path: Path, order: Iterable[int], parts: list[bytes]) -> None:
+    """One stream of ``parts`` in this order, a block each, as ``xz -T`` makes it; every part is packed only once."""
+    packed = [tool("xz -0cT1 --check=crc64", part) for part in parts]
+    blocks = [_only_block(data) for data in packed]
+    records = []
+    with path.open("wb") as file:
+        file.write(packed[0][:12])
+        for number in order:
+            block = blocks[number]
+            file.write(packed[number][block.offset : block.offset + block.length])
+            records.append((block.unpadded, block.plain_length))
+        index = b"\0" + _varint(len(records)) + b"".join(_varint(one) + _varint(two) for one, two in records)
+        index += bytes(-len(index) % 4)
+        index += struct.pack("<I", zlib.crc32(index))
+        end = struct.pack("<I", len(index) // 4 - 1) + packed[0][6:8]
+        file.write(index + struct.pack("<I", zlib.crc32(end)) + end + b"YZ")
+
+
+def _only_block(data: bytes) -> XzBlock:
+    (block,) = XzBlockReader(lambda offset, length: data[offset : offset + length], len(data)).blocks
+    return block
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

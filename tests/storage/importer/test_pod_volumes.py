@@ -1,0 +1,198 @@
+"""The importer's pod onto real volumes: the contract's paths, as user 107, on devices and file systems."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.faultserver import FaultServer, Route
+from support.loopdev import loop_device, mounted, remount
+from support.podroot import UID, give_to_pods, run_in_pod
+
+MiB = 1024 * 1024
+VOLUME = {"ext4": 64 * MiB, "xfs": 320 * MiB}
+DONE = {"preallocationApplied": False, "message": "Import Complete"}
+KINDS = ["raw", "qcow2", "gz"]
+
+
+def a_disk() -> bytes:
+    """24 MiB with holes in it, one of them at the end."""
+    noise, disk = random.Random(7), bytearray(24 * MiB)
+    for start, length in ((0, 100_000), (2 * MiB, 3 * MiB), (7 * MiB + 512, 512), (20 * MiB, 2 * MiB + 100)):
+        disk[start : start + length] = noise.randbytes(length)
+    return bytes(disk)
+
+
+DISK = a_disk()
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("images")
+    (place / "raw").write_bytes(DISK)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "raw", "qcow2"], cwd=place, check=True)
+    return {"raw": DISK, "qcow2": (place / "qcow2").read_bytes(), "gz": gzip.compress(DISK, 1)}
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["ext4", "xfs"])
+def volume(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path, request.param, VOLUME[request.param]) as place:
+        yield give_to_pods(place)
+
+
+@pytest.fixture
+def ext4(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path, "ext4", VOLUME["ext4"]) as place:
+        yield give_to_pods(place)
+
+
+def names_in(volume: Path) -> set[str]:
+    return {path.name for path in volume.iterdir()} - {"lost+found"}
+
+
+@pytest.mark.parametrize("sector", [512, 4096])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_becomes_the_whole_content_of_a_device_that_was_used_before(
+    kind: str, sector: int, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=images[kind])), "IMPORTER_IMAGE_SIZE": "32Mi"}
+    with loop_device(tmp_path, 32 * MiB, sector, dirty=True) as device:
+        run = run_in_pod(tmp_path, variables, device=device)
+        assert run.status == 0, run.log
+        assert device.read_bytes() == DISK + bytes(8 * MiB)
+    assert run.result == DONE
+    assert "Successfully completed fsync(/dev/cdi-block-volume) syscall" in run.log
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_becomes_the_disk_of_a_file_system(
+    kind: str, volume: Path, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    (volume / "lost+found").mkdir(exist_ok=True)  # as ext4 has it; no business of an importer
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=images[kind])), "IMPORTER_IMAGE_SIZE": "24Mi"}
+    run = run_in_pod(tmp_path, variables, data=volume)
+    assert run.status == 0, run.log
+    disk = volume / "disk.img"
+    facts = disk.stat()
+    assert disk.read_bytes() == DISK
+    assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o7777) == (UID, UID, 0o660)
+    assert facts.st_blocks * 512 <= 6 * MiB
+    assert names_in(volume) == {"disk.img"}
+    assert run.result == DONE
+    assert "Successfully completed fsync(/data/disk.img) syscall" in run.log
+    assert run.progress[-1]["percent"] == 100.0
+
+
+def test_a_disk_grows_to_the_request_less_the_overhead(
+    ext4: Path, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    variables = {
+        "IMPORTER_ENDPOINT": server.add("/disk", Route(body=images["qcow2"])),
+        "IMPORTER_IMAGE_SIZE": "40Mi",
+        "FILESYSTEM_OVERHEAD": "0.06",
+    }
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert run.status == 0, run.log
+    # 40 MiB / 1.06, down to a whole MiB: what usable("0.06", 40Mi) of the contract is.
+    assert (ext4 / "disk.img").stat().st_size == 37 * MiB
+    assert (ext4 / "disk.img").read_bytes() == DISK + bytes(13 * MiB)
+
+
+def test_a_disk_is_preallocated_when_asked_for(
+    volume: Path, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    url = server.add("/disk", Route(body=images["qcow2"]))
+    variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_IMAGE_SIZE": "30Mi", "PREALLOCATION": "true"}
+    run = run_in_pod(tmp_path, variables, data=volume)
+    assert run.result == DONE | {"preallocationApplied": True}
+    assert (volume / "disk.img").read_bytes() == DISK + bytes(6 * MiB)
+    assert (volume / "disk.img").stat().st_blocks * 512 >= 30 * MiB
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_device_that_is_too_small_is_told_and_what_it_held_is_gone(
+    kind: str, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=images[kind])), "IMPORTER_IMAGE_SIZE": "16Mi"}
+    with loop_device(tmp_path, 16 * MiB, dirty=True) as device:
+        run = run_in_pod(tmp_path, variables, device=device)
+        ends = device.read_bytes()[:MiB] + device.read_bytes()[-MiB:]
+    assert run.status == 1
+    if kind == "gz":
+        # How large it is only its end says: both ends of the device are zeros again.
+        assert "[DecompressionBomb]" in run.message
+        assert not any(ends)
+    else:
+        assert run.message.startswith(
+            f"Unable to process data: virtual image size {24 * MiB} is larger than the reported available storage "
+            f"{16 * MiB}. A larger PVC is required [TargetTooSmall]"
+        )
+        assert server.bytes_sent < 512 * 1024
+
+
+@pytest.mark.parametrize("kind", ["raw", "qcow2"])
+def test_a_volume_that_is_too_small_is_told_before_anything_is_fetched(
+    kind: str, images: dict[str, bytes], server: FaultServer, tmp_path: Path
+) -> None:
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=images[kind])), "IMPORTER_IMAGE_SIZE": "24Mi"}
+    with mounted(tmp_path, "ext4", 16 * MiB) as place:
+        run = run_in_pod(tmp_path, variables, data=give_to_pods(place))
+        assert names_in(place) == set()
+    assert (run.status, "[TargetTooSmall]" in run.message) == (1, True)
+    assert "is larger than the reported available storage" in run.message
+    assert server.bytes_sent < 512 * 1024
+
+
+def test_a_volume_that_is_read_only_is_told(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
+    remount(ext4, "ro")
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=DISK)), "IMPORTER_IMAGE_SIZE": "24Mi"}
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    remount(ext4, "rw")
+    assert (run.status, "[TargetReadOnly]" in run.message) == (1, True), run.message
+    assert " Try: " in run.message
+    assert server.bytes_sent < 512 * 1024
+
+
+def test_a_volume_of_another_user_is_told_with_who_asked(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
+    os.chown(ext4, 0, 0)
+    ext4.chmod(0o755)
+    variables = {"IMPORTER_ENDPOINT": server.add("/disk", Route(body=DISK)), "IMPORTER_IMAGE_SIZE": "24Mi"}
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert (run.status, "[TargetDenied]" in run.message) == (1, True), run.message
+    assert f"(uid {UID}, gid {UID})" in run.message
+    assert server.bytes_sent < 512 * 1024
+
+
+@pytest.mark.parametrize("onto", ["file", "device"])
+def test_a_wrong_checksum_leaves_nothing_and_exits_0(
+    onto: str, ext4: Path, server: FaultServer, tmp_path: Path
+) -> None:
+    url = server.add("/disk", Route(body=DISK))
+    variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_CHECKSUM": "sha256:" + "0" * 64, "IMPORTER_IMAGE_SIZE": "24Mi"}
+    with loop_device(tmp_path, 24 * MiB, dirty=True) as device:
+        run = run_in_pod(tmp_path, variables, **({"data": ext4} if onto == "file" else {"device": device}))
+        content = device.read_bytes()
+    assert run.status == 0
+    assert run.result["message"].startswith("Unable to process data: checksum validation failed: checksum mismatch: ")
+    assert names_in(ext4) == set()
+    if onto == "device":
+        assert not any(content[:MiB] + content[-MiB:])
+
+
+def test_a_blank_disk_fills_the_device(tmp_path: Path) -> None:
+    with loop_device(tmp_path, 8 * MiB, dirty=True) as device:
+        run = run_in_pod(tmp_path, {"IMPORTER_SOURCE": "none", "IMPORTER_IMAGE_SIZE": "8Mi"}, device=device)
+        assert run.status == 0, run.log
+        assert device.read_bytes() == bytes(8 * MiB)
+    assert run.result == DONE
