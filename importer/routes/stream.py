@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdi.base.faults import Fault
-from cdi.base.units import MiB
-from importer.fetch.stream import CHUNK, fill
+from cdi.base.units import KiB, MiB
+from importer.fetch.stream import fill
 from importer.formats.vhd import fixed_vhd_footer
 from importer.plan import Resumes
 from importer.routes.job import Job
@@ -14,6 +14,7 @@ from importer.routes.plain import FOOTER_SIZE, PlainStream
 from importer.routes.writer import Filled, Writer
 
 _BUFFER = MiB
+_OVERHEAD = 64 * KiB  # a packed head is at most this much longer than the plain one, as the usual tools make it
 
 
 def run(job: Job) -> int:
@@ -54,12 +55,21 @@ def _make_head_again(job: Job) -> None:
     head = memoryview(bytearray(job.kept.head))
     if not head:
         return
-    plain = PlainStream(replace(job, hasher=None), end=2 * CHUNK)
     try:
-        length = fill(plain.readinto, head)
+        length = _fill_from_the_start(job, head, len(head) + _OVERHEAD)
+    except Fault as fault:
+        if fault.code != "CompressedTruncated":
+            raise
+        length = _fill_from_the_start(job, head, None)  # packed by someone who likes headers
+    job.sink.write(0, head[:length])
+
+
+def _fill_from_the_start(job: Job, head: memoryview, end: int | None) -> int:
+    plain = PlainStream(replace(job, hasher=None), end=end)
+    try:
+        return fill(plain.readinto, head)
     finally:
         plain.close()
-    job.sink.write(0, head[:length])
 
 
 def _hash_kept_prefix(job: Job, length: int) -> None:

@@ -50,8 +50,11 @@ class Case:
         return f"{self.kind}{' with sha256' if self.checksum else ''} over {self.via} onto a {self.onto}"
 
     def frame(self, size: int, length: int) -> int:
-        """What a kill may cost on top of its share of 5 %: a packed part."""
-        return 0 if self.kind in ("raw", "qcow2") else length * PART // size
+        """What a kill may cost on top of its share of 5 %: a packed part; on a device also the head, which is in memory
+        until all is verified."""
+        if self.kind in ("raw", "qcow2"):
+            return 0
+        return length * PART // size + (MiB if self.onto == "device" else 0)
 
 
 @dataclass(frozen=True)

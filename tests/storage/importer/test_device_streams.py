@@ -26,6 +26,8 @@ def in_members(data: bytes) -> bytes:
     [
         pytest.param(DATA, ["--checksum", f"sha256:{hashlib.sha256(DATA).hexdigest()}"], id="raw-with-checksum"),
         pytest.param(in_members(DATA), [], id="gzip-members"),
+        # The head is made again from the start of the file, however much of that is none of it.
+        pytest.param(gzip.compress(b"") * 10_000 + in_members(DATA), [], id="gzip-members-behind-empty-ones"),
     ],
 )
 def test_a_killed_stream_onto_a_device_goes_on(body: bytes, options: list[str], tmp_path: Path) -> None:
