@@ -190,8 +190,10 @@ def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> in
 def _prefix(environment: PodEnvironment, progress: Progress, fault: Fault) -> str:
     if environment.source == "none":
         return "Unable to create blank image: "
-    from_source = fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT)
-    if from_source and progress.snapshot().stage is Stage.PROBING and environment.source in _CONNECT_PHRASE:
+    if environment.source not in _CONNECT_PHRASE:
+        return ""  # an unknown source has its own phrase
+    from_source = fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT) or fault.code == "SourceUrlInvalid"
+    if from_source and progress.snapshot().stage is Stage.PROBING:
         return f"Unable to connect to {_CONNECT_PHRASE[environment.source]} data source: "
     return "Unable to process data: "
 

@@ -100,6 +100,7 @@ def test_what_cannot_work_is_refused_with_a_reason(variables: dict[str, str], sa
     pod = Pod(tmp_path, **variables)
     assert pod.status == 1
     assert said in pod.message
+    assert pod.message.startswith(("Unable to ", "Unknown data source: "))
 
 
 def test_secret_headers_are_read_from_files_and_never_logged(server: FaultServer, tmp_path: Path) -> None:
