@@ -195,6 +195,14 @@ SURVIVALS = {
     "503 in the middle with Retry-After": Survival(
         Scripted(body=RAW, at={n: {"status": 503, "headers": {"Retry-After": "1"}} for n in (3, 4, 6)})
     ),
+    "500 now and then": Survival(Scripted(body=RAW, at={n: {"status": 500} for n in (3, 4, 7)})),
+    "416 once in the middle": Survival(Scripted(body=RAW, at={4: {"status": 416}})),
+    "a trickle": Survival(
+        Route(body=PLAIN[:4096], trickle=(256, 0.2)), content=PLAIN[:4096], arguments=("--stall-timeout", "1")
+    ),
+    "an encoding of a qcow2 on the way": Survival(
+        Route(body=QCOW2, gzip_encoding=True), content=QCOW2[-65536:] + bytes(MiB - 65536)
+    ),
     "429 in the middle": Survival(Scripted(body=RAW, at={n: {"status": 429} for n in (3, 5)})),
     "a range ignored once": Survival(Scripted(body=RAW, at={4: {"ranges": False}}), 20 * MiB),
     "a wrong Content-Range once": Survival(Scripted(body=RAW, at={3: {"content_range_shift": 512}}), 9 * MiB),
@@ -267,6 +275,19 @@ def test_https_never_continues_as_http(server: FaultServer, tmp_path: Path) -> N
         refused(cdi("import", url, tmp_path / "disk.img"), 3, "TlsUntrusted")
     assert server.requests == []
     assert not (tmp_path / "disk.img").exists()
+
+
+def test_credentials_stay_with_the_host_they_were_given_for(server: FaultServer, tmp_path: Path) -> None:
+    with FaultServer("127.0.0.2") as mirror:
+        place = mirror.add("/b", Route(body=RAW))
+        url = server.add("/image", Route(redirect=place))
+        header = ("--header", "X-Token: of-the-first-host")
+        outcome = cdi("import", url, tmp_path / "disk.img", "--user", "me", *header, env={"CDI_PASSWORD": "hush"})
+        assert outcome.status == 0, outcome
+        assert (tmp_path / "disk.img").read_bytes() == RAW
+        assert "authorization" in server.requests[0].headers
+        assert not [r for r in mirror.requests if {"authorization", "x-token"} & r.headers.keys()]
+        assert "hush" not in outcome.stdout + outcome.stderr
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
