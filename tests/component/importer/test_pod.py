@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,6 +115,30 @@ def test_secret_headers_are_read_from_files_and_never_logged(server: FaultServer
     assert pod.status == 0, pod.log
     assert "hush" not in pod.log + pod.message
     assert "x-hidden" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_process_1_of_a_container_in_no_success(
+    number: signal.Signals, server: FaultServer, tmp_path: Path
+) -> None:
+    """The kernel gives process 1 no default action: without a handler SIGTERM would do nothing for 30 s."""
+    url = server.add("/disk.img", Route(body=DATA, stall_at={1: 1000, 2: 1000, 3: 1000}))
+    environment = {
+        **ENVIRONMENT,
+        "CDI_TARGET": str(tmp_path / "disk.img"),
+        "CDI_TERMINATION_LOG": str(tmp_path / "termination-log"),
+        "IMPORTER_ENDPOINT": url,
+    }
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-m", "importer.pod"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as container:
+        server.wait_for_bytes(1000)
+        (worker,) = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
+        os.kill(int(worker), number)
+        container.communicate(timeout=20)
+    assert container.returncode == 8
+    log = tmp_path / "termination-log"
+    assert not log.exists() or "Import Complete" not in log.read_text()
+    assert not (tmp_path / "disk.img").exists()
 
 
 def test_the_worker_stops_when_its_parent_is_gone(server: FaultServer, tmp_path: Path) -> None:

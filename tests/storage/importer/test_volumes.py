@@ -125,6 +125,15 @@ def test_a_volume_that_fills_up_is_told_and_goes_on_when_there_is_room(volume: P
     assert {path.name for path in volume.iterdir()} - {"lost+found"} == {"disk.img"}
 
 
+def test_a_thin_device_that_runs_out_is_told_and_is_no_disk(server: FaultServer, tmp_path: Path) -> None:
+    """Its backing file lies on a file system that is smaller than it says to be."""
+    noise = random.Random(12).randbytes(48 * MiB)
+    with mounted(tmp_path, "ext4", 32 * MiB) as place, loop_device(place, 64 * MiB) as device:
+        refused(cdi("import", server.add("/disk", Route(body=noise)), device, "--state", tmp_path / "state"), "NoSpace")
+        with device.open("rb") as disk:
+            assert disk.read(MiB) == bytes(MiB)
+
+
 def test_a_volume_that_is_read_only_is_told(volume: Path, server: FaultServer) -> None:
     remount(volume, "ro")
     refused(cdi("import", server.add("/disk", Route(body=DISK)), volume / "disk.img"), "TargetReadOnly")
