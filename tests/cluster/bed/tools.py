@@ -30,3 +30,9 @@ def program(name: str) -> Path:
     module, package = _PACKAGES[name]
     build = place.REPOSITORY / "requirements/gobuild.sh"
     return Path(run(build, place.TOOLS / module, package, timeout_s=_LONGEST_BUILD_S))
+
+
+@functools.cache
+def files(module: str) -> Path:
+    """Directory of the files of Go modules that ``tools/<module>/files`` names: protocols and CRDs."""
+    return Path(run(place.REPOSITORY / "requirements/gobuild.sh", place.TOOLS / module, "files", timeout_s=600))
