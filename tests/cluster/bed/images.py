@@ -97,17 +97,25 @@ def _debian() -> tuple[str, str]:
 
 
 def _registries() -> list[str]:
-    """Options that give the build this machine's way to apt's and pip's packages, and leave no trace in the image."""
-    settings = _pip_settings()
+    """Options that give the build this machine's way to apt's and pip's packages, and leave no trace in the image.
+
+    Files and directories that pip's settings name get other names inside: dpkg must be able to write the usual ones.
+    """
+    lines, mounts = ["[global]"], ["/etc/apt:/etc/apt:ro"]
+    for key, value in _pip_settings().items():
+        if value.startswith("/") and Path(value).exists():
+            lines.append(f"{key} = /mnt/{key}")
+            mounts.append(f"{value}:/mnt/{key}:ro")
+        else:
+            lines.append(f"{key} = {value}")
     configuration = place.CACHE / "pip.conf"
-    configuration.write_text("\n".join(["[global]", *(f"{key} = {value}" for key, value in settings.items()), ""]))
-    shared = ["/etc/apt", *(value for value in settings.values() if value.startswith("/") and Path(value).exists())]
-    mounts = [f"{path}:{path}:ro" for path in dict.fromkeys(shared)] + [f"{configuration}:/etc/pip.conf:ro"]
+    configuration.write_text("\n".join([*lines, ""]))
+    mounts.append(f"{configuration}:/etc/pip.conf:ro")
     return [word for mount in mounts for word in ("--volume", mount)]
 
 
 def _pip_settings() -> dict[str, str]:
-    """pip's configuration with what the environment adds: ``global.cert='/x'`` and ``:env:.cert='/x'`` are both cert."""
+    """pip's configuration and what the environment adds: both ``global.cert='/x'`` and ``:env:.cert='/x'`` are cert."""
     settings = {}
     for line in run(place.REPOSITORY / ".venv/bin/pip", "config", "list").splitlines():
         key, _, value = line.partition("=")
@@ -118,18 +126,10 @@ def _pip_settings() -> dict[str, str]:
 def _build(context: Path, tag: str, archive: Path, *options: str) -> None:
     """Raises ``CommandFailed`` with the last lines of the build."""
     archive.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        *_buildah(),
-        "bud",
-        "--layers",
-        "--isolation=chroot",
-        "--network=host",
-        *options,
-        "-t",
-        tag,
-        str(context),
-    ]
-    built = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_BUILD_S)
+    build = ("bud", "--layers", "--isolation=chroot", "--network=host", *options, "-t", tag, str(context))
+    built = subprocess.run(
+        [*_buildah(), *build], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_BUILD_S
+    )
     if built.returncode != 0:
         raise CommandFailed(f"buildah: {tag}:\n" + "\n".join(built.stdout.splitlines()[-30:]))
     unfinished = archive.with_suffix(f".{os.getpid()}")
