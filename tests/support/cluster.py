@@ -1,250 +1,208 @@
-"""A real cluster seen through the official client: independent of ``cdi.kube``, so that a mistake there cannot hide.
-
-Objects are plain JSON dictionaries. Waiting is by watch: a test goes on in the moment what it waits for is there.
-"""
+"""A real cluster as a test sees it, through the official client and kubectl: nothing of cdi.kube is believed here."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes.client import ApiClient
-from kubernetes.config import new_client_from_config
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
+from tests.cluster.bed import tools
+
+IMAGE = os.environ.get("CDI_TEST_IMAGE", "localhost/cdi:test")
+CORE = "/api/v1"
+QEMU = 107  # the user of workers and launchers
 Object = dict[str, Any]
-
-# kind -> (group/version, plural, namespaced)
-_CDI = "cdi.kubevirt.io/v1beta1"
-_KINDS: dict[str, tuple[str, str, bool]] = {
-    "Namespace": ("v1", "namespaces", False),
-    "Node": ("v1", "nodes", False),
-    "Pod": ("v1", "pods", True),
-    "PersistentVolumeClaim": ("v1", "persistentvolumeclaims", True),
-    "PersistentVolume": ("v1", "persistentvolumes", False),
-    "ConfigMap": ("v1", "configmaps", True),
-    "Secret": ("v1", "secrets", True),
-    "Service": ("v1", "services", True),
-    "ServiceAccount": ("v1", "serviceaccounts", True),
-    "ResourceQuota": ("v1", "resourcequotas", True),
-    "Event": ("v1", "events", True),
-    "Lease": ("coordination.k8s.io/v1", "leases", True),
-    "Deployment": ("apps/v1", "deployments", True),
-    "StorageClass": ("storage.k8s.io/v1", "storageclasses", False),
-    "PriorityClass": ("scheduling.k8s.io/v1", "priorityclasses", False),
-    "VolumeSnapshot": ("snapshot.storage.k8s.io/v1", "volumesnapshots", True),
-    "VolumeSnapshotClass": ("snapshot.storage.k8s.io/v1", "volumesnapshotclasses", False),
-    "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions", False),
-    "DataVolume": (_CDI, "datavolumes", True),
-    "DataSource": (_CDI, "datasources", True),
-    "DataImportCron": (_CDI, "dataimportcrons", True),
-    "VolumeImportSource": (_CDI, "volumeimportsources", True),
-    "VolumeUploadSource": (_CDI, "volumeuploadsources", True),
-    "VolumeCloneSource": (_CDI, "volumeclonesources", True),
-    "ObjectTransfer": (_CDI, "objecttransfers", False),
-    "StorageProfile": (_CDI, "storageprofiles", False),
-    "CDIConfig": (_CDI, "cdiconfigs", False),
-    "CDI": (_CDI, "cdis", False),
-}
+_NOT_FOUND = 404
 
 
-class Refused(Exception):
-    """The API server's answer, as ``kubectl`` prints it."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{status} {reason}: {message}")
-        self.status, self.reason, self.message = status, reason, message
-
-
+@dataclass(frozen=True)
 class Cluster:
-    """Blocking; raises ``Refused`` for every answer that is no success."""
+    """``address``: where a test's own servers listen, so that pods reach them."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self.kubeconfig = kubeconfig
-        self._client: ApiClient = new_client_from_config(str(kubeconfig))
+    kubeconfig: Path
+    address: str
 
-    def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
-        metadata = manifest.get("metadata", {})
-        path = self._path(manifest["kind"], "", metadata.get("namespace", ""), manifest.get("apiVersion"))
-        return self._call("POST", path + ("?dryRun=All" if dry_run else ""), manifest)
+    @functools.cached_property
+    def client(self) -> client.ApiClient:
+        return config.new_client_from_config(str(self.kubeconfig))
 
-    def get(self, kind: str, name: str, namespace: str = "") -> Object:
-        return self._call("GET", self._path(kind, name, namespace))
+    def get(self, path: str) -> Object | None:
+        """The object, None when there is none: ``cluster.get("/api/v1/namespaces/a/pods/b")``."""
+        return self._answer("GET", path)
 
-    def find(self, kind: str, name: str, namespace: str = "") -> Object | None:
-        try:
-            return self.get(kind, name, namespace)
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            return None
+    def delete(self, path: str) -> None:
+        """Asks for it; does not wait."""
+        self._answer("DELETE", path)
 
-    def list(self, kind: str, namespace: str = "", labels: str = "") -> list[Object]:
-        path = self._path(kind, "", namespace)
-        return list(self._call("GET", path + (f"?labelSelector={labels}" if labels else ""))["items"])
+    def apply(self, *objects: Object) -> None:
+        everything = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "--server-side", "-f", "-", input_text=json.dumps(everything))
 
-    def patch(
-        self, kind: str, name: str, patch: Mapping[str, Any], namespace: str = "", subresource: str = ""
-    ) -> Object:
-        """A merge patch."""
-        path = self._path(kind, name, namespace) + (f"/{subresource}" if subresource else "")
-        return self._call("PATCH", path, patch)
+    def kubectl(self, *words: str, input_text: str | None = None, timeout_s: float = 120) -> str:
+        """What it prints. Fails the test with what it complains of."""
+        command = [str(tools.program("kube")), "kubectl", f"--kubeconfig={self.kubeconfig}", *words]
+        done = subprocess.run(command, input=input_text, capture_output=True, text=True, timeout=timeout_s)
+        assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
+        return done.stdout
 
-    def delete(self, kind: str, name: str, namespace: str = "", *, force: bool = False) -> None:
-        """What is not there is deleted."""
-        try:
-            self._call("DELETE", self._path(kind, name, namespace), {"gracePeriodSeconds": 0} if force else {})
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-
-    def log(self, pod: str, namespace: str, container: str = "") -> str:
-        path = self._path("Pod", pod, namespace) + "/log" + (f"?container={container}" if container else "")
-        return self._text("GET", path)
-
-    def wait(
-        self,
-        kind: str,
-        name: str,
-        until: Callable[[Object], bool],
-        namespace: str = "",
-        timeout_s: float = 60,
-    ) -> Object:
-        """The object in the first state that ``until`` accepts; AssertionError with its last state otherwise."""
+    def wait(self, path: str, ready: Callable[[Object], bool], timeout_s: float = 60) -> Object:
+        """The object when ``ready`` says so, as its watch shows it. Fails with the last state otherwise."""
         last: Object | None = None
-        for event in self.watch(kind, namespace, f"metadata.name={name}", timeout_s):
-            if event["type"] == "ERROR":
-                continue
-            last = None if event["type"] == "DELETED" else event["object"]
-            if last is not None and until(last):
+        for event in self._events(path, timeout_s):
+            last = event["object"]
+            if event["type"] != "DELETED" and ready(last):
                 return last
-        raise AssertionError(f"{kind} {name} never came to it within {timeout_s} s; it is now {_shown(last)}")
+        raise AssertionError(f"{path} is not what was waited for after {timeout_s} s: {json.dumps(last, indent=1)}")
 
-    def wait_gone(self, kind: str, name: str, namespace: str = "", timeout_s: float = 60) -> None:
-        if self.find(kind, name, namespace) is None:
+    def wait_gone(self, path: str, timeout_s: float = 60) -> None:
+        if self.get(path) is None:
             return
-        for event in self.watch(kind, namespace, f"metadata.name={name}", timeout_s):
-            if event["type"] == "DELETED" or self.find(kind, name, namespace) is None:
+        for event in self._events(path, timeout_s):
+            if event["type"] == "DELETED":
                 return
-        raise AssertionError(f"{kind} {name} is still there: {_shown(self.find(kind, name, namespace))}")
+            if self.get(path) is None:
+                return
+        assert self.get(path) is None, f"{path} is still there after {timeout_s} s"
 
-    def watch(self, kind: str, namespace: str, fields: str, timeout_s: float) -> Iterator[Object]:
-        """Begins with what exists (ADDED); ends after ``timeout_s``."""
+    def log(self, namespace: str, pod: str) -> str:
+        return self.kubectl("logs", "-n", namespace, pod)
+
+    def restart(self, program: str) -> None:
+        """Kills ``apiserver``, ``kubelet``, ... of the bed and starts it again; a cluster of others has no such thing."""
+        command = [sys.executable, "-m", "tests.cluster.bed", "restart", program]
+        subprocess.run(command, check=True, timeout=120)
+
+    def _events(self, path: str, timeout_s: float) -> Iterator[Object]:
+        """Of one object: as it is now, then each change. Goes on after the API server went away."""
+        collection, _, name = path.rpartition("/")
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            path = f"{self._path(kind, '', namespace)}?watch=true&fieldSelector={fields}"
-            path += f"&timeoutSeconds={max(1, round(left))}"
-            with self._response("GET", path) as response:
-                for line in response:
+            query = [
+                ("fieldSelector", f"metadata.name={name}"),
+                ("watch", "true"),
+                ("timeoutSeconds", str(int(left) + 1)),
+            ]
+            try:
+                lines = self._request("GET", collection, query, timeout_s=left).response
+                for line in _lines(lines):
                     yield json.loads(line)
+            except (ApiException, HTTPError):
+                time.sleep(0.05)  # nothing tells when a server that is away comes back
 
-    def _path(self, kind: str, name: str, namespace: str, api_version: str | None = None) -> str:
-        known, plural, namespaced = _KINDS[kind]
-        version = api_version or known
-        path = ("/apis/" if "/" in version else "/api/") + version
-        if namespaced and namespace:
-            path += f"/namespaces/{namespace}"
-        return f"{path}/{plural}" + (f"/{name}" if name else "")
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Object:
-        return dict(json.loads(self._text(method, path, body)))
-
-    def _text(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
-        with self._response(method, path, body) as response:
-            return str(response.read().decode())
-
-    @contextlib.contextmanager
-    def _response(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Accept": "application/json", "Content-Type": content}
-        url = self._client.configuration.host + path
-        response = self._client.call_api(method, url, header_params=headers, body=body).response
+    def _answer(self, method: str, path: str) -> Object | None:
         try:
-            if response.status >= 400:
-                raise _refused(response.status, response.read())
-            yield response
-        finally:
-            response.close()
+            answer: Object = json.loads(self._request(method, path, [], timeout_s=30).read())
+        except ApiException as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return answer
+
+    def _request(self, method: str, path: str, query: list[tuple[str, str]], timeout_s: float) -> Any:
+        words = self.client.param_serialize(method, path, query_params=query, auth_settings=["BearerToken"])
+        answer = self.client.call_api(*words, _request_timeout=timeout_s)
+        if answer.status >= 300:
+            raise ApiException(http_resp=answer)
+        return answer
 
 
-def _refused(status: int, body: bytes) -> Refused:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return Refused(status, "", body.decode(errors="replace"))
-    return Refused(status, answer.get("reason", ""), answer.get("message", ""))
+def _lines(response: Any) -> Iterator[bytes]:
+    rest = b""
+    for chunk in response.stream(amt=None):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
 
 
-def _shown(last: Object | None) -> str:
-    if last is None:
-        return "not there"
-    return json.dumps({"status": last.get("status"), "annotations": last["metadata"].get("annotations")})
+def claim(
+    name: str,
+    storage_class: str,
+    *,
+    size: str = "64Mi",
+    block: bool = False,
+    access: str = "ReadWriteOnce",
+    **spec: Any,
+) -> Object:
+    """A PersistentVolumeClaim; ``spec``: more members of it, such as dataSource."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {
+            "accessModes": [access],
+            "resources": {"requests": {"storage": size}},
+            "storageClassName": storage_class,
+            "volumeMode": "Block" if block else "Filesystem",
+            **spec,
+        },
+    }
+
+
+def shell_pod(name: str, script: str, claim_name: str = "", *, block: bool = False) -> Object:
+    """A pod that runs ``script`` once, as the restricted standard wants it; the claim is /volume, file or device."""
+    container: Object = {
+        "name": "shell",
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-euc", script],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    if block:
+        container["volumeDevices"] = [{"name": "volume", "devicePath": "/volume"}]
+    elif claim_name:
+        container["volumeMounts"] = [{"name": "volume", "mountPath": "/volume"}]
+    user = {"runAsUser": QEMU, "runAsGroup": QEMU, "fsGroup": QEMU, "runAsNonRoot": True}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {**user, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container],
+            "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim_name}}] if claim_name else [],
+        },
+    }
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace of one test: what is made in it goes with it."""
+    """One namespace of a cluster: what a test makes goes there, and goes with it."""
 
     cluster: Cluster
     name: str
 
-    def create(self, manifest: Mapping[str, Any]) -> Object:
-        return self.cluster.create({**manifest, "metadata": {**manifest["metadata"], "namespace": self.name}})
+    def path(self, kind: str, name: str, api: str = CORE) -> str:
+        """``namespace.path("pods", "a")``, ``namespace.path("datavolumes", "a", "/apis/cdi.kubevirt.io/v1beta1")``."""
+        return f"{api}/namespaces/{self.name}/{kind}/{name}"
 
-    def get(self, kind: str, name: str) -> Object:
-        return self.cluster.get(kind, name, self.name)
+    def apply(self, *objects: Object) -> None:
+        placed = [{**one, "metadata": {**one["metadata"], "namespace": self.name}} for one in objects]
+        self.cluster.apply(*placed)
 
-    def find(self, kind: str, name: str) -> Object | None:
-        return self.cluster.find(kind, name, self.name)
+    def run(self, name: str, script: str, claim_name: str = "", *, block: bool = False) -> str:
+        """What a pod with this script prints. Fails with its log when it fails."""
+        self.apply(shell_pod(name, script, claim_name, block=block))
+        ended = self.cluster.wait(
+            self.path("pods", name), lambda pod: pod["status"]["phase"] in {"Succeeded", "Failed"}
+        )
+        log = self.cluster.log(self.name, name)
+        assert ended["status"]["phase"] == "Succeeded", log
+        self.cluster.delete(self.path("pods", name))
+        return log
 
-    def list(self, kind: str, labels: str = "") -> list[Object]:
-        return self.cluster.list(kind, self.name, labels)
-
-    def patch(self, kind: str, name: str, patch: Mapping[str, Any], subresource: str = "") -> Object:
-        return self.cluster.patch(kind, name, patch, self.name, subresource)
-
-    def delete(self, kind: str, name: str, *, force: bool = False) -> None:
-        self.cluster.delete(kind, name, self.name, force=force)
-
-    def wait(self, kind: str, name: str, until: Callable[[Object], bool], timeout_s: float = 60) -> Object:
-        return self.cluster.wait(kind, name, until, self.name, timeout_s)
-
-    def wait_gone(self, kind: str, name: str, timeout_s: float = 60) -> None:
-        self.cluster.wait_gone(kind, name, self.name, timeout_s)
-
-    def wait_phase(self, datavolume: str, phase: str, timeout_s: float = 60) -> Object:
-        return self.wait("DataVolume", datavolume, lambda dv: phase_of(dv) == phase, timeout_s)
-
-    def events(self, name: str) -> list[tuple[str, str, str]]:
-        """(type, reason, message) of what was said about an object, in order of their first time."""
-        found = [event for event in self.list("Event") if event["involvedObject"]["name"] == name]
-        found.sort(key=lambda event: event.get("firstTimestamp") or event.get("eventTime") or "")
-        return [(event["type"], event["reason"], event["message"]) for event in found]
-
-    def wait_event(self, name: str, reason: str, timeout_s: float = 30) -> str:
-        """Its message."""
-        for event in self.cluster.watch("Event", self.name, f"involvedObject.name={name}", timeout_s):
-            if event["object"].get("reason") == reason:
-                return str(event["object"]["message"])
-        raise AssertionError(f"no event {reason} about {name}; there are {self.events(name)}")
-
-    def log(self, pod: str, container: str = "") -> str:
-        return self.cluster.log(pod, self.name, container)
-
-
-def phase_of(datavolume: Object) -> str:
-    return str(datavolume.get("status", {}).get("phase", ""))
-
-
-def condition(datavolume: Object, type_: str) -> Object:
-    """An empty object when there is none of this type."""
-    found = datavolume.get("status", {}).get("conditions", [])
-    return next((entry for entry in found if entry["type"] == type_), {})
-
-
-def annotations(found: Object) -> dict[str, str]:
-    return dict(found["metadata"].get("annotations") or {})
+    def bound(self, name: str, timeout_s: float = 60) -> Object:
+        """The claim once it has its volume."""
+        path = self.path("persistentvolumeclaims", name)
+        return self.cluster.wait(path, lambda one: one["status"].get("phase") == "Bound", timeout_s)

@@ -1,4 +1,8 @@
-"""``python -m tests.cluster.bed up | down | kubeconfig | exec COMMAND... | kubectl ARGUMENT...``."""
+"""``python -m tests.cluster.bed COMMAND``.
+
+up, down; kubeconfig: prints its path; exec COMMAND...: runs it inside; kubectl ARGUMENT...;
+load: builds and loads this clone's image; install: load, then apply deploy/cdi.yaml; restart PROGRAM.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,12 @@ def main(words: list[str]) -> int:
             bed.up()
         case ["down"]:
             bed.down()
+        case ["load"]:
+            bed.load_project()
+        case ["install"]:
+            bed.install()
+        case ["restart", name]:
+            bed.restart(name)
         case ["kubeconfig"]:
             print(place.KUBECONFIG)
         case ["exec", *command] if command:

@@ -6,15 +6,17 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from . import (
     certificates,
     cgroup,
     containerd,
     controlplane,
+    images,
     kubectl,
     kubelet,
     mounts,
@@ -22,14 +24,18 @@ from . import (
     network,
     place,
     processes,
+    storage,
 )
+from .processes import Program
 
+T = TypeVar("T")
 _READY = place.STATE / "ready"
 _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "kube-proxy", "coredns")
+_ALL = (*_PROGRAMS, *storage.PROGRAMS)
 
 
 def is_up() -> bool:
-    return _READY.exists() and all(processes.pid_of(name) for name in _PROGRAMS) and kubectl.server_is_ready()
+    return _READY.exists() and all(processes.pid_of(name) for name in _ALL) and kubectl.server_is_ready()
 
 
 def up() -> None:
@@ -38,17 +44,53 @@ def up() -> None:
         if is_up():
             return
         _clear()
+        pause = _step("pause image", images.pause)
         place.STATE.mkdir(mode=0o755)
         _step("certificates", certificates.create)
         _step("network namespace", netns.create)
         cgroup.create()
         _step("control plane", controlplane.start)
+        _step("file system", storage.make_file_system)
         network.configure()
         _step("containerd", containerd.start)
-        _step("kubelet", kubelet.start)
+        _step("pause image", lambda: containerd.load_image(pause))
+        kubelet.start()
         _step("network", network.start)
+        _step("storage", storage.start)
         _step("node", kubelet.wait_until_ready)
+        _step("volumes", storage.wait_until_ready)
         _READY.touch()
+
+
+def load_project() -> None:
+    """This clone's image, built when its files changed, becomes ``localhost/cdi:test`` of the node."""
+    archive = _step("image", images.project)
+    _step("import", lambda: containerd.load_image(archive))
+
+
+def install() -> None:
+    """This project in the cluster: its image, and what a user applies."""
+    manifest = place.REPOSITORY / "deploy/cdi.yaml"
+    if not manifest.exists():
+        raise SystemExit(f"bed: there is no {manifest.relative_to(place.REPOSITORY)} yet")
+    load_project()
+    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest)))
+
+
+def restart(name: str) -> None:
+    """Kills one program and starts it again. The API server is ready when this returns, others are starting."""
+    found = [program for program in _programs() if program.name == name]
+    if not found:
+        raise SystemExit(f"bed: there is no program {name}: {', '.join(_ALL)}")
+    processes.stop(name)
+    if name == "apiserver":
+        controlplane.start_api_server()
+    else:
+        processes.start(found[0])
+
+
+def _programs() -> list[Program]:
+    return [*controlplane.programs(), containerd.itself(), kubelet.itself(), *network.programs(), *storage.programs()]
 
 
 def down() -> None:
@@ -74,8 +116,8 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _step(name: str, work: object) -> None:
+def _step(name: str, work: Callable[[], T]) -> T:
     begin = time.monotonic()
-    assert callable(work)
-    work()
+    result = work()
     print(f"bed: {name} {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
+    return result

@@ -24,9 +24,13 @@ def start() -> None:
     # containerd looks for its shim by name in PATH.
     for name in ("containerd", "containerd-shim-runc-v2", "ctr"):
         (_BIN / name).symlink_to(program(name))
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    processes.start(Program("containerd", (program("containerd"), "-c", _CONFIGURATION), {"PATH": f"{_BIN}:{path}"}))
+    processes.start(itself())
     processes.wait("containerd", SOCKET.is_socket)
+
+
+def itself() -> Program:
+    path = f"{_BIN}:{os.environ['PATH']}:/usr/sbin:/sbin"
+    return Program("containerd", (program("containerd"), "-c", _CONFIGURATION), {"PATH": path})
 
 
 def load_image(archive: Path) -> None:

@@ -76,6 +76,10 @@ def scheduler() -> Program:
     return Program("scheduler", (program("kube"), "kube-scheduler", *_flags(_as_client("scheduler"))))
 
 
+def programs() -> list[Program]:
+    return [etcd(), api_server(), controller_manager(), scheduler()]
+
+
 def start() -> None:
     processes.start(etcd())
     start_api_server()

@@ -17,6 +17,10 @@ _CONFIGURATION = place.STATE / "kubelet.yaml"
 def start() -> None:
     place.KUBELET.mkdir(exist_ok=True)
     _CONFIGURATION.write_text(json.dumps(_configuration()))
+    processes.start(itself())
+
+
+def itself() -> Program:
     flags = (
         f"--config={_CONFIGURATION}",
         f"--kubeconfig={kubeconfig('kubelet')}",
@@ -24,7 +28,7 @@ def start() -> None:
         f"--node-ip={place.NODE_ADDRESS}",
         f"--root-dir={place.KUBELET}",
     )
-    processes.start(Program("kubelet", (program("kube"), "kubelet", *flags)))
+    return Program("kubelet", (program("kube"), "kubelet", *flags))
 
 
 def wait_until_ready() -> None:

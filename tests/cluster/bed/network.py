@@ -40,10 +40,17 @@ def configure() -> None:
 
 def start() -> None:
     _PROXY.write_text(json.dumps(_proxy_configuration()))
-    processes.start(Program("kube-proxy", (program("kube"), "kube-proxy", f"--config={_PROXY}")))
     _COREFILE.write_text(_corefile())
-    processes.start(Program("coredns", (program("coredns"), "-conf", _COREFILE)))
+    for one in programs():
+        processes.start(one)
     kubectl.apply(*_name_service())
+
+
+def programs() -> list[Program]:
+    return [
+        Program("kube-proxy", (program("kube"), "kube-proxy", f"--config={_PROXY}")),
+        Program("coredns", (program("coredns"), "-conf", _COREFILE)),
+    ]
 
 
 def _proxy_configuration() -> dict[str, Any]:

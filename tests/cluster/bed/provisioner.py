@@ -1,7 +1,7 @@
 """The provisioner of the classes `shared` and `unknown`: a directory per claim, mounted by every pod as a hostPath.
 
-It has no CSIDriver object and speaks no CSI, as many storage systems of the field: nothing can populate its claims but a
-pod that mounts them. A program of its own: ``python -m tests.cluster.bed.provisioner DIRECTORY``.
+It has no CSIDriver object and speaks no CSI, like many storage systems of the field: nothing can fill its claims but
+a pod that mounts them. A program of its own: ``python -m tests.cluster.bed.provisioner DIRECTORY``.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ class Node(stubs.load("csi_pb2_grpc").NodeServicer):
 
     @answered
     def NodeStageVolume(self, request: Any) -> Any:  # noqa: N802
-        where, image = _path(request.staging_target_path), self._image(request)
         if not request.HasField("volume_capability"):
             raise invalid("a volume is staged for some use")
+        where, image = _path(request.staging_target_path), self._image(request)
         with self._store.lock(request.volume_id):
             device = devices.attach(image)
             if request.volume_capability.HasField("mount") and not devices.is_mounted(where):
@@ -55,9 +55,9 @@ class Node(stubs.load("csi_pb2_grpc").NodeServicer):
 
     @answered
     def NodePublishVolume(self, request: Any) -> Any:  # noqa: N802
-        target, image = _path(request.target_path), self._image(request)
         if not request.HasField("volume_capability"):
             raise invalid("a volume is published for some use")
+        target, image = _path(request.target_path), self._image(request)
         with self._store.lock(request.volume_id):
             self._take(request)
             if not devices.is_mounted(target):
