@@ -58,6 +58,7 @@ def up() -> None:
         _step("network", network.start)
         _step("storage", storage.start)
         _step("node", kubelet.wait_until_ready)
+        _step("names", network.wait_until_ready)
         _step("volumes", storage.wait_until_ready)
         _READY.touch()
 

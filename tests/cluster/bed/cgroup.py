@@ -21,23 +21,27 @@ _MOUNT = Path("/sys/fs/cgroup")
 _LIMIT_S = 20
 
 
-def _hierarchies() -> list[Path]:
-    if (_MOUNT / "cgroup.controllers").exists():
+def _hierarchies(*kinds: str) -> list[Path]:
+    if _is_unified():
         return [_MOUNT]
     mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
-    return [Path(words[1]) for words in mounts if words[2] == "cgroup"]
+    return [Path(words[1]) for words in mounts if words[2] in kinds]
+
+
+def _is_unified() -> bool:
+    return (_MOUNT / "cgroup.controllers").exists()
 
 
 def _counted() -> Path:
-    return (_MOUNT if (_MOUNT / "cgroup.controllers").exists() else _MOUNT / "pids") / place.NAME
+    return (_MOUNT if _is_unified() else _MOUNT / "pids") / place.NAME
 
 
 def create() -> None:
-    for hierarchy in _hierarchies():
+    for hierarchy in _hierarchies("cgroup"):
         group = hierarchy / place.NAME
         group.mkdir(exist_ok=True)
         for setting in ("cpuset.cpus", "cpuset.mems"):  # version 1: empty at first, and then nothing may enter
-            if (group / setting).exists() and hierarchy != _MOUNT:
+            if (group / setting).exists() and not _is_unified():
                 (group / setting).write_text((hierarchy / setting).read_text())
     (_counted() / "system").mkdir(exist_ok=True)
 
@@ -80,7 +84,8 @@ def kill_all() -> None:
 
 
 def delete() -> None:
-    for hierarchy in _hierarchies():
+    # runc also makes groups in a version 2 tree that stands beside those of version 1.
+    for hierarchy in _hierarchies("cgroup", "cgroup2"):
         for directory in _deepest_first(hierarchy / place.NAME):
             _remove(directory)
 

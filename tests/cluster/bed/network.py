@@ -5,11 +5,12 @@ Pods have no way out of the namespace. They reach programs of the bed and of tes
 
 from __future__ import annotations
 
+import http.client
 import json
 from pathlib import Path
 from typing import Any
 
-from . import kubectl, place, processes
+from . import kubectl, netns, place, processes
 from .certificates import kubeconfig
 from .processes import Program
 from .tools import program
@@ -17,6 +18,7 @@ from .tools import program
 PLUGINS = Path("/usr/lib/cni")
 CONFIGURATION = place.STATE / "cni"
 _LEASES = place.STATE / "cni-leases"
+_COREDNS_READY = "127.0.0.1:8181"
 _PROXY = place.STATE / "kube-proxy.yaml"
 _COREFILE = place.STATE / "Corefile"
 
@@ -46,6 +48,23 @@ def start() -> None:
     kubectl.apply(*_name_service())
 
 
+def wait_until_ready() -> None:
+    processes.wait("coredns", _names_are_served)
+
+
+def _names_are_served() -> bool:
+    """CoreDNS' plugin `ready` answers once it has seen every Service."""
+    with netns.entered():
+        connection = http.client.HTTPConnection(_COREDNS_READY, timeout=1)
+        try:
+            connection.request("GET", "/ready")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
 def programs() -> list[Program]:
     return [
         Program("kube-proxy", (program("kube"), "kube-proxy", f"--config={_PROXY}")),
@@ -71,7 +90,7 @@ def _corefile() -> str:
 .:53 {{
     bind {place.NODE_ADDRESS}
     errors
-    ready 127.0.0.1:8181
+    ready {_COREDNS_READY}
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {place.KUBECONFIG} bed
         pods insecure
