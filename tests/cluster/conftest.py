@@ -1,8 +1,8 @@
 """Tests on a real cluster: the bed (``make cluster-up``), or the one that CDI_TEST_KUBECONFIG names.
 
-The bed's API server and pods are in a network namespace. Each test here runs inside it, from the set-up of its fixtures to
-their end: what it starts is there too, and nothing outside can be reached. Other tests of the same process are not.
-Hence servers of these tests are fixtures of this directory, listening on ``cluster.address``.
+The bed's API server and pods are in a network namespace. Each test here runs inside it, from the set-up of its
+fixtures to their end: what it starts is there too, and nothing outside can be reached. Other tests of the same process
+run outside. Hence servers of these tests are fixtures of this directory, listening on ``cluster.address``.
 """
 
 from __future__ import annotations

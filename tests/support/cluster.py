@@ -79,7 +79,7 @@ class Cluster:
         return self.kubectl("logs", "-n", namespace, pod)
 
     def restart(self, program: str) -> None:
-        """Kills ``apiserver``, ``kubelet``, ... of the bed and starts it again; a cluster of others has no such thing."""
+        """Kills ``apiserver``, ``kubelet``, ... of the bed and starts it again. For the bed only."""
         command = [sys.executable, "-m", "tests.cluster.bed", "restart", program]
         subprocess.run(command, check=True, timeout=120)
 

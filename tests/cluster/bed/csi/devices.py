@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cluster.bed.command import run, succeeds
 
+_BLOCK = 4096
 # Nothing to discard in a new sparse file, and nothing to reserve for root in a volume of one disk.
 _EXT4 = ("-q", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1")
 
@@ -33,20 +34,40 @@ def is_mounted(path: Path) -> bool:
 
 def mount_file_system(device: Path, where: Path, kind: str, flags: list[str]) -> None:
     """Makes it when there is none, and lets it grow to the device's size: a restored snapshot may be smaller."""
-    if not _file_system(device):
+    found = _file_system(device)
+    if not found:
         run(f"mkfs.{kind}", *(_EXT4 if kind == "ext4" else ("-q",)), device)
+    elif found == "ext4" and _ext4_size(device) < _size(device):
+        # Before it is mounted: growing a mounted ext4 takes CAP_SYS_RESOURCE, which a container may lack.
+        succeeds("e2fsck", "-fp", device)  # exit 1 is "repaired"; what it cannot repair resize2fs refuses
+        run("resize2fs", device)
+    options = ["discard", *(["nouuid"] if (found or kind) == "xfs" else []), *flags]  # a clone has its source's uuid
     where.mkdir(parents=True, exist_ok=True)
-    run("mount", "-o", ",".join(["discard", *flags]), device, where)
-    grow_file_system(device, where)
+    run("mount", "-o", ",".join(options), device, where)
+    if found == "xfs":
+        run("xfs_growfs", where)
 
 
 def grow_file_system(device: Path, where: Path) -> None:
+    """While it is mounted. What is in a volume that is a device belongs to the guest."""
     run("losetup", "--set-capacity", device)
+    if not where.is_dir():
+        return
     match _file_system(device):
-        case "ext4":
+        case "ext4" if _ext4_size(device) < _size(device):
             run("resize2fs", device)
         case "xfs":
             run("xfs_growfs", where)
+
+
+def _size(device: Path) -> int:
+    """In whole blocks of ext4, as bytes."""
+    return int(run("blockdev", "--getsize64", device)) // _BLOCK * _BLOCK
+
+
+def _ext4_size(device: Path) -> int:
+    lines = dict(line.split(":", 1) for line in run("tune2fs", "-l", device).splitlines() if ":" in line)
+    return int(lines["Block count"]) * int(lines["Block size"]) // _BLOCK * _BLOCK
 
 
 def bind(what: Path, where: Path, *, read_only: bool) -> None:
