@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 from support.cluster import Cluster, Namespace
 
-from tests.cluster.bed import bed, netns, place
+from tests.cluster.bed import bed, netns, place, storage
 
 _OTHER = os.environ.get("CDI_TEST_KUBECONFIG")
 
@@ -35,7 +36,8 @@ def cluster() -> Cluster:
     if _OTHER:
         return _other(Path(_OTHER))
     if not bed.is_up():
-        pytest.fail("the test cluster is not up: make cluster-up, or CDI_TEST_KUBECONFIG=path of yours", pytrace=False)
+        remedy = "make cluster-up, or CDI_TEST_KUBECONFIG=path of another cluster"
+        pytest.fail(f"the test cluster is not up (not running: {', '.join(bed.dead())}): {remedy}", pytrace=False)
     return Cluster(place.KUBECONFIG, place.NODE_ADDRESS)
 
 
@@ -60,3 +62,23 @@ def namespace(cluster: Cluster) -> Iterator[Namespace]:
         yield made
     finally:
         cluster.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def static_volume(cluster: Cluster, namespace: Namespace) -> Iterator[Callable[[Literal["Filesystem", "Block"]], str]]:
+    """Makes a volume of 1 GiB of class ``manual``; the name is for a claim's ``volumeName``. It goes after the test."""
+    if _OTHER:
+        pytest.skip("a static volume is a directory or device of the node, which only the bed's tests can make")
+    made: list[str] = []
+
+    def make(mode: Literal["Filesystem", "Block"]) -> str:
+        name = f"{namespace.name}-{len(made)}"
+        storage.static_volume(name, 1 << 30, mode)
+        made.append(name)
+        return name
+
+    yield make
+    # Its claims go first: a volume in use stays.
+    cluster.kubectl("delete", "pods,persistentvolumeclaims", "--all", "-n", namespace.name, "--wait")
+    for name in made:
+        storage.remove_static_volume(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ _SNAPSHOTS = "/apis/snapshot.storage.k8s.io/v1"
 _WRITE = "echo written > /volume/file; cat /volume/file"
 _WRITE_DEVICE = "echo written | dd of=/volume bs=512 conv=sync,fsync status=none; head -c 8 /volume"
 _READ = "cat /volume/file"
-_MANUAL = {"size": "1Gi"}
 
 
 def test_a_node_is_ready(cluster: Cluster) -> None:
@@ -47,40 +47,48 @@ def test_a_pod_outside_the_restricted_standard_is_refused(namespace: Namespace) 
 
 
 @pytest.mark.parametrize(
-    ("storage_class", "access", "size"),
+    ("storage_class", "access"),
     [
-        ("shared", "ReadWriteMany", "64Mi"),
-        ("csi", "ReadWriteOnce", "64Mi"),
-        ("csi", "ReadWriteMany", "64Mi"),
-        ("csi-wffc", "ReadWriteOnce", "64Mi"),
-        ("manual", "ReadWriteOnce", "1Gi"),
-        ("unknown", "ReadWriteOnce", "64Mi"),
+        ("shared", "ReadWriteMany"),
+        ("csi", "ReadWriteOnce"),
+        ("csi", "ReadWriteMany"),
+        ("csi-wffc", "ReadWriteOnce"),
+        ("unknown", "ReadWriteOnce"),
     ],
 )
 def test_a_file_system_claim_binds_and_qemu_may_write_to_it(
-    namespace: Namespace, storage_class: str, access: str, size: str
+    namespace: Namespace, storage_class: str, access: str
 ) -> None:
-    namespace.apply(claim("volume", storage_class, access=access, size=size))
+    namespace.apply(claim("volume", storage_class, access=access))
 
     assert namespace.run("writer", _WRITE, "volume") == "written\n"
     assert namespace.run("reader", _READ, "volume") == "written\n"
 
 
 @pytest.mark.parametrize(
-    ("storage_class", "access", "size"),
+    ("storage_class", "access"),
     [
-        ("csi", "ReadWriteOnce", "64Mi"),
-        ("csi", "ReadWriteMany", "64Mi"),
-        ("csi-wffc", "ReadWriteMany", "64Mi"),
-        ("manual", "ReadWriteOnce", "1Gi"),
+        ("csi", "ReadWriteOnce"),
+        ("csi", "ReadWriteMany"),
+        ("csi-wffc", "ReadWriteMany"),
     ],
 )
 def test_a_block_claim_binds_and_qemu_may_write_to_the_device(
-    namespace: Namespace, storage_class: str, access: str, size: str
+    namespace: Namespace, storage_class: str, access: str
 ) -> None:
-    namespace.apply(claim("volume", storage_class, access=access, size=size, block=True))
+    namespace.apply(claim("volume", storage_class, access=access, block=True))
 
     assert namespace.run("writer", _WRITE_DEVICE, "volume", block=True) == "written\n"
+
+
+def test_static_volumes_are_a_directory_and_a_device(namespace: Namespace, static_volume: Callable[[str], str]) -> None:
+    namespace.apply(
+        claim("files", "manual", size="1Gi", volumeName=static_volume("Filesystem")),
+        claim("device", "manual", size="1Gi", volumeName=static_volume("Block"), block=True),
+    )
+
+    assert namespace.run("files", _WRITE, "files") == "written\n"
+    assert namespace.run("device", _WRITE_DEVICE, "device", block=True) == "written\n"
 
 
 def test_a_claim_that_waits_for_its_consumer_stays_pending(namespace: Namespace) -> None:

@@ -34,8 +34,13 @@ _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd
 _ALL = (*_PROGRAMS, *storage.PROGRAMS)
 
 
+def dead() -> list[str]:
+    """Programs that should run and do not."""
+    return [name for name in _ALL if processes.pid_of(name) is None]
+
+
 def is_up() -> bool:
-    return _READY.exists() and all(processes.pid_of(name) for name in _ALL) and kubectl.server_is_ready()
+    return _READY.exists() and not dead() and kubectl.server_is_ready()
 
 
 def up() -> None:
@@ -80,14 +85,15 @@ def install() -> None:
 
 def restart(name: str) -> None:
     """Kills one program and starts it again. The API server is ready when this returns, others are starting."""
-    found = [program for program in _programs() if program.name == name]
-    if not found:
-        raise SystemExit(f"bed: there is no program {name}: {', '.join(_ALL)}")
-    processes.stop(name)
+    known = {program.name: program for program in _programs()}
+    if name not in known:
+        raise SystemExit(f"bed: there is no program {name}: {', '.join(known)}")
+    # Sidecars of a CSI driver end when it does, and the kubelet would start them again.
+    for one in (name, *(storage.SIDECARS if name == "csi-driver" else ())):
+        processes.stop(one)
+        processes.start(known[one])
     if name == "apiserver":
-        controlplane.start_api_server()
-    else:
-        processes.start(found[0])
+        controlplane.wait_for_api_server()
 
 
 def _programs() -> list[Program]:

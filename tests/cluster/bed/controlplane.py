@@ -82,13 +82,13 @@ def programs() -> list[Program]:
 
 def start() -> None:
     processes.start(etcd())
-    start_api_server()
+    processes.start(api_server())
+    wait_for_api_server()
     processes.start(controller_manager())
     processes.start(scheduler())
 
 
-def start_api_server() -> None:
-    processes.start(api_server())
+def wait_for_api_server() -> None:
     processes.wait("apiserver", kubectl.server_is_ready)
 
 

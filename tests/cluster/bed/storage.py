@@ -10,6 +10,7 @@ unknown   a provisioner that is in nobody's table; makes what `shared` makes
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -51,8 +52,8 @@ def start() -> None:
 
 def wait_until_ready() -> None:
     processes.wait("csi-driver", _driver_is_registered)
-    for index, mode in enumerate(("Filesystem", "Filesystem", "Block", "Block")):
-        static_volume(f"manual-{index}", 1 << 30, mode)  # type: ignore[arg-type]
+    static_volume("manual-filesystem", 1 << 30, "Filesystem")
+    static_volume("manual-block", 1 << 30, "Block")
 
 
 def programs() -> list[Program]:
@@ -78,7 +79,7 @@ def programs() -> list[Program]:
 
 
 def static_volume(name: str, size: int, mode: Literal["Filesystem", "Block"]) -> None:
-    """A PersistentVolume of class ``manual``, ``size`` in bytes. It goes with the bed; deleting it frees nothing."""
+    """A PersistentVolume of class ``manual``, ``size`` in bytes; until ``remove_static_volume``, or the bed's end."""
     path = _STATIC / name
     if mode == "Block":
         with path.open("wb") as image:
@@ -103,6 +104,18 @@ def static_volume(name: str, size: int, mode: Literal["Filesystem", "Block"]) ->
             "volumeMode": mode,
         },
     })  # fmt: skip
+
+
+def remove_static_volume(name: str) -> None:
+    """Waits until no claim has it."""
+    kubectl.kubectl("delete", "persistentvolume", name, "--wait")
+    path = _STATIC / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        if device := run("losetup", "--associated", path, "--noheadings", "--output", "NAME"):
+            run("losetup", "--detach", device)
+        path.unlink()
 
 
 def _classes() -> list[dict[str, Any]]:
