@@ -1,7 +1,8 @@
 """``python -m tests.cluster.bed COMMAND``.
 
 up, down; kubeconfig: prints its path; exec COMMAND...: runs it inside; kubectl ARGUMENT...;
-load: builds and loads this clone's image; install: load, then apply deploy/cdi.yaml; restart PROGRAM.
+load: builds and loads this clone's image; install: load, then apply deploy/cdi.yaml; restart PROGRAM;
+during COMMAND...: runs it on this machine while the bed is up, and takes the bed down when it was not up before.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def main(words: list[str]) -> int:
             bed.install()
         case ["restart", name]:
             bed.restart(name)
+        case ["during", *command] if command:
+            return bed.during(command)
         case ["kubeconfig"]:
             print(place.KUBECONFIG)
         case ["exec", *command] if command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from . import (
 from .processes import Program
 
 T = TypeVar("T")
+_MANIFEST = place.REPOSITORY / "deploy/cdi.yaml"
 _READY = place.STATE / "ready"
 _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "kube-proxy", "coredns")
 _ALL = (*_PROGRAMS, *storage.PROGRAMS)
@@ -75,12 +77,26 @@ def load_project() -> None:
 
 
 def install() -> None:
-    """This project in the cluster: its image, and what a user applies."""
-    manifest = place.REPOSITORY / "deploy/cdi.yaml"
-    if not manifest.exists():
-        raise SystemExit(f"bed: there is no {manifest.relative_to(place.REPOSITORY)} yet")
+    """This project in the cluster: its image, and what a user applies. Returns when its deployments are available."""
     load_project()
-    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(manifest)))
+    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFEST)))
+    _step("available", lambda: kubectl.kubectl("wait", "deployments", "--all", "-n", "cdi",
+                                               "--for=condition=Available", "--timeout=90s"))  # fmt: skip
+
+
+def during(command: list[str]) -> int:
+    """The command's exit status. It runs with the project installed; a bed that was up before stays."""
+    was_up = is_up()
+    up()
+    try:
+        if _MANIFEST.exists():
+            install()
+        else:
+            load_project()
+        return subprocess.run(command).returncode
+    finally:
+        if not was_up:
+            down()
 
 
 def restart(name: str) -> None:
