@@ -6,8 +6,7 @@ retried here: whoever called looks again and decides anew.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -107,9 +106,14 @@ class LogOptions:
         return query
 
 
-@functools.cache
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+
+
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(type_)
+    """One for each type: making it costs 100 times what decoding a small object does."""
+    if type_ not in _decoders:
+        _decoders[type_] = msgspec.json.Decoder(type_)
+    return _decoders[type_]
 
 
 def read(type_: type[T], body: bytes | Raw, what: str) -> T:
@@ -153,7 +157,7 @@ class Client:
             found += [read(resource.type, item, resource.plural) for item in page.items or ()]
         return found
 
-    async def pages(self, resource: Resource[Any], selection: Selection) -> AsyncIterator[Page]:
+    async def pages(self, resource: Resource[Any], selection: Selection) -> AsyncGenerator[Page, None]:
         """A consistent list in parts. Gone when a later page comes too late (5 minutes): begin again."""
         query = {**selection.query, "limit": str(PAGE)}
         while True:
@@ -231,7 +235,7 @@ class Client:
 
     async def watch(
         self, resource: Resource[Any], selection: Selection = EVERYTHING, start: WatchFrom = WatchFrom()
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Ends when the server ends it. Gone when it cannot begin there. Close it (``aclosing``)."""
         call = Call("GET", resource.path(selection.namespace), selection.query | start.query)
         async with aclosing(self._lines(call, start.idle_s, _EVENT_BYTES)) as events:
@@ -241,7 +245,9 @@ class Client:
                     raise errors.from_answer(0, bytes(event.object))
                 yield event
 
-    async def log_lines(self, namespace: str, pod: str, options: LogOptions = LogOptions()) -> AsyncIterator[bytes]:
+    async def log_lines(
+        self, namespace: str, pod: str, options: LogOptions = LogOptions()
+    ) -> AsyncGenerator[bytes, None]:
         """A container's output, line by line. BadRequest while it has not started. Close it (``aclosing``)."""
         call = Call("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", options.query)
         async with aclosing(self._lines(call, None, _LOG_LINE_BYTES)) as found:
@@ -252,7 +258,7 @@ class Client:
         """The body at a path such as ``/version`` or ``/openapi/v3``."""
         return await self._transport.answer(Call("GET", path))
 
-    async def _lines(self, call: Call, idle_s: float | None, limit: int) -> AsyncIterator[bytes]:
+    async def _lines(self, call: Call, idle_s: float | None, limit: int) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._transport.chunks(call, idle_s)) as chunks, aclosing(lines(chunks, limit)) as found:
             async for line in found:
                 yield line

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 
-async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
+async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncGenerator[bytes, None]:
     """Without line ends and empty lines; the last needs no end. What exceeds ``limit`` bytes comes in pieces.
 
     (aiohttp's own ``readline`` raises above twice its buffer, 512 KiB; an object may have 1.5 MiB and more.)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +67,7 @@ class Transport:
         async with self._opened(call, limits) as response:
             return await response.read()
 
-    async def chunks(self, call: Call, idle_s: float | None) -> AsyncIterator[bytes]:
+    async def chunks(self, call: Call, idle_s: float | None) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Unreachable when nothing comes for ``idle_s``. Close it (``aclosing``)."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=idle_s)
         async with self._opened(call, limits) as response:
