@@ -17,6 +17,7 @@ from msgspec import Raw, Struct, field
 
 from cdi.kube import errors
 from cdi.kube.config import Access
+from cdi.kube.decoding import read
 from cdi.kube.lines import lines
 from cdi.kube.resources import Resource
 from cdi.kube.transport import Call, Transport
@@ -104,24 +105,6 @@ class LogOptions:
         if self.tail_lines is not None:
             query["tailLines"] = str(self.tail_lines)
         return query
-
-
-_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
-
-
-def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
-    """One for each type: making it costs 100 times what decoding a small object does."""
-    if type_ not in _decoders:
-        _decoders[type_] = msgspec.json.Decoder(type_)
-    return _decoders[type_]
-
-
-def read(type_: type[T], body: bytes | Raw, what: str) -> T:
-    """Raises Unreadable, naming ``what`` was asked for."""
-    try:
-        return decoder(type_).decode(body)
-    except msgspec.MsgspecError as cause:
-        raise errors.Unreadable(f"{what}: {cause}") from cause
 
 
 class Client:
