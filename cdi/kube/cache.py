@@ -1,0 +1,54 @@
+"""The stores of a process: one per kind and selection, each kept up to date by a reflector."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from cdi.kube.client import Client, Selection
+from cdi.kube.reflector import Reflector
+from cdi.kube.resources import Resource
+from cdi.kube.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Mirror:
+    store: Store[Any]
+    reflector: Reflector[Any]
+
+
+class Cache:
+    """Ask for all stores, then ``run`` it, then wait until it is ``synced``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._mirrors: dict[tuple[Resource[Any], Selection], _Mirror] = {}
+        self._running = False
+
+    def store(self, resource: Resource[T], *, namespace: str = "", labels: str = "") -> Store[T]:
+        """The same store for the same selection. Never of secrets: they are read when they are needed."""
+        selection = Selection(namespace, labels)
+        mirror = self._mirrors.get((resource, selection))
+        if mirror is None:
+            if self._running:
+                raise RuntimeError(f"the store of {resource.plural} must be made before the cache runs")
+            made = Store[T]()
+            mirror = _Mirror(made, Reflector(self._client, resource, selection, made))
+            self._mirrors[resource, selection] = mirror
+        return cast(Store[T], mirror.store)
+
+    async def run(self) -> None:
+        """Ends by cancellation only."""
+        self._running = True
+        async with asyncio.TaskGroup() as group:
+            for resource, selection in self._mirrors:
+                reflector = self._mirrors[resource, selection].reflector
+                group.create_task(reflector.run(), name=f"watch-{resource.plural}")
+
+    async def synced(self) -> None:
+        """Returns when all stores were complete once. Has no deadline: an API server may be down for a day."""
+        for mirror in list(self._mirrors.values()):
+            await mirror.reflector.synced.wait()

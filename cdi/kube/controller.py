@@ -1,0 +1,85 @@
+"""Runs a reconcile function for every object that something happened to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from cdi.kube.errors import ApiError, Conflict
+from cdi.kube.queue import Closed, Queue
+from cdi.kube.store import Key, Store
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Reconcile = Callable[[Key], Awaitable[float | None]]
+
+__all__ = ["Controller", "Key", "Reconcile"]
+
+
+class Controller:
+    """``reconcile(key)`` looks at everything about ``key`` and acts; it never learns what happened.
+
+    It may answer seconds: look again then, if nothing happens before. What it raises is retried after a back-off
+    that grows per key: an ApiError with one log line, everything else, being a bug, with its traceback.
+    """
+
+    def __init__(self, name: str, reconcile: Reconcile) -> None:
+        self.name = name
+        self._reconcile = reconcile
+        self._queue = Queue[Key]()
+
+    def watches(self, store: Store[T], keys: Callable[[T], Iterable[Key]]) -> None:
+        """A change of an object of ``store`` makes the controller look at ``keys(object)``, of before and after."""
+
+        def changed(old: T | None, new: T | None) -> None:
+            for item in (old, new):
+                if item is not None:
+                    for key in keys(item):
+                        self._queue.add(key)
+
+        store.subscribe(changed)
+
+    def enqueue(self, key: Key) -> None:
+        """Look at it now, for a reason that is in no store."""
+        self._queue.add(key)
+
+    async def run(self, workers: int = 4) -> None:
+        """Until ``stop``, or cancelled. Start it when the stores are complete (``Cache.synced``)."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._work(), name=f"{self.name}-{number}")
+
+    def stop(self) -> None:
+        """``run`` returns when what is being worked on is finished."""
+        self._queue.close()
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                key = await self._queue.get()
+            except Closed:
+                return
+            try:
+                await self._attend(key)
+            finally:
+                self._queue.done(key)
+
+    async def _attend(self, key: Key) -> None:
+        try:
+            again = await self._reconcile(key)
+        except ApiError as error:
+            wait = self._queue.retry(key, error.retry_after_s)
+            # A conflict is everyday life: somebody else wrote at the same time.
+            level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
+            log.log(level, "%s %s: %s; again in %.1f s", self.name, key, error, wait)
+        except Exception:
+            wait = self._queue.retry(key)
+            log.exception("%s %s: a bug; again in %.1f s", self.name, key, wait)
+        else:
+            self._queue.forget(key)
+            if again is not None:
+                self._queue.add_after(key, again)
