@@ -24,7 +24,7 @@ from support.ports import free_port, wait_for_port
 _REPOSITORY = Path(__file__).parents[2]
 _START_S = 60
 ADMIN, NOBODY = "token-of-admin", "token-of-nobody"
-# Nothing outlives the tests, not even when they are killed.
+# Nothing outlives the tests, not even when they are killed. (Linux: with the *thread* that started it.)
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
