@@ -80,11 +80,11 @@ class Transport:
             raise RuntimeError("the client is not open")
         try:
             async with self._session.request(timeout=limits, **await self._arguments(call)) as response:
-                if response.status >= 300:
-                    raise errors.from_answer(
-                        response.status, await response.read(), response.headers.get("Retry-After", "")
-                    )
-                yield response
+                try:
+                    await _must_be_success(response)
+                    yield response
+                finally:
+                    _abandon(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as cause:
             said = str(cause) or type(cause).__name__
             raise errors.Unreachable(f"{call.method} {self._access.server}{call.path}: {said}") from cause
@@ -102,6 +102,18 @@ class Transport:
             "allow_redirects": False,  # an API server does not redirect; a login page does
             "server_hostname": self._access.server_name,
         }
+
+
+async def _must_be_success(response: aiohttp.ClientResponse) -> None:
+    if response.status >= 300:
+        raise errors.from_answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
+
+
+def _abandon(response: aiohttp.ClientResponse) -> None:
+    """Cuts a connection whose answer was not read to its end. (Closing it would wait for the TLS farewell of a server
+    that may be dead, unknown to the session, and be left over when the event loop ends.)"""
+    if response.connection and response.connection.transport:
+        response.connection.transport.abort()
 
 
 def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
