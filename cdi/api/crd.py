@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cdi.api.kinds import KINDS, Column, Kind
@@ -65,11 +66,19 @@ def _column(column: Column) -> Manifest:
 
 
 def document() -> str:
-    """All definitions as YAML documents."""
+    return as_yaml(definitions(), source="cdi/api")
+
+
+def as_yaml(manifests: Iterable[Manifest], *, source: str) -> str:
+    """YAML documents without anchors, below a line that says what they were generated from."""
     import yaml
 
-    head = "# Generated from cdi/api by `make generate`; do not edit.\n"
-    return head + yaml.safe_dump_all(definitions(), sort_keys=False, width=120, explicit_start=True)
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    head = f"# Generated from {source} by `make generate`; do not edit.\n"
+    return head + yaml.dump_all(manifests, Dumper=Plain, sort_keys=False, width=120, explicit_start=True)
 
 
 if __name__ == "__main__":

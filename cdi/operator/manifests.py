@@ -1,0 +1,68 @@
+"""Everything that is installed: ``python -m cdi.operator.manifests`` prints ``deploy/cdi.yaml``."""
+
+from __future__ import annotations
+
+from cdi.api.crd import Manifest, as_yaml, definitions
+from cdi.operator.deployments import deployments, services
+from cdi.operator.installation import Installation, labels, metadata
+from cdi.operator.rbac import rbac
+from cdi.operator.webhooks import webhooks
+
+# HonorWaitForFirstConsumer: what the contract's released object has. The other is ours: docs/compatibility.md.
+FEATURE_GATES = ("HonorWaitForFirstConsumer", "DefaultClaimProperties")
+
+
+def manifests(installation: Installation) -> list[Manifest]:
+    """In the order in which they are applied: what others need comes first, what acts comes last."""
+    return [
+        _namespace(installation),
+        *definitions(),
+        *rbac(installation),
+        *services(installation),
+        *deployments(installation),
+        *webhooks(installation),
+        configuration(installation),
+    ]
+
+
+def configuration(installation: Installation) -> Manifest:
+    """The CDI object ``cdi``."""
+    linux = {"nodeSelector": {"kubernetes.io/os": "linux"}}
+    return {
+        "apiVersion": "cdi.kubevirt.io/v1beta1",
+        "kind": "CDI",
+        "metadata": metadata("cdi"),
+        "spec": {
+            "config": {"featureGates": list(FEATURE_GATES)},
+            "imagePullPolicy": installation.pull_policy,
+            "infra": dict(linux),
+            "workload": dict(linux),
+        },
+    }
+
+
+def _namespace(installation: Installation) -> Manifest:
+    secure = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": installation.namespace, "labels": labels() | secure},
+    }
+
+
+def document(installation: Installation) -> str:
+    return as_yaml(manifests(installation), source="cdi/operator and cdi/api")
+
+
+def main() -> None:
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(description="Print everything that is installed, as YAML.")
+    parser.add_argument("--image", default=Installation.image, help="image of all programs")
+    parser.add_argument("--pull-policy", default=Installation.pull_policy, choices=("Always", "IfNotPresent", "Never"))
+    given = parser.parse_args()
+    print(document(Installation(image=given.image, pull_policy=given.pull_policy)), end="")
+
+
+if __name__ == "__main__":
+    main()
