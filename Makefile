@@ -33,10 +33,12 @@ lint: setup-test ## style, types, layers, generated files
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m cdi.base.faults | diff -u docs/errors.md - || { echo "docs/errors.md is out of date: make generate"; exit 1; }
 	@$(BIN)/python -m cdi.api.crd | diff -u deploy/crds.yaml - || { echo "deploy/crds.yaml is out of date: make generate"; exit 1; }
+	@$(BIN)/python -m cdi.operator.manifests | diff -u deploy/cdi.yaml - || { echo "deploy/cdi.yaml is out of date: make generate"; exit 1; }
 
 generate: setup ## write the generated files
 	@$(BIN)/python -m cdi.base.faults > docs/errors.md
 	@$(BIN)/python -m cdi.api.crd > deploy/crds.yaml
+	@$(BIN)/python -m cdi.operator.manifests > deploy/cdi.yaml
 
 format: setup-test ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
