@@ -13,6 +13,9 @@ from cdi.api.placement import Infra, NodePlacement
 
 KIND = "CDI"
 
+# HonorWaitForFirstConsumer: what the contract's released object has. The other is ours: docs/compatibility.md.
+FEATURE_GATES = ("HonorWaitForFirstConsumer", "DefaultClaimProperties")
+
 
 class CertSection(Struct, rename="camel", omit_defaults=True):
     duration: str = ""
@@ -102,3 +105,15 @@ class CDI(Struct, rename="camel", omit_defaults=True, kw_only=True):
     spec: Required[CDISpec] = field(default_factory=CDISpec)
     """How it shall be."""
     status: CDIStatus = field(default_factory=CDIStatus)
+
+
+def standard(pull_policy: str = "IfNotPresent") -> CDI:
+    """The object of an installation that nobody has configured yet."""
+    linux = {"kubernetes.io/os": "linux"}
+    spec = CDISpec(
+        config=CDIConfigSpec(feature_gates=list(FEATURE_GATES)),
+        image_pull_policy=pull_policy,
+        infra=Infra(node_selector=linux),
+        workload=NodePlacement(node_selector=linux),
+    )
+    return CDI(metadata=ObjectMeta(name="cdi"), spec=spec)

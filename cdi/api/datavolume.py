@@ -311,7 +311,7 @@ class Failure(Struct, rename="camel", omit_defaults=True):
 
 
 class Transfer(Struct, rename="camel", omit_defaults=True):
-    """Our extension of the status: how fast the data comes, while it does."""
+    """Our extension of the status: a worker's last progress line, and its rate and remaining time for people."""
 
     stage: str = ""
     """What the worker does."""
@@ -319,6 +319,10 @@ class Transfer(Struct, rename="camel", omit_defaults=True):
     """Bytes that are dealt with."""
     bytes_total: Int64[int] = 0
     """Bytes in all, 0 while that is unknown."""
+    rate_bps: Int64[int] = 0
+    """Bytes per second."""
+    eta_seconds: int | None = None
+    """Seconds that are left, as far as that is known."""
     rate: str = ""
     """Bytes per second, for people: 112 MiB/s."""
     eta: str = ""

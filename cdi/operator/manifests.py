@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from cdi.api.cdi import KIND, standard
 from cdi.api.crd import Manifest, as_yaml, definitions
+from cdi.api.datavolume import GROUP
 from cdi.operator.deployments import deployments, services
 from cdi.operator.installation import Installation, labels, metadata
 from cdi.operator.rbac import rbac
 from cdi.operator.webhooks import webhooks
-
-# HonorWaitForFirstConsumer: what the contract's released object has. The other is ours: docs/compatibility.md.
-FEATURE_GATES = ("HonorWaitForFirstConsumer", "DefaultClaimProperties")
 
 
 def manifests(installation: Installation) -> list[Manifest]:
@@ -27,18 +28,9 @@ def manifests(installation: Installation) -> list[Manifest]:
 
 def configuration(installation: Installation) -> Manifest:
     """The CDI object ``cdi``."""
-    linux = {"nodeSelector": {"kubernetes.io/os": "linux"}}
-    return {
-        "apiVersion": "cdi.kubevirt.io/v1beta1",
-        "kind": "CDI",
-        "metadata": metadata("cdi"),
-        "spec": {
-            "config": {"featureGates": list(FEATURE_GATES)},
-            "imagePullPolicy": installation.pull_policy,
-            "infra": dict(linux),
-            "workload": dict(linux),
-        },
-    }
+    plain = msgspec.to_builtins(standard(installation.pull_policy))
+    names = {"apiVersion": f"{GROUP}/v1beta1", "kind": KIND}  # defaults, which encoding leaves out
+    return {**names, "metadata": metadata("cdi"), "spec": plain["spec"]}
 
 
 def _namespace(installation: Installation) -> Manifest:
