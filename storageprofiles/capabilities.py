@@ -81,6 +81,24 @@ _MODES = {"RWO": "ReadWriteOnce", "RWX": "ReadWriteMany", "ROX": "ReadOnlyMany"}
 _VOLUMES = {"B": "Block", "F": "Filesystem"}
 
 
+_SNAPSHOT_FORMAT = frozenset(
+    [
+        "rook-ceph.rbd.csi.ceph.com",
+        "openshift-storage.rbd.csi.ceph.com",
+        "csi.trident.netapp.io/ontap-nas",
+        "csi.trident.netapp.io/ontap-san",
+        "csi.trident.netapp.io/gcnv-flex",
+        "pd.csi.storage.gke.io",
+        "pd.csi.storage.gke.io/hyperdisk",
+        "vpc.file.csi.ibm.io",
+        "vpc.file.csi.ibm.io/dp2",
+        "vpc.file.csi.ibm.io/rfs",
+        "vpc.file.csi.ibm.io/dp2-rwo",
+        "vpc.file.csi.ibm.io/rfs-rwo",
+    ]
+)
+
+
 def _sets(text: str) -> tuple[ClaimPropertySet, ...]:
     pairs = (word.split("/") for word in text.split())
     return tuple(ClaimPropertySet((_MODES[mode],), _VOLUMES[volume]) for mode, volume in pairs)
@@ -103,6 +121,7 @@ class Capabilities:
     message: str
     clone_strategy: str = ""
     minimum_size: int = 0
+    snapshot_format: bool = False  # a DataImportCron keeps snapshots rather than volumes
 
     @property
     def recognized(self) -> bool:
@@ -124,4 +143,5 @@ def capabilities(provisioner: str, parameters: Mapping[str, str]) -> Capabilitie
         "Provisioner is recognized",
         _STRATEGY.get(key, ""),
         _MINIMUM.get(key, 0),
+        key in _SNAPSHOT_FORMAT,
     )

@@ -275,7 +275,9 @@ class ObjectMeta(Struct, rename="camel", omit_defaults=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     uid: str = ""
-    creation_timestamp: str = ""
+    resource_version: str = ""
+    creation_timestamp: str | None = ""
+    deletion_timestamp: str | None = None
 
 
 class Condition(Struct, rename="camel", omit_defaults=True):

@@ -77,7 +77,7 @@ def _row(record: Record, now: datetime.datetime) -> tuple[str, ...]:
         status.phase,
         status.progress,
         str(status.restart_count),
-        age(record.volume.metadata.creation_timestamp, now),
+        age(record.volume.metadata.creation_timestamp or "", now),
         rate,
         eta,
         status.failure.code if status.failure else "",

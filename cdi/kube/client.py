@@ -154,7 +154,8 @@ class Client:
     async def create(self, resource: Resource[T], body: Mapping[str, Any], namespace: str = "") -> T:
         """Into ``namespace``, or into that of its metadata. AlreadyExists when the name is taken."""
         place = namespace or body["metadata"].get("namespace", "")
-        return await self._one(resource, Call("POST", resource.path(place), body=msgspec.json.encode(body)))
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+        return await self._one(resource, Call("POST", resource.path(place), body=msgspec.json.encode(whole)))
 
     async def apply(
         self,

@@ -106,6 +106,7 @@ class Event(Object, frozen=True):
     reason: str = ""
     message: str = ""
     count: int | None = None
+    last_timestamp: str | None = None
 
 
 class LeaseSpec(View, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from support.cluster import Object
+from support.kinds import Object
 
 V1BETA1, V1ALPHA1 = "cdi.kubevirt.io/v1beta1", "cdi.kubevirt.io/v1alpha1"
 IMMEDIATE = {"cdi.kubevirt.io/storage.bind.immediate.requested": "true"}

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from support.cluster import Namespace, Object
+from support.kinds import Namespace, Object
 
 IMAGE = os.environ.get("CDI_TEST_IMAGE", "localhost/cdi:test")
 _FILE, _DEVICE = "/volume/disk.img", "/dev/volume"

@@ -65,7 +65,7 @@ def status_of(seen: Observation, before: DataVolumeStatus, now: str) -> DataVolu
         phase=phase,
         progress=_progress(seen, before),
         restart_count=seen.restarts,
-        conditions=[_with_times(condition, before, now) for condition in wanted],
+        conditions=[with_times(condition, before, now) for condition in wanted],
         failure=_failure(seen, before, now),
     )
 
@@ -126,12 +126,12 @@ def _running(seen: Observation, phase: str) -> Condition:
             return Condition("Running", "False", "Completed", f"{seen.prefix} Complete")
         case WorkerState.FAILED:
             reason = "ChecksumError" if phase == Phase.FAILED else "Error"
-            return Condition("Running", "False", reason, _shown(seen.message))
+            return Condition("Running", "False", reason, shown(seen.message))
         case WorkerState.ABSENT:
             return Condition("Running", "False")
 
 
-def _shown(message: str) -> str:
+def shown(message: str) -> str:
     """The contract's fixed text for a volume that is too small, in front of what the worker said."""
     if any(text in message for text in _TOO_SMALL):
         return f"DataVolume too small to contain image: {message}"
@@ -151,7 +151,7 @@ def _failure(seen: Observation, before: DataVolumeStatus, now: str) -> Failure |
     return Failure(code, permanent, since, max(1, seen.attempts), seen.next_attempt)
 
 
-def _with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:
+def with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:
     old = next((known for known in before.conditions if known.type == condition.type), None)
     if old is None or old.status != condition.status:
         return _at(condition, now, now)

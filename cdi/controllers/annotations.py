@@ -1,0 +1,89 @@
+"""Annotations and labels of claims, volumes and workers. Keys are the contract's, ``OWN_`` ones are ours."""
+
+from __future__ import annotations
+
+C = "cdi.kubevirt.io/"
+S = "cdi.kubevirt.io/storage."
+
+# What a worker does: set by users on plain claims, by us on the others.
+SOURCE = S + "import.source"
+ENDPOINT = S + "import.endpoint"
+SECRET = S + "import.secretName"
+CERT_CONFIG_MAP = S + "import.certConfigMap"
+CHECKSUM = S + "import.checksum"
+INSECURE = S + "import.insecureSkipVerify"
+EXTRA_HEADERS = S + "import.extraHeaders."
+SECRET_EXTRA_HEADERS = S + "import.secretExtraHeaders."
+CONTENT_TYPE = S + "contentType"
+PREALLOCATION_REQUESTED = S + "preallocation.requested"
+UPLOAD_TARGET = S + "upload.target"
+CLONE_REQUEST = "k8s.io/CloneRequest"
+RETAIN = S + "pod.retainAfterCompletion"
+IMMEDIATE = S + "bind.immediate.requested"
+PRIORITY_CLASS = S + "pod.priorityclassname"
+SERVICE_ACCOUNT = S + "pod.serviceAccountName"
+
+# What became of it: outputs.
+POD_PHASE = S + "pod.phase"
+POD_READY = S + "pod.ready"
+POD_RESTARTS = S + "pod.restarts"
+POD_SCHEDULABLE = S + "pod.schedulable"
+POD_NAME = S + "import.importPodName"
+RUNNING = S + "condition.running"
+RUNNING_REASON = RUNNING + ".reason"
+RUNNING_MESSAGE = RUNNING + ".message"
+SOURCE_RUNNING = S + "condition.source.running"
+BOUND = S + "condition.bound"
+BOUND_REASON = BOUND + ".reason"
+BOUND_MESSAGE = BOUND + ".message"
+REQUIRES_SCRATCH = S + "import.requiresScratch"
+FATAL = S + "import.fatalError"
+PREALLOCATION = S + "preallocation"
+CHECKPOINT_CURRENT = S + "checkpoint.current"
+CHECKPOINT_DONE = S + "checkpoint.done"
+PROGRESS = S + "populator.progress"
+PRIME = S + "populator.pvcPrime"
+
+# Between a DataVolume, its claim and other populators.
+USE_POPULATOR = S + "usePopulator"
+POPULATOR_KIND = S + "populator.kind"
+POPULATED_FOR = S + "populatedFor"
+PRE_POPULATED = S + "prePopulated"
+CHECK_STATIC = S + "checkStaticVolume"
+VOLUME_LIST = S + "persistentVolumeList"
+ADOPTION = C + "allowClaimAdoption"
+CREATED_FOR = C + "createdForDataVolume"
+EXTERNAL = C + "externalPopulation"
+OWNER_UID = C + "ownerUID"
+CREATED_BY = S + "createdByController"
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+MIGRATED_TO = "pv.kubernetes.io/migrated-to"
+
+# Handed on to worker pods and PVC'; the defaults keep meshes out of pods that must end.
+MESH_DEFAULTS = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"}
+PASSED_ON = (
+    "k8s.v1.cni.cncf.io/networks",
+    "v1.multus-cni.io/default-network",
+    *MESH_DEFAULTS,
+    PRIORITY_CLASS,
+    SERVICE_ACCOUNT,
+)
+
+# Ours. What to do about a permanent fault: Retry (the default) or Fail, on a DataVolume or a plain claim.
+OWN_FAILURE_POLICY = C + "failurePolicy"
+OWN_TARGET = S + "import.target"  # on pods and scratch claims: the claim that is populated in the end
+OWN_DIGEST = S + "import.parametersDigest"  # on pods, and on claims whose import failed: of what was tried
+OWN_RETAINED = S + "populator.retained"  # on a PVC' that is kept: its event was written
+
+# Labels.
+APP = {"app": "containerized-data-importer"}
+COMPONENT = C.rstrip("/")
+PROMETHEUS = {"prometheus.cdi.kubevirt.io": "true"}
+NO_BACKUP = {"velero.io/exclude-from-backup": "true"}
+NO_FILLING_ALERT = {"alerts.k8s.io/KubePersistentVolumeFillingUp": "disabled"}
+APPLY_PROFILE = C + "applyStorageProfile"
+
+
+def passed_on(annotations: dict[str, str]) -> dict[str, str]:
+    """What a worker pod or PVC' takes over from the claim it works for."""
+    return MESH_DEFAULTS | {key: annotations[key] for key in PASSED_ON if key in annotations}

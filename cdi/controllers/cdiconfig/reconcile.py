@@ -1,0 +1,72 @@
+"""Keeps the one CDIConfig right, and the CDI object its authority."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import to_builtins
+
+from cdi.api.cdi import CDI
+from cdi.api.cdiconfig import NAME, CDIConfig
+from cdi.api.datavolume import GROUP
+from cdi.controllers import annotations as a
+from cdi.controllers.cdiconfig.decide import AUTHORITY, Observed, spec_of, status_of
+from cdi.controllers.datavolume.act import difference
+from cdi.controllers.installation.decide import active_of
+from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
+from cdi.kube.client import Client
+from cdi.kube.controller import Controller
+from cdi.kube.pods import Ingress
+from cdi.kube.storage import StorageClass
+from cdi.kube.store import Key, Store
+
+_KEY = Key("", NAME)
+
+
+@dataclass(frozen=True)
+class Stores:
+    configs: Store[CDIConfig]
+    systems: Store[CDI]
+    classes: Store[StorageClass]
+    ingresses: Store[Ingress]
+
+
+class Configuration:
+    def __init__(self, client: Client, stores: Stores) -> None:
+        self._client = client
+        self._stores = stores
+        self.controller = Controller("cdiconfig", self._reconcile)
+        self.controller.watches(stores.configs, lambda _: [_KEY])
+        self.controller.watches(stores.systems, lambda _: [_KEY])
+        self.controller.watches(stores.classes, lambda _: [_KEY])
+        self.controller.watches(stores.ingresses, lambda _: [_KEY])
+
+    async def _reconcile(self, key: Key) -> float | None:
+        stores = self._stores
+        system = active_of(stores.systems.all())
+        config = stores.configs.get(key.name)
+        if config is None:
+            labels = a.APP | {a.COMPONENT: ""}
+            body = {"apiVersion": f"{GROUP}/v1beta1", "kind": "CDIConfig", "metadata": {"name": NAME, "labels": labels}}
+            await self._client.create(CDI_CONFIGS, {**body, "spec": {}})
+            return None
+        if system is not None and AUTHORITY not in system.metadata.annotations:
+            await self._make_authority(system, config)
+            return None
+        classes = tuple(item.metadata.name for item in stores.classes.all())
+        seen = Observed(config, system, classes, tuple(stores.ingresses.all()))
+        changes = {
+            "spec": difference(to_builtins(config.spec), to_builtins(spec_of(seen))),
+            "status": difference(to_builtins(config.status), to_builtins(status_of(seen))),
+        }
+        changes = {part: change for part, change in changes.items() if change}
+        if changes:
+            await self._client.merge_patch(CDI_CONFIGS, NAME, changes)
+        return None
+
+    async def _make_authority(self, system: CDI, config: CDIConfig) -> None:
+        """Once: what was configured before the CDI object counted is taken over by it."""
+        patch: dict[str, object] = {"metadata": {"annotations": {AUTHORITY: ""}}}
+        if system.spec.config is None:
+            patch["spec"] = {"config": to_builtins(config.spec)}
+        await self._client.merge_patch(CDIS, system.metadata.name, patch)

@@ -1,0 +1,1 @@
+"""DataSources: names for what is cloned, resolved and kept up to date."""

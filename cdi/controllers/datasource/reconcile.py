@@ -1,0 +1,103 @@
+"""Resolves DataSources and keeps their Ready condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import to_builtins
+
+from cdi.api.datasource import DataSource
+from cdi.api.datavolume import DataVolume, VolumeRef
+from cdi.controllers.clock import now
+from cdi.controllers.datasource.decide import Observed, decide, labels_of, origin_of, status_of
+from cdi.controllers.datavolume.act import difference
+from cdi.kube.cdi_resources import DATA_SOURCES
+from cdi.kube.client import Client
+from cdi.kube.controller import Controller
+from cdi.kube.storage import PersistentVolumeClaim, VolumeSnapshot
+from cdi.kube.store import Key, Store
+
+_NAMES, _POINTERS = "names", "pointers"  # indexes: by what is named, by the DataSource that is pointed to
+
+
+@dataclass(frozen=True)
+class Stores:
+    """``snapshots`` is None where the cluster does not know that kind."""
+
+    sources: Store[DataSource]
+    volumes: Store[DataVolume]
+    claims: Store[PersistentVolumeClaim]
+    snapshots: Store[VolumeSnapshot] | None
+
+
+class DataSources:
+    def __init__(self, client: Client, stores: Stores) -> None:
+        self._client = client
+        self._stores = stores
+        stores.sources.index(_NAMES, _named)
+        stores.sources.index(_POINTERS, _pointed)
+        self.controller = Controller("datasource", self._reconcile)
+        self.controller.watches(stores.sources, self._with_pointers)
+        self.controller.watches(stores.volumes, lambda item: self._users(item.metadata.namespace, item.metadata.name))
+        self.controller.watches(stores.claims, lambda item: self._users(item.metadata.namespace, item.metadata.name))
+        if stores.snapshots is not None:
+            self.controller.watches(
+                stores.snapshots, lambda item: self._users(item.metadata.namespace, item.metadata.name)
+            )
+
+    async def _reconcile(self, key: Key) -> float | None:
+        source = self._stores.sources.get(key.name, key.namespace)
+        if source is None:
+            return None
+        seen = self._observe(source)
+        verdict = decide(seen)
+        changes: dict[str, object] = {}
+        status = difference(to_builtins(source.status), to_builtins(status_of(seen, verdict)))
+        if status:
+            changes["status"] = status
+        labels = labels_of(seen, verdict)
+        if labels:
+            changes["metadata"] = {"labels": labels}
+        if changes:
+            await self._client.merge_patch(DATA_SOURCES, key.name, changes, namespace=key.namespace)
+        return None
+
+    def _observe(self, source: DataSource) -> Observed:
+        stores, namespace = self._stores, source.metadata.namespace
+        reference = source.spec.source.data_source
+        pointed = stores.sources.get(reference.name, reference.namespace or namespace) if reference else None
+        origin = origin_of(source, pointed)
+        claim, snapshot = origin.pvc, origin.snapshot
+        return Observed(
+            source,
+            pointed,
+            stores.volumes.get(claim.name, claim.namespace or namespace) if claim else None,
+            stores.claims.get(claim.name, claim.namespace or namespace) if claim else None,
+            stores.snapshots.get(snapshot.name, snapshot.namespace or namespace)
+            if snapshot and stores.snapshots is not None
+            else None,
+            now(),
+        )
+
+    def _users(self, namespace: str, name: str) -> list[Key]:
+        found = self._stores.sources.by(_NAMES, f"{namespace}/{name}")
+        return [key for item in found for key in self._with_pointers(item)]
+
+    def _with_pointers(self, source: DataSource) -> list[Key]:
+        metadata = source.metadata
+        pointers = self._stores.sources.by(_POINTERS, f"{metadata.namespace}/{metadata.name}")
+        return [Key(item.metadata.namespace, item.metadata.name) for item in (source, *pointers)]
+
+
+def _named(source: DataSource) -> list[str]:
+    origin = source.spec.source
+    return [_place(source, item) for item in (origin.pvc, origin.snapshot) if item is not None]
+
+
+def _pointed(source: DataSource) -> list[str]:
+    reference = source.spec.source.data_source
+    return [_place(source, reference)] if reference is not None else []
+
+
+def _place(source: DataSource, reference: VolumeRef) -> str:
+    return f"{reference.namespace or source.metadata.namespace}/{reference.name}"

@@ -1,0 +1,148 @@
+"""Performs a plan about a DataVolume, and writes its status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import to_builtins
+
+from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.controllers.datavolume.claim import owner_of
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.plan import (
+    Action,
+    AdoptClaim,
+    AnnotateClaim,
+    AnnotateVolume,
+    CorrectSource,
+    CreateClaim,
+    CreateSource,
+    DeleteClaim,
+    DeleteSource,
+    Emit,
+    Hold,
+    Plan,
+)
+from cdi.controllers.written import Written
+from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
+from cdi.kube.client import Client
+from cdi.kube.errors import AlreadyExists, BadRequest, Forbidden, Invalid
+from cdi.kube.recorder import Recorder
+from cdi.kube.resources import CLAIMS
+from cdi.kube.storage import PersistentVolumeClaim
+
+log = logging.getLogger(__name__)
+
+_REFUSED_AGAIN_S = 5.0
+
+
+@dataclass
+class Result:
+    """What acting changed of what was seen."""
+
+    claim: PersistentVolumeClaim | None
+    hold: Hold | None
+    wait: float | None
+
+
+class Actor:
+    def __init__(self, client: Client, recorder: Recorder, written: Written) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._written = written
+
+    async def act(self, seen: Observed, plan: Plan) -> Result:
+        """Raises ApiError at the first action that fails; a refused claim is a result."""
+        result = Result(seen.claim, plan.hold, plan.wait)
+        for action in plan.actions:
+            await self._perform(seen, action, result)
+        return result
+
+    async def write_status(self, seen: Observed, status: DataVolumeStatus) -> None:
+        """Only what changed, and only when something did."""
+        changes = difference(to_builtins(seen.volume.status), to_builtins(status))
+        if changes:
+            metadata = seen.volume.metadata
+            patch = {"metadata": {"uid": metadata.uid}, "status": changes}
+            answer = await self._client.merge_patch(
+                DATA_VOLUMES, metadata.name, patch, namespace=metadata.namespace, subresource="status"
+            )
+            self._written.note(answer.metadata)
+
+    def emit(self, volume: DataVolume, event: Emit) -> None:
+        self._recorder.event(reference(volume), event.type, event.reason, event.message)
+
+    async def _perform(self, seen: Observed, action: Action, result: Result) -> None:
+        metadata = seen.volume.metadata
+        match action:
+            case CreateClaim(body):
+                await self._create_claim(seen, body, result)
+            case CreateSource(body):
+                await self._create_source(body)
+            case CorrectSource(name, spec):
+                await self._client.merge_patch(
+                    VOLUME_IMPORT_SOURCES, name, {"spec": spec}, namespace=metadata.namespace
+                )
+            case DeleteSource(name, uid):
+                await self._client.delete(VOLUME_IMPORT_SOURCES, name, metadata.namespace, uid=uid)
+            case AnnotateVolume(annotations):
+                patch = {"metadata": {"uid": metadata.uid, "annotations": annotations}}
+                answer = await self._client.merge_patch(
+                    DATA_VOLUMES, metadata.name, patch, namespace=metadata.namespace
+                )
+                self._written.note(answer.metadata)
+            case AnnotateClaim(claim, annotations):
+                result.claim = await self._patch_claim(claim, {"annotations": annotations})
+            case AdoptClaim(claim):
+                owners = {"ownerReferences": [owner_of(seen)], "resourceVersion": claim.metadata.resource_version}
+                result.claim = await self._patch_claim(claim, owners)
+            case DeleteClaim(claim):
+                meta = claim.metadata
+                await self._client.delete(CLAIMS, meta.name, meta.namespace, uid=meta.uid)
+            case Emit():
+                self.emit(seen.volume, action)
+
+    async def _patch_claim(self, claim: PersistentVolumeClaim, metadata: Mapping[str, Any]) -> PersistentVolumeClaim:
+        patch = {"metadata": {"uid": claim.metadata.uid, **metadata}}
+        return await self._client.merge_patch(CLAIMS, claim.metadata.name, patch, namespace=claim.metadata.namespace)
+
+    async def _create_claim(self, seen: Observed, body: Mapping[str, Any], result: Result) -> None:
+        try:
+            result.claim = await self._client.create(CLAIMS, body)
+        except AlreadyExists:
+            log.debug("claim %s is there already: the stores will show it", body["metadata"]["name"])
+        except (Forbidden, Invalid, BadRequest) as refused:
+            quota = "exceeded quota" in refused.message
+            reason = "ErrExceededQuota" if quota else "ErrClaimNotValid"
+            self.emit(seen.volume, Emit("Warning", reason, refused.message))
+            result.hold = Hold(reason, refused.message, "Pending" if quota else "")
+            result.wait = _REFUSED_AGAIN_S
+
+    async def _create_source(self, body: Mapping[str, Any]) -> None:
+        try:
+            await self._client.create(VOLUME_IMPORT_SOURCES, body)
+        except AlreadyExists:
+            log.debug("source %s is there already", body["metadata"]["name"])
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch from ``before`` to ``after``; empty when they are equal."""
+    changes: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            inner = difference(old, value)
+            if inner:
+                changes[key] = inner
+        elif old != value:
+            changes[key] = value
+    return changes
+
+
+def reference(volume: DataVolume) -> dict[str, str]:
+    metadata = volume.metadata
+    kind = {"apiVersion": volume.api_version, "kind": "DataVolume"}
+    return kind | {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}

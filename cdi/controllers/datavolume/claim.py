@@ -1,0 +1,137 @@
+"""The claim that a DataVolume makes, and the source object beside it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import to_builtins
+
+from cdi.api.datavolume import GROUP, StorageSpec
+from cdi.api.populators import IMPORT_KIND
+from cdi.base.units import MiB, parse_quantity
+from cdi.controllers import annotations as a
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.population.parameters import source_annotations
+from cdi.controllers.population.pod import owner_reference
+from storageprofiles.rendering import Claim, ClaimNotValid, render
+
+NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_FROM_PROFILE = "FromStorageProfile"  # a volume mode that the webhook replaces
+
+
+def source_name(uid: str) -> str:
+    return f"volume-import-source-{uid}"
+
+
+def claim_body(seen: Observed, *, populator: bool, static: str = "") -> dict[str, Any]:
+    """Raises ClaimNotValid. ``static``: JSON list of volumes, one of which is taken as it is."""
+    spec = claim_spec(seen)
+    volume = seen.volume
+    if populator and not static:
+        spec["dataSourceRef"] = {"apiGroup": GROUP, "kind": IMPORT_KIND, "name": source_name(seen.uid)}
+    labels = volume.metadata.labels | a.APP | dict(seen.settings.labels)
+    if spec.get("volumeMode") != "Block":
+        labels |= a.NO_FILLING_ALERT
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": volume.metadata.name,
+            "namespace": volume.metadata.namespace,
+            "labels": labels,
+            "annotations": _annotations(seen, populator=populator, static=static),
+            "ownerReferences": [owner_of(seen)],
+        },
+        "spec": spec,
+    }
+
+
+def owner_of(seen: Observed) -> dict[str, Any]:
+    return owner_reference(f"{GROUP}/v1beta1", "DataVolume", seen.volume.metadata)
+
+
+def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, str]:
+    volume, spec = seen.volume, seen.volume.spec
+    found = {key: value for key, value in volume.metadata.annotations.items() if key not in _KEPT_BACK}
+    wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
+    found |= {
+        a.POD_RESTARTS: "0",
+        a.CONTENT_TYPE: "archive" if spec.is_archive else "kubevirt",
+        a.PREALLOCATION_REQUESTED: "true" if wanted else "false",
+        a.CREATED_FOR: seen.uid,
+    }
+    named = {a.PRIORITY_CLASS: spec.priority_class_name, a.SERVICE_ACCOUNT: spec.service_account_name}
+    found |= {key: value for key, value in named.items() if value}
+    if static:
+        return found | {a.VOLUME_LIST: static}
+    if populator:
+        found[a.USE_POPULATOR] = "true"
+    elif spec.source is not None:
+        found |= source_annotations(spec.source)
+        found[a.USE_POPULATOR] = "false"
+    if not seen.cluster.honors_consumers:
+        found[a.IMMEDIATE] = ""
+    return found
+
+
+_KEPT_BACK = (a.POPULATED_FOR, _LAST_APPLIED)
+
+
+def source_body(seen: Observed) -> dict[str, Any]:
+    metadata = {
+        "name": source_name(seen.uid),
+        "namespace": seen.volume.metadata.namespace,
+        "ownerReferences": [owner_of(seen)],
+    }
+    body = {"apiVersion": f"{GROUP}/v1beta1", "kind": IMPORT_KIND, "metadata": metadata}
+    return body | {"spec": source_spec(seen)}
+
+
+def source_spec(seen: Observed) -> dict[str, Any]:
+    spec = seen.volume.spec
+    wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
+    found: dict[str, Any] = {"source": to_builtins(spec.source), "preallocation": wanted}
+    return found | ({"contentType": spec.content_type} if spec.content_type else {})
+
+
+def claim_spec(seen: Observed) -> dict[str, Any]:
+    """``spec.pvc`` as it is, ``spec.storage`` completed from the profile."""
+    spec = seen.volume.spec
+    if spec.storage is None:
+        return dict(to_builtins(spec.target))
+    literal: dict[str, Any] = to_builtins(spec.storage)
+    if seen.named_class is not None:
+        literal["storageClassName"] = seen.named_class
+    if seen.volume.metadata.labels.get(a.APPLY_PROFILE) == "true" and seen.cluster.webhook_rendering:
+        return {"volumeMode": _FROM_PROFILE, **literal}
+    if spec.target.data_source_ref is not None or spec.target.data_source is not None:
+        return literal | _modes(seen, spec.storage)
+    wanted = _wanted(seen, spec.storage)
+    rendered = _rendered(seen, wanted)
+    requests = dict(spec.storage.resources.requests)
+    if rendered.size != wanted.size:
+        requests["storage"] = str(rendered.size)
+    literal["resources"] = literal.get("resources", {}) | {"requests": requests}
+    return literal | {"accessModes": list(rendered.access_modes), "volumeMode": rendered.volume_mode or "Filesystem"}
+
+
+def _wanted(seen: Observed, storage: StorageSpec) -> Claim:
+    size = parse_quantity(str(storage.resources.requests.get("storage", "0")))
+    if size < MiB:
+        raise ClaimNotValid("PVC Spec is not valid - storage size should be at least 1MiB")
+    return Claim(seen.named_class or "", tuple(storage.access_modes), storage.volume_mode, size)
+
+
+def _rendered(seen: Observed, wanted: Claim) -> Claim:
+    if seen.profile is None:
+        if not wanted.access_modes:
+            raise ClaimNotValid(NO_CLASS)
+        return wanted
+    return render(wanted, seen.profile, archive=seen.volume.spec.is_archive)
+
+
+def _modes(seen: Observed, storage: StorageSpec) -> dict[str, Any]:
+    """Whoever else populates knows the size."""
+    found = _rendered(seen, Claim(seen.named_class or "", tuple(storage.access_modes), storage.volume_mode, MiB))
+    return {"accessModes": list(found.access_modes), "volumeMode": found.volume_mode or "Filesystem"}

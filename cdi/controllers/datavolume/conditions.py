@@ -1,0 +1,66 @@
+"""Bound, Ready and Running, read off the claim. Pure. Texts and rules are the contract's."""
+
+from __future__ import annotations
+
+from cdi.api.datavolume import Condition
+from cdi.api.phase import Phase
+from cdi.controllers import annotations as a
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.plan import Hold
+from cdi.controllers.datavolume.status import shown, with_times
+from cdi.kube.storage import PersistentVolumeClaim
+
+
+def conditions(seen: Observed, phase: str, hold: Hold | None) -> list[Condition]:
+    """In the contract's order; times stay where nothing changed."""
+    running = _running(seen.claim)
+    wanted = [_bound(seen.claim, hold), _ready(phase, running, hold), running]
+    return [with_times(item, seen.volume.status, seen.now) for item in wanted]
+
+
+def _bound(claim: PersistentVolumeClaim | None, hold: Hold | None) -> Condition:
+    if claim is None:
+        held = hold or Hold("NotFound", "No PVC found")
+        return Condition("Bound", "False", held.reason, held.message)
+    name = claim.metadata.name
+    if claim.status.phase == "Lost":
+        return Condition("Bound", "False", "ClaimLost", "Claim Lost")
+    if claim.metadata.annotations.get(a.BOUND, "true") != "true":
+        return _refused(claim)
+    if claim.status.phase == "Bound":
+        return Condition("Bound", "True", "Bound", f"PVC {name} Bound")
+    return Condition("Bound", "False", "Pending", f"PVC {name} Pending")
+
+
+def _refused(claim: PersistentVolumeClaim) -> Condition:
+    annotations = claim.metadata.annotations
+    reason, message = annotations.get(a.BOUND_REASON, ""), annotations.get(a.BOUND_MESSAGE, "")
+    if claim.status.phase == "Bound":
+        return Condition("Bound", "False", reason, message)
+    prime = annotations.get(a.PRIME)
+    waiting = f"target PVC {claim.metadata.name} Pending and" + (f" [{prime}]" if prime else "")
+    return Condition("Bound", "False", reason, f"{waiting} : {message}")
+
+
+def _ready(phase: str, running: Condition, hold: Hold | None) -> Condition:
+    if phase == Phase.SUCCEEDED:
+        return Condition("Ready", "True")
+    if running.status == "True":
+        return Condition("Ready", "False", "TransferRunning")
+    if hold is not None and hold.ready:
+        return Condition("Ready", "False", hold.reason, hold.message)
+    return Condition("Ready", "Unknown" if phase == Phase.UNKNOWN else "False")
+
+
+def _running(claim: PersistentVolumeClaim | None) -> Condition:
+    annotations = claim.metadata.annotations if claim else {}
+    if annotations.get(a.POD_SCHEDULABLE) == "false":
+        return Condition("Running", "False", "Unschedulable", "Importer pod cannot be scheduled")
+    reason, message = annotations.get(a.RUNNING_REASON, ""), annotations.get(a.RUNNING_MESSAGE, "")
+    match annotations.get(a.RUNNING):
+        case "true":
+            return Condition("Running", "True", reason, message)
+        case "false" | None:
+            return Condition("Running", "False", reason, shown(message))
+        case _:
+            return Condition("Running", "Unknown", reason, message)

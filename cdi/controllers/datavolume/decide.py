@@ -1,0 +1,159 @@
+"""What to do about a DataVolume. Pure.
+
+    no claim  --> PVC from spec and profile, plus a VolumeImportSource where a CSI driver serves the class
+    a claim   --> ours: kept right;  populated for us, or adoptable: taken over;  somebody else's: said so
+    Succeeded --> the source object has done its work
+
+What becomes of the claim is the population controller's; here it is only read off, for the status.
+"""
+
+from __future__ import annotations
+
+import json
+
+from msgspec import to_builtins
+
+from cdi.controllers import annotations as a
+from cdi.controllers.cluster import CLAIM_ADOPTION
+from cdi.controllers.datavolume.claim import NO_CLASS, claim_body, source_body, source_name, source_spec
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.operation import Operation, operation_of
+from cdi.controllers.datavolume.plan import (
+    Action,
+    AdoptClaim,
+    AnnotateClaim,
+    AnnotateVolume,
+    CorrectSource,
+    CreateClaim,
+    CreateSource,
+    DeleteClaim,
+    DeleteSource,
+    Emit,
+    Hold,
+    Plan,
+)
+from cdi.controllers.population.parameters import edited, source_annotations
+from cdi.kube.storage import PersistentVolumeClaim
+from storageprofiles.rendering import ClaimNotValid
+
+_TRY_AGAIN_S = 5.0
+
+
+def decide(seen: Observed) -> Plan:
+    if seen.volume.metadata.deletion_timestamp:
+        return Plan(status=False)
+    operation, name = operation_of(seen.volume, seen.referred)
+    if operation is Operation.NONE:
+        return Plan(status=False)
+    if seen.claim is not None:
+        return _with_claim(seen, seen.claim, operation)
+    if operation is Operation.UNSERVED:
+        text = f"source {name} is accepted, but not acted on by this version"
+        return Plan((Emit("Warning", "NotActedOn", text),), Hold("NotActedOn", text, "Pending"))
+    if a.PRE_POPULATED in seen.volume.metadata.annotations:
+        return Plan()
+    return _claimed(seen, operation)
+
+
+def _claimed(seen: Observed, operation: Operation) -> Plan:
+    populator = operation is Operation.IMPORT and uses_populator(seen)
+    static = _static(seen)
+    try:
+        body = claim_body(seen, populator=populator, static=static)
+    except ClaimNotValid as refused:
+        text = str(refused)
+        # A missing class is waited for; the watch on classes, profiles and volumes tells when to look.
+        wait = None if text == NO_CLASS else _TRY_AGAIN_S
+        return Plan((Emit("Warning", "ErrClaimNotValid", text),), Hold("ErrClaimNotValid", text, ""), wait)
+    if operation is Operation.EXTERNAL:
+        body["metadata"]["annotations"][a.EXTERNAL] = "true"
+        return Plan((CreateClaim(body),))
+    actions: list[Action] = []
+    if a.USE_POPULATOR not in seen.volume.metadata.annotations:
+        actions.append(AnnotateVolume({a.USE_POPULATOR: "true" if populator else "false"}))
+    if populator and not static and seen.source is None:
+        actions.append(CreateSource(source_body(seen)))
+    return Plan((*actions, CreateClaim(body)))
+
+
+def uses_populator(seen: Observed) -> bool:
+    """Once decided it stays: the claim is made for it."""
+    said = seen.volume.metadata.annotations.get(a.USE_POPULATOR)
+    return seen.has_driver if said is None else said.lower() in ("true", "t", "1")
+
+
+def _static(seen: Observed) -> str:
+    if a.CHECK_STATIC not in seen.volume.metadata.annotations or not seen.volumes:
+        return ""
+    return json.dumps([volume.metadata.name for volume in seen.volumes])
+
+
+# --- there is a claim -----------------------------------------------------------------------------------------------
+
+
+def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operation) -> Plan:
+    name = claim.metadata.name
+    if claim.metadata.deletion_timestamp:
+        return Plan((Emit("Warning", "ErrResourceMarkedForDeletion", f'Resource "{name}" marked for deletion'),))
+    if claim.metadata.controller_uid != seen.uid:
+        if is_populated_for(seen, claim) or is_adoptable(seen, claim):
+            return Plan((AdoptClaim(claim), *_marked(seen, claim)))
+        text = f'Resource "{name}" already exists and is not managed by DataVolume'
+        return Plan((Emit("Warning", "ErrResourceExists", text),), wait=_TRY_AGAIN_S)
+    if a.VOLUME_LIST in claim.metadata.annotations:
+        return _static_bound(seen, claim)
+    actions = [*_marked(seen, claim)]
+    if operation is Operation.IMPORT:
+        actions += _source_kept(seen, claim)
+    return Plan(tuple(actions))
+
+
+def is_populated_for(seen: Observed, claim: PersistentVolumeClaim) -> bool:
+    return claim.metadata.annotations.get(a.POPULATED_FOR) == seen.volume.metadata.name
+
+
+def is_adoptable(seen: Observed, claim: PersistentVolumeClaim) -> bool:
+    """Not made for this DataVolume, and somebody allows to take it as it is."""
+    if claim.metadata.annotations.get(a.CREATED_FOR) == seen.uid:
+        return False
+    said = seen.volume.metadata.annotations.get(a.ADOPTION)
+    return CLAIM_ADOPTION in seen.cluster.gates if said is None else said.lower() in ("true", "t", "1")
+
+
+def needs_work(seen: Observed, claim: PersistentVolumeClaim) -> bool:
+    return not is_populated_for(seen, claim) and not is_adoptable(seen, claim)
+
+
+def _marked(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
+    bound = claim.status.phase == "Bound"
+    if bound and is_populated_for(seen, claim) and a.PRE_POPULATED not in seen.volume.metadata.annotations:
+        return [AnnotateVolume({a.PRE_POPULATED: claim.metadata.name})]
+    return []
+
+
+def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
+    """The claim is bound to one of the volumes that were meant, or it has to be made again."""
+    if claim.status.phase != "Bound":
+        return Plan()
+    names = json.loads(claim.metadata.annotations[a.VOLUME_LIST])
+    if claim.spec.volume_name in names:
+        taken = {a.VOLUME_LIST: None, a.POPULATED_FOR: seen.volume.metadata.name}
+        return Plan((AnnotateClaim(claim, taken),))
+    return Plan((DeleteClaim(claim),), wait=_TRY_AGAIN_S)
+
+
+def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
+    source, spec = seen.source, seen.volume.spec
+    if claim.spec.data_source_ref is None:
+        if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
+            return []
+        wanted = edited(claim.metadata.annotations, source_annotations(spec.source))
+        changed = {key: value for key, value in wanted.items() if claim.metadata.annotations.get(key, "") != value}
+        return [AnnotateClaim(claim, changed)] if changed and not is_populated_for(seen, claim) else []
+    if seen.volume.status.phase == "Succeeded" and claim.status.phase == "Bound":
+        return [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
+    if source is None:
+        return [] if claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded" else [CreateSource(source_body(seen))]
+    if to_builtins(source.spec.source) != source_spec(seen)["source"]:
+        return [CorrectSource(source_name(seen.uid), {"source": source_spec(seen)["source"]})]
+    return []

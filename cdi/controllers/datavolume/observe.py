@@ -1,0 +1,145 @@
+"""From the stores to one ``Observed``: all that is known of a DataVolume at this moment."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from cdi.api.datasource import DataSource
+from cdi.api.datavolume import DataVolume, StorageSpec
+from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
+from cdi.base.units import parse_quantity
+from cdi.controllers import annotations as a
+from cdi.controllers.classes import plain
+from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
+from cdi.controllers.datavolume.claim import source_name
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.population import names
+from cdi.controllers.population.observe import Stores
+from cdi.controllers.population.progress import Followers, Progress
+from cdi.controllers.settings import Settings
+from cdi.controllers.written import Written
+from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.store import Key, Store
+from storageprofiles import classes
+from storageprofiles.rendering import ClaimPropertySet, Profile
+
+CLASS = "class"  # index of volumes
+# What any storage can do; a file system, unless a device is asked for.
+_ANYTHING = (ClaimPropertySet(("ReadWriteOnce",)), ClaimPropertySet(("ReadWriteOnce",), "Block"))
+
+
+@dataclass(frozen=True)
+class VolumeStores:
+    """Beside those that the population uses."""
+
+    volumes: Store[DataVolume]
+    profiles: Store[StorageProfile]
+    drivers: Store[CsiDriver]
+    referred: Store[DataSource]
+
+
+class Observer:
+    def __init__(
+        self, stores: Stores, own: VolumeStores, settings: Settings, followers: Followers, written: Written
+    ) -> None:
+        self._stores = stores
+        self._own = own
+        self._settings = settings
+        self._followers = followers
+        self._written = written
+
+    def observe(self, key: Key) -> Observed | None:
+        """None: it is gone, or the stores do not show yet what we wrote last."""
+        volume = self._own.volumes.get(key.name, key.namespace)
+        if volume is None or not self._written.is_seen(volume.metadata):
+            return None
+        claim = self._stores.claims.get(key.name, key.namespace)
+        cluster = self._stores.cluster()
+        target = volume.spec.target
+        named = self._named_class(volume)
+        class_name = claim.spec.storage_class_name if claim else named if named is not None else self._default()
+        storage_class = self._stores.classes.get(class_name) if class_name else None
+        return Observed(
+            volume=volume,
+            claim=claim,
+            source=self._stores.sources.get(source_name(volume.metadata.uid), key.namespace),
+            referred=self._referred(volume),
+            storage_class=storage_class,
+            named_class=named,
+            profile=self._profile(cluster, storage_class, named),
+            has_driver=storage_class is not None and self._own.drivers.get(storage_class.provisioner) is not None,
+            volumes=self._static(volume, target) if a.CHECK_STATIC in volume.metadata.annotations else (),
+            progress=self._progress(claim),
+            now=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            cluster=cluster,
+            settings=self._settings,
+        )
+
+    def _named_class(self, volume: DataVolume) -> str | None:
+        """``spec.pvc`` leaves the choice of a default to Kubernetes, ``spec.storage`` makes it."""
+        said = volume.spec.target.storage_class_name
+        if said is not None or volume.spec.storage is None:
+            return said
+        found = classes.default_class(map(plain, self._stores.classes.all()), archive=volume.spec.is_archive)
+        return found.name if found else None
+
+    def _default(self) -> str | None:
+        found = classes.default_class(map(plain, self._stores.classes.all()), archive=True)
+        return found.name if found else None
+
+    def _profile(self, cluster: Cluster, storage_class: StorageClass | None, named: str | None) -> Profile | None:
+        if storage_class is None:
+            sets = self._sets_of_volumes(named) if named else ()
+            return Profile(named or "", sets, cluster.global_overhead) if sets else None
+        name = storage_class.metadata.name
+        found = self._own.profiles.get(name)
+        overhead = cluster.overhead(name, "Filesystem")
+        if found is None:
+            return classes.profile_of(plain(storage_class), overhead=overhead, volumes=self._modes(name))
+        sets = tuple(
+            ClaimPropertySet(tuple(item.access_modes), item.volume_mode) for item in found.status.claim_property_sets
+        )
+        if not sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates:
+            sets = _ANYTHING
+        minimum = found.metadata.annotations.get(MINIMUM_SIZE)
+        return Profile(name, sets, overhead, parse_quantity(minimum) if minimum else 0)
+
+    def _modes(self, class_name: str) -> list[tuple[str, str]]:
+        found = self._stores.volumes.by(CLASS, class_name)
+        return [(mode, item.spec.volume_mode or "Filesystem") for item in found for mode in item.spec.access_modes]
+
+    def _sets_of_volumes(self, class_name: str) -> tuple[ClaimPropertySet, ...]:
+        """A class without an object: volumes that say they are of it are all there is."""
+        free = [item for item in self._stores.volumes.by(CLASS, class_name) if item.status.phase == "Available"]
+        return tuple(
+            ClaimPropertySet(tuple(item.spec.access_modes), item.spec.volume_mode or "Filesystem") for item in free
+        )
+
+    def _referred(self, volume: DataVolume) -> DataSource | None:
+        reference = volume.spec.source_ref
+        if reference is None:
+            return None
+        return self._own.referred.get(reference.name, reference.namespace or volume.metadata.namespace)
+
+    def _static(self, volume: DataVolume, target: StorageSpec) -> tuple[PersistentVolume, ...]:
+        wanted = parse_quantity(str(target.resources.requests.get("storage", "0")))
+        return tuple(item for item in self._stores.volumes.all() if _fits(item, volume, target, wanted))
+
+    def _progress(self, claim: PersistentVolumeClaim | None) -> Progress | None:
+        if claim is None:
+            return None
+        worked_on = claim.metadata.annotations.get(a.PRIME, claim.metadata.name)
+        pod = self._stores.pods.get(names.importer(worked_on), claim.metadata.namespace)
+        return self._followers.latest(pod.metadata.uid) if pod else None
+
+
+def _fits(item: PersistentVolume, volume: DataVolume, target: StorageSpec, wanted: int) -> bool:
+    owner = item.spec.claim_ref
+    if owner is None or (owner.namespace, owner.name) != (volume.metadata.namespace, volume.metadata.name):
+        return False
+    free = item.status.phase == "Available" and not item.metadata.deletion_timestamp
+    large = parse_quantity(str(item.spec.capacity.get("storage", "0"))) >= wanted
+    same_class = target.storage_class_name in (None, item.spec.storage_class_name)
+    same_mode = (item.spec.volume_mode or "Filesystem") == (target.volume_mode or "Filesystem")
+    return free and large and same_class and same_mode and set(target.access_modes) <= set(item.spec.access_modes)

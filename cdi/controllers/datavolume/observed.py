@@ -1,0 +1,40 @@
+"""What is known of one DataVolume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cdi.api.datasource import DataSource
+from cdi.api.datavolume import DataVolume
+from cdi.api.populators import VolumeImportSource
+from cdi.controllers.cluster import Cluster
+from cdi.controllers.population.progress import Progress
+from cdi.controllers.settings import Settings
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from storageprofiles.rendering import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """``storage_class``: of the claim, or of the claim to be made; None where there is none. ``named_class``: what the
+    claim is to say. ``profile``: of that class. ``has_driver``: whether a CSI driver serves it. ``volumes``: Available
+    ones that could be the claim's without population. ``progress``: of a worker that runs. ``now``: RFC 3339.
+    """
+
+    volume: DataVolume
+    claim: PersistentVolumeClaim | None = None
+    source: VolumeImportSource | None = None
+    referred: DataSource | None = None
+    storage_class: StorageClass | None = None
+    named_class: str | None = None
+    profile: Profile | None = None
+    has_driver: bool = False
+    volumes: tuple[PersistentVolume, ...] = ()
+    progress: Progress | None = None
+    now: str = ""
+    cluster: Cluster = field(default_factory=Cluster)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def uid(self) -> str:
+        return self.volume.metadata.uid

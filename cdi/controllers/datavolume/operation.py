@@ -1,0 +1,36 @@
+"""What a DataVolume asks for. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from cdi.api.datasource import DataSource
+from cdi.api.datavolume import DataVolume
+
+_IMPORTS = ("http", "s3", "blank")
+
+
+class Operation(Enum):
+    NONE = "none"  # nothing yet: what it refers to is not there
+    IMPORT = "import"
+    EXTERNAL = "external population"  # somebody else fills the claim
+    UNSERVED = "unserved"  # accepted, but no controller of this version acts on it
+
+
+def operation_of(volume: DataVolume, referred: DataSource | None) -> tuple[Operation, str]:
+    """The operation and, for people, the source's name. ``referred``: what ``sourceRef`` names."""
+    spec = volume.spec
+    if spec.source_ref is not None:
+        if referred is None or not _resolves(referred):
+            return Operation.NONE, "sourceRef"
+        return Operation.UNSERVED, "sourceRef"  # all that a DataSource can name is cloned
+    members = spec.source.members if spec.source is not None else []
+    if not members:
+        external = spec.target.data_source or spec.target.data_source_ref
+        return (Operation.EXTERNAL, external.name) if external else (Operation.NONE, "")
+    return (Operation.IMPORT if members[0] in _IMPORTS else Operation.UNSERVED), members[0]
+
+
+def _resolves(referred: DataSource) -> bool:
+    found = referred.status.source
+    return any(item is not None for item in (found.pvc, found.snapshot, referred.spec.source.pvc))

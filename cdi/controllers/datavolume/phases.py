@@ -1,0 +1,105 @@
+"""The phase of a DataVolume, read off its claim, and what is announced when it changes. Pure.
+
+PVC missing                     Pending at first, then as it was
+PVC Pending, class waits        PendingPopulation (populator), WaitForFirstConsumer (direct way)
+worker not started, or failed to start          ImportScheduled
+worker runs, or is started again by the kubelet ImportInProgress
+worker gave up for good         Failed
+worker succeeded                Succeeded, also when the claim is bound a moment later
+nothing to do for a worker      Succeeded
+PVC Lost                        Failed
+"""
+
+from __future__ import annotations
+
+from cdi.api.phase import Phase
+from cdi.controllers import annotations as a
+from cdi.controllers.datavolume.decide import needs_work
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.operation import Operation, operation_of
+from cdi.controllers.datavolume.plan import Emit
+from cdi.controllers.population.way import awaits_consumer, waits_for_consumer
+from cdi.kube.storage import PersistentVolumeClaim
+
+
+def phase_of(seen: Observed) -> str:
+    before, claim = seen.volume.status.phase, seen.claim
+    if claim is None:
+        known = before and a.PRE_POPULATED not in seen.volume.metadata.annotations
+        return before if known else Phase.PENDING
+    if claim.metadata.deletion_timestamp or not _is_ours(seen, claim):
+        return before or Phase.PENDING
+    if claim.status.phase == "Lost":
+        return Phase.FAILED
+    return _of_claim(seen, claim, before)
+
+
+def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
+    if a.VOLUME_LIST in claim.metadata.annotations:
+        return Phase.PENDING
+    if operation_of(seen.volume, seen.referred)[0] is Operation.EXTERNAL:
+        return _external(claim, before)
+    if not needs_work(seen, claim):
+        return Phase.SUCCEEDED
+    return _unbound(seen, claim) if claim.status.phase != "Bound" else _worked_on(claim)
+
+
+def _is_ours(seen: Observed, claim: PersistentVolumeClaim) -> bool:
+    return claim.metadata.controller_uid == seen.uid or not needs_work(seen, claim)
+
+
+def _external(claim: PersistentVolumeClaim, before: str) -> str:
+    return Phase.SUCCEEDED if claim.status.phase == "Bound" else before or Phase.PENDING
+
+
+def _unbound(seen: Observed, claim: PersistentVolumeClaim) -> str:
+    if a.POD_PHASE in claim.metadata.annotations:
+        return _worked_on(claim)
+    if claim.spec.data_source_ref is not None:
+        if awaits_consumer(claim, seen.storage_class):
+            return Phase.PENDING_POPULATION
+        return Phase.IMPORT_SCHEDULED if a.PRIME in claim.metadata.annotations else Phase.PENDING
+    if seen.cluster.honors_consumers and waits_for_consumer(seen.storage_class):
+        return Phase.WAIT_FOR_FIRST_CONSUMER
+    return Phase.PENDING
+
+
+def _worked_on(claim: PersistentVolumeClaim) -> str:
+    annotations = claim.metadata.annotations
+    match annotations.get(a.POD_PHASE):
+        case "Succeeded":
+            return Phase.SUCCEEDED
+        case "Running":
+            return Phase.IMPORT_IN_PROGRESS
+        case "Failed" if annotations.get(a.FATAL) == "true":
+            return Phase.FAILED
+        case None if a.POD_NAME not in annotations and a.PRIME not in annotations:
+            return Phase.PVC_BOUND
+        case _:
+            return Phase.IMPORT_SCHEDULED
+
+
+def announcement(seen: Observed, phase: str) -> Emit | None:
+    """The event of a phase that is new."""
+    if phase == seen.volume.status.phase or seen.claim is None:
+        return None
+    name = seen.claim.metadata.name
+    annotations = seen.claim.metadata.annotations
+    if seen.claim.status.phase == "Lost":
+        return Emit("Warning", "ErrClaimLost", f"PVC {name} lost")
+    operation, source = operation_of(seen.volume, seen.referred)
+    if operation is Operation.EXTERNAL and phase == Phase.SUCCEEDED:
+        text = f"PVC {name} successfully populated by {source}"
+        return Emit("Normal", "ExternalPopulationSucceeded", text)
+    texts = {
+        Phase.IMPORT_IN_PROGRESS: ("Normal", f"Import into {name} in progress"),
+        Phase.FAILED: ("Warning", f"Failed to import into PVC {name}"),
+        Phase.SUCCEEDED: ("Normal", f"Successfully imported into PVC {name}"),
+    }
+    if phase == Phase.IMPORT_SCHEDULED and a.POD_PHASE in annotations:
+        return Emit("Normal", "ImportScheduled", f"Import into {name} scheduled")
+    if phase not in texts or a.POD_PHASE not in annotations:
+        return None
+    reasons = {Phase.FAILED: "ImportFailed", Phase.SUCCEEDED: "ImportSucceeded"}
+    kind, text = texts[Phase(phase)]
+    return Emit(kind, reasons.get(Phase(phase), str(phase)), text)

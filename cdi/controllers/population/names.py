@@ -1,0 +1,43 @@
+"""Deterministic names of what belongs to a claim: whoever looks for it can compute them. Rules are the contract's."""
+
+from __future__ import annotations
+
+_LIMIT = 253  # of an object's name
+
+
+def joined(base: str, suffix: str, limit: int = _LIMIT) -> str:
+    """``base-suffix``; where that is too long a hash of what was cut stands for it."""
+    name = f"{base}-{suffix}"
+    if len(name) <= limit:
+        return name
+    if len(suffix) + 11 > limit:
+        return f"{base[: limit - 9]}-{_fnv1a(name)}"
+    return f"{base[: limit - 10 - len(suffix)]}-{_fnv1a(base)}-{suffix}"
+
+
+def _fnv1a(text: str) -> str:
+    """32-bit FNV-1a, 8 hex digits."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return f"{value:08x}"
+
+
+def prime(target_uid: str) -> str:
+    return f"prime-{target_uid}"
+
+
+def importer(claim: str) -> str:
+    return joined("importer", claim)
+
+
+def scratch(claim: str) -> str:
+    return joined(claim, "scratch")
+
+
+def proxy_certificates(claim: str) -> str:
+    return joined("import-proxy-cm", claim)
+
+
+def import_source(volume_uid: str) -> str:
+    return f"volume-import-source-{volume_uid}"

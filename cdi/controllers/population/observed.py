@@ -1,0 +1,37 @@
+"""What is known of one target claim and of all that works for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cdi.api.populators import VolumeImportSource
+from cdi.controllers.cluster import Cluster
+from cdi.controllers.settings import Settings
+from cdi.kube.pods import Pod
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """``target`` None: it is gone, what is left of it has to go too.
+
+    ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
+    have the worker's claim mounted and are not the worker. ``percent``: of the running worker, where it knows.
+    ``event``: newest text about PVC', or about the target in the direct way. ``now``: RFC 3339.
+    """
+
+    target: PersistentVolumeClaim | None
+    prime: PersistentVolumeClaim | None = None
+    volume: PersistentVolume | None = None
+    source: VolumeImportSource | None = None
+    pod: Pod | None = None
+    scratch: PersistentVolumeClaim | None = None
+    storage_class: StorageClass | None = None
+    overhead: str = "0"
+    scratch_overhead: str = "0"
+    users: tuple[str, ...] = ()
+    percent: float | None = None
+    event: str = ""
+    now: str = ""
+    cluster: Cluster = field(default_factory=Cluster)
+    settings: Settings = field(default_factory=Settings)

@@ -1,0 +1,238 @@
+"""The importer pod: environment, volumes and security of the contract. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from cdi.api.datavolume import ObjectMeta
+from cdi.controllers import annotations as a
+from cdi.controllers.cluster import Cluster
+from cdi.controllers.population import names
+from cdi.controllers.population.parameters import Parameters
+from cdi.controllers.settings import Settings
+from cdi.kube.objects import Metadata
+from cdi.kube.storage import PersistentVolumeClaim
+
+_UID = 107  # qemu, whom the disk belongs to
+SCRATCH_VOLUME = "cdi-scratch-vol"
+_DATA, _STATE = "cdi-data-vol", "cdi-state-vol"
+_CERTIFICATES, _PROXY_CERTIFICATES = "cdi-cert-vol", "cdi-proxy-cert-vol"
+_HEADERS = "cdi-secret-extra-headers-vol-"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One import. ``claim`` is written to, ``target`` is what is populated in the end: the same in the direct way."""
+
+    claim: PersistentVolumeClaim
+    target: PersistentVolumeClaim
+    parameters: Parameters
+    overhead: str = "0"
+    scratch: bool = False
+
+
+def importer_pod(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
+    """The manifest for ``create``."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(job, settings),
+        "spec": _placed(job, cluster) | _spec(job, cluster, settings),
+    }
+
+
+def _metadata(job: Job, settings: Settings) -> dict[str, Any]:
+    labels = a.APP | {a.COMPONENT: "importer"} | a.PROMETHEUS | dict(settings.labels)
+    return {
+        "name": names.importer(job.claim.metadata.name),
+        "namespace": job.claim.metadata.namespace,
+        "labels": labels | (job.target.metadata.labels or {}),
+        "annotations": a.passed_on(job.claim.metadata.annotations)
+        | {a.CREATED_BY: "yes", a.OWN_TARGET: job.target.metadata.name, a.OWN_DIGEST: job.parameters.digest},
+        "ownerReferences": [owner_reference("v1", "PersistentVolumeClaim", job.claim.metadata)],
+    }
+
+
+def owner_reference(api_version: str, kind: str, metadata: Metadata | ObjectMeta) -> dict[str, Any]:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": metadata.name,
+        "uid": metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _spec(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
+    annotations = job.claim.metadata.annotations
+    spec: dict[str, Any] = {
+        "restartPolicy": "OnFailure",
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(job, cluster, settings)],
+        "volumes": _volumes(job, cluster),
+    }
+    if spec["containers"][0]["volumeMounts"]:
+        spec["securityContext"]["fsGroup"] = _UID
+    if cluster.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in cluster.pull_secrets]
+    if annotations.get(a.PRIORITY_CLASS):
+        spec["priorityClassName"] = annotations[a.PRIORITY_CLASS]
+    if annotations.get(a.SERVICE_ACCOUNT):
+        spec["serviceAccountName"] = annotations[a.SERVICE_ACCOUNT]
+    return spec
+
+
+def _placed(job: Job, cluster: Cluster) -> dict[str, Any]:
+    """The node that the scheduler chose for the consumer is the worker's too; else what the CDI object says."""
+    placement = {key: value for key, value in cluster.placement.items() if value}
+    node = job.claim.metadata.annotations.get(a.SELECTED_NODE)
+    if node and a.POPULATOR_KIND in job.claim.metadata.annotations:
+        placement["nodeName"] = node
+    return placement
+
+
+def _container(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": "importer",
+        "image": settings.importer_image,
+        "imagePullPolicy": settings.pull_policy,
+        "command": ["/usr/bin/cdi-importer"],
+        "args": [f"-v={cluster.verbosity or settings.verbosity}"],
+        "ports": [{"name": "metrics", "containerPort": 8443, "protocol": "TCP"}],
+        "env": _environment(job, cluster),
+        "resources": dict(cluster.resources),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "runAsUser": _UID,
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **_mounts(job, cluster),
+    }
+
+
+def _environment(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
+    asked = job.parameters
+    blank = asked.source == "none"
+    values = {
+        "IMPORTER_SOURCE": asked.source,
+        "IMPORTER_ENDPOINT": "" if blank else asked.endpoint,
+        "IMPORTER_CONTENTTYPE": "archive" if asked.archive else "kubevirt",
+        "IMPORTER_IMAGE_SIZE": str(job.target.spec.resources.requests.get("storage", "")),
+        "OWNER_UID": _owner_uid(job.claim),
+        "FILESYSTEM_OVERHEAD": job.overhead,
+        "INSECURE_TLS": "true" if _is_insecure(asked, cluster) else "false",
+        **dict.fromkeys(_UNSET, ""),
+        "http_proxy": "" if blank else cluster.proxy.http,
+        "https_proxy": "" if blank else cluster.proxy.https,
+        "no_proxy": "" if blank else cluster.proxy.no,
+        "PREALLOCATION": "true" if asked.preallocation else "false",
+        "IMPORTER_CHECKSUM": "" if blank else asked.checksum,
+    }
+    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    return variables if blank else variables + _optional(asked, cluster)
+
+
+_UNSET = (  # part of the contract: scripts and tests find them empty
+    "IMPORTER_DISK_ID",
+    "IMPORTER_UUID",
+    "IMPORTER_PULL_METHOD",
+    "IMPORTER_READY_FILE",
+    "IMPORTER_DONE_FILE",
+    "IMPORTER_BACKING_FILE",
+    "IMPORTER_THUMBPRINT",
+    "IMPORTER_CURRENT_CHECKPOINT",
+    "IMPORTER_PREVIOUS_CHECKPOINT",
+    "IMPORTER_FINAL_CHECKPOINT",
+    "CACHE_MODE",
+    "IMPORTER_REGISTRY_IMAGE_ARCHITECTURE",
+)
+
+
+def _optional(asked: Parameters, cluster: Cluster) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if asked.secret:
+        keys = {"IMPORTER_ACCESS_KEY_ID": "accessKeyId", "IMPORTER_SECRET_KEY": "secretKey"}
+        extra = {"IMPORTER_SESSION_TOKEN": "sessionToken", "IMPORTER_REGION": "region"}
+        found += [_from_secret(name, asked.secret, key, optional=False) for name, key in keys.items()]
+        if asked.source == "s3":
+            found += [_from_secret(name, asked.secret, key, optional=True) for name, key in extra.items()]
+    if asked.cert_config_map:
+        found.append({"name": "IMPORTER_CERT_DIR", "value": "/certs"})
+    if cluster.proxy.certificates:
+        found.append({"name": "IMPORTER_PROXY_CERT_DIR", "value": "/proxycerts/"})
+    found += [{"name": f"IMPORTER_EXTRA_HEADER_{index}", "value": text} for index, text in enumerate(asked.headers)]
+    return found
+
+
+def _from_secret(name: str, secret: str, key: str, *, optional: bool) -> dict[str, Any]:
+    reference: dict[str, Any] = {"name": secret, "key": key}
+    if optional:
+        reference["optional"] = True
+    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+
+
+def _owner_uid(claim: PersistentVolumeClaim) -> str:
+    """The label of the progress metric: the one owner, else the claim itself."""
+    owners = claim.metadata.owner_references
+    return owners[0].uid if len(owners) == 1 else claim.metadata.uid
+
+
+def _is_insecure(asked: Parameters, cluster: Cluster) -> bool:
+    url = urlsplit(asked.endpoint)
+    return asked.insecure or (url.scheme == "docker" and url.netloc in cluster.insecure_registries)
+
+
+def is_block(claim: PersistentVolumeClaim) -> bool:
+    return claim.spec.volume_mode == "Block"
+
+
+def _volumes(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
+    claim = job.claim.metadata.name
+    asked = job.parameters
+    volumes: list[dict[str, Any]] = [_of_claim(_DATA, claim)]
+    if job.scratch:
+        volumes.append(_of_claim(SCRATCH_VOLUME, names.scratch(claim)))
+    if asked.source == "none":
+        return volumes
+    if is_block(job.claim):
+        # The journal of a device must outlive a restart of the container.
+        volumes.append({"name": _STATE, "emptyDir": {}})
+    if asked.cert_config_map:
+        volumes.append({"name": _CERTIFICATES, "configMap": {"name": asked.cert_config_map}})
+    if cluster.proxy.certificates:
+        volumes.append({"name": _PROXY_CERTIFICATES, "configMap": {"name": names.proxy_certificates(claim)}})
+    for index, secret in enumerate(asked.secret_headers):
+        volumes.append({"name": f"{_HEADERS}{index}", "secret": {"secretName": secret}})
+    return volumes
+
+
+def _of_claim(volume: str, claim: str) -> dict[str, Any]:
+    return {"name": volume, "persistentVolumeClaim": {"claimName": claim}}
+
+
+def _mounts(job: Job, cluster: Cluster) -> dict[str, Any]:
+    block = is_block(job.claim)
+    paths = {
+        _DATA: "/data",
+        SCRATCH_VOLUME: "/scratch",
+        _STATE: "/tmp",  # noqa: S108  where the importer keeps its journal
+        _CERTIFICATES: "/certs",
+        _PROXY_CERTIFICATES: "/proxycerts/",
+    }
+    mounts = []
+    for volume in _volumes(job, cluster):
+        name = volume["name"]
+        path = paths.get(name) or f"/extraheaders/{name.removeprefix(_HEADERS)}"
+        if not (block and name == _DATA):
+            mounts.append({"name": name, "mountPath": path})
+    found: dict[str, Any] = {"volumeMounts": mounts}
+    if block:
+        found["volumeDevices"] = [{"name": _DATA, "devicePath": "/dev/cdi-block-volume"}]
+    return found

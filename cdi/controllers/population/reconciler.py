@@ -1,0 +1,96 @@
+"""The population controller: observe, decide, act, for one target claim at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cdi.api.populators import VolumeImportSource
+from cdi.controllers import annotations as a
+from cdi.controllers.population.act import Actor
+from cdi.controllers.population.decide import decide
+from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
+from cdi.controllers.population.progress import Followers
+from cdi.controllers.population.way import IMPORT_SOURCE
+from cdi.controllers.settings import Settings
+from cdi.controllers.written import Written
+from cdi.kube.client import Client
+from cdi.kube.controller import Controller
+from cdi.kube.pods import Pod
+from cdi.kube.recorder import Recorder
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
+from cdi.kube.store import Key
+
+_SOURCE_NAME = "source"  # index
+
+
+class Population:
+    """``followers`` know how far workers are; ``controller`` is to be run."""
+
+    def __init__(self, client: Client, stores: Stores, recorder: Recorder, settings: Settings) -> None:
+        written = Written()
+        self.controller = Controller("population", self._reconcile)
+        self.followers = Followers(client, self._progressed)
+        self._listeners: list[Callable[[Key], None]] = []
+        self._observer = Observer(stores, settings, self.followers, written, client)
+        self._actor = Actor(client, recorder, self.followers, written, settings)
+        self._stores = stores
+        add_indexes(stores)
+        stores.claims.index(_SOURCE_NAME, _source_of)
+        self._watch()
+
+    def on_progress(self, listener: Callable[[Key], None]) -> None:
+        """``listener`` gets the key of the target claim."""
+        self._listeners.append(listener)
+
+    async def _reconcile(self, key: Key) -> float | None:
+        seen = await self._observer.observe(key)
+        return None if seen is None else await self._actor.act(decide(seen))
+
+    def _progressed(self, key: Key) -> None:
+        self.controller.enqueue(key)
+        for listener in self._listeners:
+            listener(key)
+
+    def _watch(self) -> None:
+        stores = self._stores
+        self.controller.watches(stores.claims, _keys_of_claim)
+        self.controller.watches(stores.pods, _keys_of_pod)
+        self.controller.watches(stores.volumes, self._keys_of_volume)
+        self.controller.watches(stores.sources, self._keys_of_source)
+        self.controller.watches(stores.classes, lambda item: self._keys_of_class(item.metadata.name))
+
+    def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
+        found = self._stores.claims.by(_SOURCE_NAME, f"{source.metadata.namespace}/{source.metadata.name}")
+        return [_key(claim) for claim in found]
+
+    def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
+        owner = volume.spec.claim_ref
+        claim = self._stores.claims.get(owner.name, owner.namespace) if owner else None
+        return _keys_of_claim(claim) if claim else []
+
+    def _keys_of_class(self, name: str) -> list[Key]:
+        """Claims that wait for their class."""
+        waiting = (claim for claim in self._stores.claims.all() if claim.spec.storage_class_name == name)
+        return [_key(claim) for claim in waiting if not claim.spec.volume_name and _source_of(claim)]
+
+
+def _key(claim: PersistentVolumeClaim) -> Key:
+    return Key(claim.metadata.namespace, claim.metadata.name)
+
+
+def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
+    """A PVC' and a scratch claim are looked at with the target that they are there for."""
+    target = claim.metadata.annotations.get(a.OWN_TARGET)
+    owned = [Key(*text.split("/", 1)) for text in owners_of(claim)]
+    return [Key(claim.metadata.namespace, target)] if target else owned or [_key(claim)]
+
+
+def _keys_of_pod(pod: Pod) -> list[Key]:
+    return [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
+
+
+def _source_of(claim: PersistentVolumeClaim) -> list[str]:
+    reference = claim.spec.data_source_ref
+    if reference is None or reference.kind != IMPORT_SOURCE:
+        return []
+    return [f"{claim.metadata.namespace}/{reference.name}"]

@@ -1,0 +1,67 @@
+"""Who populates a claim, and whether that may begin. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from cdi.controllers import annotations as a
+from cdi.controllers.cluster import Cluster
+from cdi.controllers.population.parameters import parameters_of
+from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+
+GROUP = "cdi.kubevirt.io"
+IMPORT_SOURCE = "VolumeImportSource"
+
+
+class Way(Enum):
+    NONE = "none"  # nobody of us, or another controller
+    DIRECT = "direct"  # a worker writes to the claim itself
+    POPULATOR = "populator"  # a worker writes to PVC', whose volume becomes the claim's
+
+
+def way_of(claim: PersistentVolumeClaim) -> Way:
+    annotations = claim.metadata.annotations
+    reference = claim.spec.data_source_ref
+    if reference is not None and reference.api_group == GROUP and reference.kind == IMPORT_SOURCE:
+        return Way.NONE if reference.namespace else Way.POPULATOR
+    if a.EXTERNAL in annotations or a.POPULATOR_KIND in annotations or parameters_of(annotations) is None:
+        return Way.NONE
+    return Way.DIRECT
+
+
+def waits_for_consumer(storage_class: StorageClass | None) -> bool:
+    return storage_class is not None and storage_class.volume_binding_mode == "WaitForFirstConsumer"
+
+
+def is_bound(claim: PersistentVolumeClaim) -> bool:
+    return claim.status.phase == "Bound"
+
+
+def awaits_consumer(claim: PersistentVolumeClaim, storage_class: StorageClass | None) -> bool:
+    """A populator may not begin: nobody knows yet on which node the volume is needed."""
+    annotations = claim.metadata.annotations
+    return waits_for_consumer(storage_class) and a.SELECTED_NODE not in annotations and a.IMMEDIATE not in annotations
+
+
+def worker_may_start(claim: PersistentVolumeClaim, storage_class: StorageClass | None, cluster: Cluster) -> bool:
+    """A pod on an unbound claim makes sense only where it is the consumer that the class waits for. Anywhere else it
+    would sit in the scheduler's back-off, or, sent to a node already, in the kubelet's, 10 s after the claim is bound.
+    """
+    if is_bound(claim):
+        return True
+    annotations = claim.metadata.annotations
+    wanted = a.IMMEDIATE in annotations or not cluster.honors_consumers
+    return wanted and waits_for_consumer(storage_class) and a.SELECTED_NODE not in annotations
+
+
+def obstacle(claim: PersistentVolumeClaim, storage_class: StorageClass | None) -> str:
+    """Why no populator can serve the claim; empty when one can."""
+    where = f"{claim.metadata.namespace}/{claim.metadata.name}"
+    name = claim.spec.storage_class_name
+    if name == "":
+        return f"PVC {where} has empty storage class name"
+    if storage_class is None:
+        return f"storage class {name} not found" if name else f"PVC {where} has no storage class yet"
+    if storage_class.provisioner.startswith("kubernetes.io/") and a.MIGRATED_TO not in claim.metadata.annotations:
+        return f"storage class {name}: in-tree provisioner {storage_class.provisioner} does not serve populators"
+    return ""

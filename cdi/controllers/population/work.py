@@ -1,0 +1,163 @@
+"""The worker of one claim: made, watched, replaced, taken away. The same in both ways. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdi.controllers import annotations as a
+from cdi.controllers.population import names, outputs
+from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.outputs import Outputs
+from cdi.controllers.population.parameters import WORKED_ON, Parameters, parameters_of
+from cdi.controllers.population.plan import (
+    Action,
+    ClaimRef,
+    CopyProxyCertificates,
+    CreateScratch,
+    CreateWorker,
+    DeleteWorker,
+    Emit,
+    Follow,
+)
+from cdi.controllers.population.pod import SCRATCH_VOLUME, Job, importer_pod, owner_reference
+from cdi.controllers.population.prime import scratch_claim
+from cdi.controllers.population.report import Outcome, Report, report_of, seconds_between
+from cdi.controllers.population.way import worker_may_start
+from cdi.kube.pods import Pod
+from cdi.kube.storage import PersistentVolumeClaim
+
+_REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
+_TRY_AGAIN_S = 10.0  # while somebody else uses the claim
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """``first`` comes before the outputs are written, ``then`` after: what is lost with a pod is on record by then."""
+
+    outputs: Outputs
+    first: tuple[Action, ...] = ()
+    then: tuple[Action, ...] = ()
+    wait: float | None = None
+    scratch_is_awaited: bool = False
+
+
+def work_on(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolumeClaim) -> Work:
+    before = outputs.outputs_of(claim)
+    asked = parameters_of(claim.metadata.annotations)
+    if asked is None:
+        return Work(before)
+    if before.get(a.POD_PHASE) == "Succeeded" or _is_given_up(before, asked):
+        return Work(before, then=_removed(claim, seen.pod))
+    if asked.source not in WORKED_ON:
+        text = f"source {asked.source} is accepted, but not acted on by this version"
+        return Work(outputs.without_attempt(before) | outputs.running(False, "Error", text))
+    if seen.pod is None:
+        return _started(seen, claim, target, asked)
+    if seen.pod.metadata.deletion_timestamp:
+        return Work(before)
+    return _watched(seen, claim, seen.pod, asked)
+
+
+def _is_given_up(before: Outputs, asked: Parameters) -> bool:
+    """Another attempt at the same thing would end the same; a correction makes it another thing."""
+    return before.get(a.FATAL) == "true" and before.get(a.OWN_DIGEST) in (asked.digest, None)
+
+
+def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolumeClaim, asked: Parameters) -> Work:
+    before = outputs.outputs_of(claim)
+    if not worker_may_start(claim, seen.storage_class, seen.cluster):
+        return Work(before)
+    if seen.users:
+        where = f"{claim.metadata.namespace}/{seen.users[0]}"
+        text = f"pod {where} using PersistentVolumeClaim {claim.metadata.name}"
+        return Work(before, first=(Emit(_ref(claim), "Warning", "ImportTargetInUse", text),), wait=_TRY_AGAIN_S)
+    job = Job(claim, target, asked, seen.overhead, scratch=before.get(a.REQUIRES_SCRATCH) == "true")
+    name = names.importer(claim.metadata.name)
+    after = outputs.without_attempt(before) | {a.POD_NAME: name}
+    worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target))
+    return Work({a.POD_RESTARTS: "0"} | after, then=(worker,))
+
+
+def _watched(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, asked: Parameters) -> Work:
+    before = outputs.outputs_of(claim)
+    if pod.metadata.controller_uid != claim.metadata.uid:
+        text = f"pod {pod.metadata.name} is not ours: delete it, or choose another name for the volume"
+        return Work(before | outputs.running(False, "ErrStartingPod", text))
+    if pod.metadata.annotations.get(a.OWN_DIGEST) != asked.digest:
+        return Work(outputs.without_attempt(before), then=(_gone(pod),))
+    report = report_of(pod)
+    return _concluded(seen, claim, pod, report, asked.digest) or _assisted(seen, claim, pod, report)
+
+
+def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report, digest: str) -> Work | None:
+    """None: it has not ended, or the kubelet starts it again."""
+    after = _reported(claim, pod, report)
+    if report.outcome is Outcome.SUCCEEDED:
+        return Work(after, then=_removed(claim, pod))
+    if report.outcome is Outcome.LOST:
+        return _replaced(seen, after, pod, report)
+    if report.outcome is Outcome.NEEDS_SCRATCH:
+        return Work(after | {a.REQUIRES_SCRATCH: "true"}, then=(_gone(pod),))
+    if report.outcome is Outcome.FATAL or (report.is_permanent and _policy(claim, seen) == "Fail"):
+        failed = after | {a.POD_PHASE: "Failed", a.FATAL: "true", a.OWN_DIGEST: digest}
+        return Work(failed, then=_removed(claim, pod))
+    return None
+
+
+def _reported(claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Outputs:
+    return outputs.reported(outputs.outputs_of(claim), report) | {a.POD_NAME: pod.metadata.name}
+
+
+def _policy(claim: PersistentVolumeClaim, seen: Observed) -> str:
+    """What a permanent fault does: it stands on the claim that the user made."""
+    target = seen.target or claim
+    return target.metadata.annotations.get(a.OWN_FAILURE_POLICY, "Retry")
+
+
+def _replaced(seen: Observed, after: Outputs, pod: Pod, report: Report) -> Work:
+    passed = seconds_between(report.ended, seen.now)
+    if passed < _REPLACE_AFTER_S:
+        return Work(after, wait=_REPLACE_AFTER_S - passed)
+    return Work(after, then=(_gone(pod),))
+
+
+def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Work:
+    """What a pod needs beside itself, made after it since it is the owner; the kubelet waits for it."""
+    then: list[Action] = []
+    wants_scratch = any(volume.name == SCRATCH_VOLUME for volume in pod.spec.volumes)
+    if wants_scratch and seen.scratch is None:
+        body = scratch_claim(
+            claim,
+            pod,
+            storage_class=seen.cluster.scratch_class,
+            overhead=seen.overhead,
+            scratch_overhead=seen.scratch_overhead,
+            settings=seen.settings,
+        )
+        then.append(CreateScratch(body, _ref(claim)))
+    if seen.cluster.proxy.certificates and not report.running and not report.restarts:
+        owner = owner_reference("v1", "Pod", pod.metadata)
+        name = names.proxy_certificates(claim.metadata.name)
+        source = seen.cluster.proxy.certificates
+        then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner))
+    if report.running:
+        meta = pod.metadata
+        target = meta.annotations.get(a.OWN_TARGET, claim.metadata.name)
+        then.append(Follow(meta.namespace, meta.name, meta.uid, target))
+    awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")
+    return Work(_reported(claim, pod, report), then=tuple(then), scratch_is_awaited=awaited)
+
+
+def _removed(claim: PersistentVolumeClaim, pod: Pod | None) -> tuple[Action, ...]:
+    """Kept for debugging where somebody asked for that."""
+    if pod is None or pod.metadata.deletion_timestamp or claim.metadata.annotations.get(a.RETAIN) == "true":
+        return ()
+    return (_gone(pod),)
+
+
+def _gone(pod: Pod) -> DeleteWorker:
+    return DeleteWorker(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)
+
+
+def _ref(claim: PersistentVolumeClaim) -> ClaimRef:
+    return ClaimRef(claim.metadata.namespace, claim.metadata.name, claim.metadata.uid)

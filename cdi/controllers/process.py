@@ -1,0 +1,164 @@
+"""``cdi-controller``: all controllers in one process, of which one at a time leads.
+
+The stores are filled before the lease is held, so that a new leader begins at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Sequence
+
+from cdi.controllers.cdiconfig.reconcile import Configuration
+from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
+from cdi.controllers.datasource.reconcile import DataSources
+from cdi.controllers.datasource.reconcile import Stores as SourceStores
+from cdi.controllers.datavolume.observe import VolumeStores
+from cdi.controllers.datavolume.reconciler import DataVolumes
+from cdi.controllers.health import Health
+from cdi.controllers.installation.reconcile import Installations
+from cdi.controllers.population.observe import Stores
+from cdi.controllers.population.reconciler import Population
+from cdi.controllers.settings import Settings, read_settings
+from cdi.controllers.storageprofile.reconcile import StorageProfiles
+from cdi.controllers.storageprofile.reconcile import Stores as ProfileStores
+from cdi.kube import cdi_resources as ours
+from cdi.kube import config, resources
+from cdi.kube.cache import Cache
+from cdi.kube.client import Client
+from cdi.kube.controller import Controller
+from cdi.kube.errors import ApiError, NotFound
+from cdi.kube.lease import Leadership
+from cdi.kube.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+LEASE = "cdi-controller-leader-election-helper"
+_KIND_AGAIN_S = 2.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _arguments(argv)
+    level = logging.DEBUG if arguments.verbosity >= 3 else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        access = config.load(arguments.kubeconfig)
+    except config.NoAccess as refused:
+        print(f"cdi-controller: {refused}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_run(access, read_settings(os.environ), arguments))
+    except asyncio.CancelledError:
+        log.info("stopped")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="cdi-controller", description="Runs the controllers of the data importer.")
+    parser.add_argument("--kubeconfig", help="default: the pod's service account, else KUBECONFIG")
+    parser.add_argument("--health-port", type=int, default=8444, help="plain HTTP: /healthz, /readyz (0: none)")
+    parser.add_argument("--metrics-port", type=int, default=8443, help="/metrics (0: none)")
+    parser.add_argument("--address", default="", help="where both listen; default: all addresses of the pod")
+    parser.add_argument("-v", dest="verbosity", type=int, default=1)
+    return parser.parse_args(argv)
+
+
+async def _run(access: config.Access, settings: Settings, arguments: argparse.Namespace) -> None:
+    _stop_on_signals()
+    async with Client(access) as client, Health(arguments) as health:
+        await _kinds_are_served(client)
+        has_snapshots = await _serves(client, f"/apis/snapshot.storage.k8s.io/v1/{resources.SNAPSHOT_CLASSES.plural}")
+        cache, recorder = Cache(client), Recorder(client, "cdi-controller")
+        system = System(client, cache, recorder, settings, has_snapshots=has_snapshots)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(cache.run(), name="cache")
+            group.create_task(recorder.run(), name="recorder")
+            await cache.synced()
+            health.ready = True
+            identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{secrets.token_hex(8)}"
+            async with Leadership(client, settings.namespace, LEASE, identity):
+                log.info("successfully acquired lease %s/%s", settings.namespace, LEASE)
+                system.installations.make_standard()
+                async with asyncio.TaskGroup() as workers:
+                    for controller in system.controllers:
+                        workers.create_task(controller.run(), name=controller.name)
+
+
+class System:
+    """All controllers over one cache."""
+
+    def __init__(
+        self, client: Client, cache: Cache, recorder: Recorder, settings: Settings, *, has_snapshots: bool
+    ) -> None:
+        claims, volumes = cache.store(resources.CLAIMS), cache.store(resources.VOLUMES)
+        classes, configs = cache.store(resources.STORAGE_CLASSES), cache.store(ours.CDI_CONFIGS)
+        systems, profiles = cache.store(ours.CDIS), cache.store(ours.STORAGE_PROFILES)
+        datavolumes, sources = cache.store(ours.DATA_VOLUMES), cache.store(ours.DATA_SOURCES)
+        shared = Stores(
+            claims,
+            cache.store(resources.PODS),
+            volumes,
+            cache.store(ours.VOLUME_IMPORT_SOURCES),
+            classes,
+            configs,
+            systems,
+        )
+        own = VolumeStores(datavolumes, profiles, cache.store(resources.CSI_DRIVERS), sources)
+        here = settings.namespace
+        maps, ingresses = (
+            cache.store(resources.CONFIG_MAPS, namespace=here),
+            cache.store(resources.INGRESSES, namespace=here),
+        )
+        snapshot_classes = cache.store(resources.SNAPSHOT_CLASSES) if has_snapshots else None
+        snapshots = cache.store(resources.SNAPSHOTS) if has_snapshots else None
+        self.installations = Installations(client, systems, settings.pull_policy)
+        population = Population(client, shared, recorder, settings)
+        self._parts = (
+            population,
+            DataVolumes(client, (shared, own), recorder, settings, population),
+            StorageProfiles(client, ProfileStores(profiles, classes, volumes, maps, snapshot_classes), here),
+            Configuration(client, ConfigStores(configs, systems, classes, ingresses)),
+            self.installations,
+            DataSources(client, SourceStores(sources, datavolumes, claims, snapshots)),
+        )
+
+    @property
+    def controllers(self) -> list[Controller]:
+        return [part.controller for part in self._parts]
+
+
+async def _kinds_are_served(client: Client) -> None:
+    """Waits for the CRDs: at an installation they come in the same moment as we do."""
+    path = f"/apis/{ours.DATA_VOLUMES.api_version}/{ours.DATA_VOLUMES.plural}?limit=1"
+    while not await _serves(client, path):
+        log.info("the API server does not serve %s yet", ours.DATA_VOLUMES.api_version)
+        await asyncio.sleep(_KIND_AGAIN_S)
+
+
+async def _serves(client: Client, path: str) -> bool:
+    while True:
+        try:
+            await client.get_raw(path)
+        except NotFound:
+            return False
+        except ApiError as error:
+            log.warning("%s: %s", path, error)
+            await asyncio.sleep(_KIND_AGAIN_S)
+        else:
+            return True
+
+
+def _stop_on_signals() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One StorageProfile for each storage class."""

@@ -1,0 +1,102 @@
+"""The status of a StorageProfile: what a person wrote, over what is known of the provisioner. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cdi.api.datavolume import Condition
+from cdi.api.storageprofile import ClaimPropertySet, StorageProfileSpec, StorageProfileStatus
+from cdi.controllers.classes import plain
+from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
+from storageprofiles.capabilities import Capabilities, capabilities
+from storageprofiles.classes import profile_of
+from storageprofiles.legacy import legacy_sets
+from storageprofiles.rendering import ClaimPropertySet as Set
+
+STRATEGY = "cdi.kubevirt.io/clone-strategy"  # annotation of a class
+_STRATEGIES = ("copy", "snapshot", "csi-clone")
+_DEFAULT_SNAPSHOTS = "snapshot.storage.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """``defaults``: data of the ConfigMap kubevirt-storage-class-defaults. ``volumes``: of the class."""
+
+    storage_class: StorageClass
+    spec: StorageProfileSpec
+    before: StorageProfileStatus
+    snapshot_classes: tuple[VolumeSnapshotClass, ...] = ()
+    volumes: tuple[PersistentVolume, ...] = ()
+    defaults: dict[str, str] | None = None
+    now: str = ""
+
+
+def status_of(seen: Observed) -> StorageProfileStatus:
+    """Raises ClaimNotValid for sets of the spec that cannot be used."""
+    known = capabilities(seen.storage_class.provisioner, seen.storage_class.parameters)
+    snapshots = _snapshot_class(seen)
+    return StorageProfileStatus(
+        storage_class=seen.storage_class.metadata.name,
+        provisioner=seen.storage_class.provisioner,
+        claim_property_sets=[ClaimPropertySet(list(item.access_modes), item.volume_mode) for item in _sets(seen)],
+        clone_strategy=_strategy(seen, known, snapshots),
+        data_import_cron_source_format=_format(seen, known, snapshots),
+        snapshot_class=snapshots or seen.before.snapshot_class,
+        conditions=[_recognized(seen, known)],
+    )
+
+
+def annotations_of(known: Capabilities, before: dict[str, str]) -> dict[str, str]:
+    """What is added to the profile; a person's own values stay."""
+    wanted = {}
+    if known.minimum_size:
+        wanted["cdi.kubevirt.io/minimumSupportedPvcSize"] = f"{known.minimum_size >> 30}Gi"
+    return {key: value for key, value in wanted.items() if key not in before}
+
+
+def _sets(seen: Observed) -> Sequence[Set]:
+    said = tuple(Set(tuple(item.access_modes), item.volume_mode) for item in seen.spec.claim_property_sets)
+    found = seen.storage_class
+    modes = [(mode, item.spec.volume_mode or "Filesystem") for item in seen.volumes for mode in item.spec.access_modes]
+    sets = profile_of(plain(found), said, volumes=modes).sets
+    return sets or legacy_sets(seen.defaults or {}, found.metadata.name)
+
+
+def _strategy(seen: Observed, known: Capabilities, snapshots: str | None) -> str | None:
+    if seen.spec.clone_strategy:
+        return seen.spec.clone_strategy
+    said = seen.storage_class.metadata.annotations.get(STRATEGY)
+    if said is not None:
+        return said if said in _STRATEGIES else None
+    advised = known.clone_strategy or ("snapshot" if snapshots else "copy")
+    return "copy" if advised == "snapshot" and not snapshots else advised
+
+
+def _format(seen: Observed, known: Capabilities, snapshots: str | None) -> str:
+    if seen.spec.data_import_cron_source_format:
+        return seen.spec.data_import_cron_source_format
+    return "snapshot" if known.snapshot_format and snapshots else "pvc"
+
+
+def _snapshot_class(seen: Observed) -> str | None:
+    ours = [item for item in seen.snapshot_classes if item.driver == seen.storage_class.provisioner]
+    if seen.spec.snapshot_class:
+        return next((item.metadata.name for item in ours if item.metadata.name == seen.spec.snapshot_class), None)
+    return _chosen(ours)
+
+
+def _chosen(found: Iterable[VolumeSnapshotClass]) -> str | None:
+    """The default one, else the first by name."""
+    ordered = sorted(found, key=lambda item: item.metadata.name)
+    marked = (item for item in ordered if item.metadata.annotations.get(_DEFAULT_SNAPSHOTS) == "true")
+    best = next(marked, ordered[0] if ordered else None)
+    return best.metadata.name if best else None
+
+
+def _recognized(seen: Observed, known: Capabilities) -> Condition:
+    status = "True" if known.recognized else "False"
+    old = next((item for item in seen.before.conditions if item.type == "Recognized"), None)
+    if old is not None and (old.status, old.reason) == (status, known.reason):
+        return old
+    return Condition("Recognized", status, known.reason, known.message, seen.now, seen.now)

@@ -1,0 +1,113 @@
+"""Keeps one StorageProfile for each storage class."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from msgspec import to_builtins
+
+from cdi.api.datavolume import GROUP
+from cdi.api.storageprofile import StorageProfile
+from cdi.controllers import annotations as a
+from cdi.controllers.clock import now
+from cdi.controllers.datavolume.act import difference
+from cdi.controllers.storageprofile.decide import Observed, annotations_of, status_of
+from cdi.kube.cdi_resources import STORAGE_PROFILES
+from cdi.kube.client import Client
+from cdi.kube.controller import Controller
+from cdi.kube.errors import AlreadyExists
+from cdi.kube.objects import ConfigMap
+from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
+from cdi.kube.store import Key, Store
+from storageprofiles.capabilities import capabilities
+from storageprofiles.legacy import NAME as LEGACY
+from storageprofiles.rendering import ClaimNotValid
+
+log = logging.getLogger(__name__)
+
+_NO_PROVISIONER = "kubernetes.io/no-provisioner"
+
+
+@dataclass(frozen=True)
+class Stores:
+    """``snapshot_classes`` is None where the cluster does not know that kind."""
+
+    profiles: Store[StorageProfile]
+    classes: Store[StorageClass]
+    volumes: Store[PersistentVolume]
+    maps: Store[ConfigMap]
+    snapshot_classes: Store[VolumeSnapshotClass] | None
+
+
+class StorageProfiles:
+    """``namespace``: where the system is installed, and the ConfigMap of legacy clusters is looked for."""
+
+    def __init__(self, client: Client, stores: Stores, namespace: str) -> None:
+        self._client = client
+        self._stores = stores
+        self._namespace = namespace
+        self.controller = Controller("storageprofile", self._reconcile)
+        self.controller.watches(stores.classes, lambda item: [Key("", item.metadata.name)])
+        self.controller.watches(stores.profiles, lambda item: [Key("", item.metadata.name)])
+        self.controller.watches(stores.volumes, self._keys_of_volume)
+        self.controller.watches(stores.maps, lambda item: self._all() if item.metadata.name == LEGACY else [])
+        if stores.snapshot_classes is not None:
+            self.controller.watches(stores.snapshot_classes, lambda _: self._all())
+
+    def _all(self) -> list[Key]:
+        return [Key("", item.metadata.name) for item in self._stores.classes.all()]
+
+    def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
+        """Only volumes that nobody provisions say what their class can do."""
+        found = self._stores.classes.get(volume.spec.storage_class_name)
+        return [Key("", found.metadata.name)] if found and found.provisioner == _NO_PROVISIONER else []
+
+    async def _reconcile(self, key: Key) -> float | None:
+        storage_class = self._stores.classes.get(key.name)
+        profile = self._stores.profiles.get(key.name)
+        if storage_class is None:
+            if profile is not None:
+                await self._client.delete(STORAGE_PROFILES, key.name, uid=profile.metadata.uid)
+            return None
+        if profile is None:
+            await self._create(storage_class)
+            return None
+        await self._refresh(storage_class, profile)
+        return None
+
+    async def _create(self, storage_class: StorageClass) -> None:
+        known = capabilities(storage_class.provisioner, storage_class.parameters)
+        metadata = {
+            "name": storage_class.metadata.name,
+            "labels": a.APP | {a.COMPONENT: ""},
+            "annotations": annotations_of(known, {}),
+        }
+        body = {"apiVersion": f"{GROUP}/v1beta1", "kind": "StorageProfile", "metadata": metadata, "spec": {}}
+        try:
+            await self._client.create(STORAGE_PROFILES, body)
+        except AlreadyExists:
+            log.debug("profile %s is there already", storage_class.metadata.name)
+
+    async def _refresh(self, storage_class: StorageClass, profile: StorageProfile) -> None:
+        name = storage_class.metadata.name
+        stores = self._stores
+        legacy = stores.maps.get(LEGACY, self._namespace)
+        seen = Observed(
+            storage_class,
+            profile.spec,
+            profile.status,
+            tuple(stores.snapshot_classes.all()) if stores.snapshot_classes is not None else (),
+            tuple(item for item in stores.volumes.all() if item.spec.storage_class_name == name),
+            dict(legacy.data) if legacy else None,
+            now(),
+        )
+        try:
+            status = status_of(seen)
+        except ClaimNotValid as refused:
+            log.warning("StorageProfile %s: %s", name, refused)
+            return
+        changes = difference(to_builtins(profile.status), to_builtins(status))
+        if changes:
+            # The kind has no status subresource.
+            await self._client.merge_patch(STORAGE_PROFILES, name, {"status": changes})

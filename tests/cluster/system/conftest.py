@@ -1,0 +1,50 @@
+"""The system as ``make install`` brings it, and objects by kind and name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import support.cluster
+from support.corpus import Corpus, build_corpus
+from support.kinds import Cluster, Namespace
+from support.nginx import Nginx
+
+from tests.cluster.bed import bed
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: support.cluster.Cluster) -> support.cluster.Cluster:
+    """The cluster with this clone's system in it. On a cluster of somebody's own it is there already."""
+    if not os.environ.get("CDI_TEST_KUBECONFIG"):
+        bed.install()
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def host(cluster: support.cluster.Cluster) -> str:
+    """Where the servers of the tests listen: an address of this machine that pods reach."""
+    return cluster.address
+
+
+@pytest.fixture(scope="session")
+def kinds(installed: support.cluster.Cluster) -> Cluster:
+    return Cluster(installed.client)
+
+
+@pytest.fixture
+def space(kinds: Cluster, namespace: support.cluster.Namespace) -> Namespace:
+    """A new namespace that takes only restricted pods."""
+    return Namespace(kinds, namespace.name)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return build_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def web(corpus: Corpus, host: str) -> Iterator[Nginx]:
+    with Nginx(corpus.files, host) as server:
+        yield server

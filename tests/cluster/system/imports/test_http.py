@@ -1,0 +1,231 @@
+"""A DataVolume with an http source: what a person applies, and what is in the volume afterwards."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from support.kinds import Namespace, annotations, condition
+from support.corpus import Corpus
+from support.faultserver import FaultServer, Route
+from support.hostile import hostile_images
+from support.manifests import IMMEDIATE, V1ALPHA1, claim, datavolume, http, storage
+from support.nginx import PASSWORD, USER, Nginx
+from support.volumes import Content, read_volume, run_beside
+
+MiB = 1024 * 1024
+VIRTUAL_FORMATS = ["disk.vmdk", "disk.vhd", "disk.vhdx", "disk.vdi"]
+
+
+def check(content: Content, corpus: Corpus) -> None:
+    assert (content.sum, content.rest_is_zero) == (corpus.sum, True)
+
+
+@pytest.mark.parametrize("class_name", ["shared", "csi"])
+def test_the_manifest_of_the_readme_ends_in_a_verified_sparse_disk(
+    space: Namespace, web: Nginx, corpus: Corpus, class_name: str
+) -> None:
+    pvc = claim("128Mi", class_name, "ReadWriteMany")
+    space.create(datavolume("rootdisk-vm1", http(web.url("disk.qcow2")), version=V1ALPHA1, pvc=pvc))
+    done = space.wait_phase("rootdisk-vm1", "Succeeded")
+
+    content = read_volume(space, "rootdisk-vm1", corpus.size)
+    check(content, corpus)
+    assert (content.mode, content.group) == ("660", 107)
+    assert content.allocated < corpus.size
+    assert done["status"]["progress"] == "100.0%"
+
+
+@pytest.mark.parametrize("block", [False, True], ids=["filesystem", "block"])
+def test_a_size_is_all_that_spec_storage_needs(space: Namespace, web: Nginx, corpus: Corpus, block: bool) -> None:
+    mode = {"volumeMode": "Block"} if block else {}
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("128Mi", **mode)))
+    space.wait_phase("disk", "Succeeded")
+
+    content = read_volume(space, "disk", corpus.size, block=block)
+    check(content, corpus)
+    assert content.size >= 128 * MiB
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["disk.raw", "disk.raw.gz", "disk.raw.xz", "disk.raw.zst", "disk.qcow2.gz", *VIRTUAL_FORMATS],
+)
+def test_every_format_needs_one_pod_and_no_scratch(space: Namespace, web: Nginx, corpus: Corpus, name: str) -> None:
+    space.create(datavolume("disk", http(web.url(name)), storage=storage("128Mi", "shared")))
+    space.wait_phase("disk", "Succeeded")
+    check(read_volume(space, "disk", corpus.size), corpus)
+    assert not [found for found in space.list("PersistentVolumeClaim") if "scratch" in found["metadata"]["name"]]
+
+
+def test_a_finished_import_shows_what_clients_look_for(space: Namespace, web: Nginx) -> None:
+    space.create(datavolume("disk", http(web.url("disk.raw")), storage=storage("128Mi", "shared")))
+    done = space.wait("DataVolume", "disk", lambda found: condition(found, "Ready").get("status") == "True")
+
+    assert done["status"]["phase"] == "Succeeded"
+    assert (condition(done, "Bound")["status"], condition(done, "Bound")["message"]) == ("True", "PVC disk Bound")
+    assert (condition(done, "Running")["status"], condition(done, "Running")["reason"]) == ("False", "Completed")
+    assert condition(done, "Running")["message"] == "Import Complete"
+    assert done["status"].get("restartCount", 0) == 0
+    space.wait_event("disk", "ImportSucceeded")
+    assert annotations(space.get("PersistentVolumeClaim", "disk"))["cdi.kubevirt.io/storage.pod.phase"] == (
+        "Succeeded"
+    )
+
+
+def test_labels_and_annotations_of_a_datavolume_reach_its_claim(space: Namespace, web: Nginx) -> None:
+    manifest = datavolume(
+        "disk",
+        http(web.url("disk.raw")),
+        labels={"team": "blue"},
+        annotations={"example.org/note": "kept"},
+        storage=storage("128Mi", "shared"),
+    )
+    space.create(manifest)
+    found = space.wait("PersistentVolumeClaim", "disk", lambda _: True)
+    assert found["metadata"]["labels"]["team"] == "blue"
+    assert found["metadata"]["labels"]["alerts.k8s.io/KubePersistentVolumeFillingUp"] == "disabled"
+    assert annotations(found)["example.org/note"] == "kept"
+
+
+def test_an_unresolvable_host_is_held_with_a_cause(space: Namespace) -> None:
+    source = http("http://no-such-host.invalid/disk.img")
+    space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
+    held = space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("reason") == "Error")
+    assert held["status"]["phase"] == "ImportInProgress"
+    assert "Unable to connect to http data source" in condition(held, "Running")["message"]
+    assert condition(held, "Ready")["status"] == "False"
+
+
+def test_a_missing_file_is_held_and_heals_when_it_appears(space: Namespace, host: str, corpus: Corpus) -> None:
+    with FaultServer(host) as server:
+        url = server.url("/later.qcow2")
+        space.create(datavolume("disk", http(url), storage=storage("128Mi", "shared")))
+        held = space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("reason") == "Error")
+        text = "Unable to connect to http data source: expected status code 200, got 404. Status: 404"
+        assert text in condition(held, "Running")["message"]
+        assert "Try:" in condition(held, "Running")["message"]
+        assert held["status"]["failure"]["code"] == "SourceNotFound"
+        assert held["status"]["phase"] == "ImportInProgress"
+
+        server.add("/later.qcow2", Route((corpus.files / "disk.qcow2").read_bytes()))
+        done = space.wait_phase("disk", "Succeeded", timeout_s=90)
+    assert done["status"]["restartCount"] >= 1
+    assert "failure" not in done["status"]
+
+
+def test_a_hostile_image_is_refused_and_nothing_looks_like_a_disk(space: Namespace, host: str) -> None:
+    with FaultServer(host) as server:
+        url = server.add("/huge.qcow2", Route(hostile_images()["qcow2 with a giant L1 table"].build()))
+        space.create(datavolume("disk", http(url), storage=storage("128Mi", "shared")))
+        held = space.wait(
+            "DataVolume", "disk", lambda found: "L1 size too big" in condition(found, "Running").get("message", "")
+        )
+    assert held["status"]["phase"] == "ImportInProgress"
+    assert condition(held, "Running")["reason"] == "Error"
+
+
+def test_an_image_larger_than_the_volume_names_both_sizes(space: Namespace, web: Nginx) -> None:
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), pvc=claim("8Mi", "shared")))
+    held = space.wait(
+        "DataVolume", "disk", lambda found: "too small" in condition(found, "Running").get("message", "")
+    )
+    assert "DataVolume too small to contain image" in condition(held, "Running")["message"]
+    assert re.search(r"24 MiB|25165824", condition(held, "Running")["message"])
+
+
+def test_a_wrong_checksum_fails_and_a_right_one_passes(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    right = {"checksum": f"sha256:{corpus.sum}"}
+    wrong = {"checksum": f"sha256:{'0' * 64}"}
+    space.create(datavolume("right", http(web.url("disk.raw"), **right), storage=storage("128Mi", "shared")))
+    space.create(datavolume("wrong", http(web.url("disk.raw"), **wrong), storage=storage("128Mi", "shared")))
+    space.wait_phase("right", "Succeeded")
+    failed = space.wait_phase("wrong", "Failed")
+    assert condition(failed, "Running")["reason"] == "ChecksumError"
+    space.wait_event("wrong", "ImportFailed")
+
+
+@pytest.mark.parametrize("kind", ["header", "secret header", "secret"])
+def test_credentials_in_every_place(space: Namespace, web: Nginx, corpus: Corpus, kind: str) -> None:
+    header = f"Authorization: Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
+    more: dict[str, object] = {"extraHeaders": [header]}
+    if kind == "secret header":
+        space.create(_secret("credentials", {"header": header}))
+        more = {"secretExtraHeaders": ["credentials"]}
+    if kind == "secret":
+        space.create(_secret("credentials", {"accessKeyId": USER, "secretKey": PASSWORD}))
+        more = {"secretRef": "credentials"}
+    source = http(web.url("disk.qcow2", "auth"), **more)
+    space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
+    space.wait_phase("disk", "Succeeded")
+    check(read_volume(space, "disk", corpus.size), corpus)
+    for pod in space.list("Pod"):
+        assert PASSWORD not in str(pod), "a secret is in no object but its Secret"
+
+
+def test_tls_with_a_ca_with_none_and_without_checking(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    authority = {"metadata": {"name": "ca"}, "data": {"odd name.txt": web.ca_file.read_text()}}
+    space.create({"apiVersion": "v1", "kind": "ConfigMap", **authority})
+    url = web.url("disk.raw.zst", tls=True)
+    sources = {"trusted": {"certConfigMap": "ca"}, "unchecked": {"insecureSkipVerify": True}, "unknown": {}}
+    for name, more in sources.items():
+        space.create(datavolume(name, http(url, **more), storage=storage("128Mi", "shared")))
+    space.wait_phase("trusted", "Succeeded")
+    space.wait_phase("unchecked", "Succeeded")
+    held = space.wait("DataVolume", "unknown", lambda found: condition(found, "Running").get("reason") == "Error")
+    assert "certificate" in condition(held, "Running")["message"]
+    check(read_volume(space, "trusted", corpus.size), corpus)
+
+
+def test_an_archive_is_unpacked(space: Namespace, web: Nginx) -> None:
+    manifest = datavolume("tree", http(web.url("tree.tar")), contentType="archive", storage=storage("128Mi", "shared"))
+    space.create(manifest)
+    space.wait_phase("tree", "Succeeded")
+    assert run_beside(space, "tree", "cat /volume/hello.txt /volume/sub/deep.txt") == "hello\ndeep\n"
+
+
+def test_progress_is_shown_while_it_runs(space: Namespace, web: Nginx) -> None:
+    source = http(web.url("disk.raw", "slow"))
+    space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
+    shown = space.wait(
+        "DataVolume",
+        "disk",
+        lambda found: (
+            found.get("status", {}).get("phase") == "ImportInProgress"
+            and re.fullmatch(r"\d{1,3}\.?\d{1,2}%", found["status"].get("progress", "")) is not None
+            and found["status"]["progress"] != "0.0%"
+        ),
+    )
+    assert condition(shown, "Running")["status"] == "True"
+    assert condition(shown, "Ready")["reason"] == "TransferRunning"
+    space.wait_phase("disk", "Succeeded")
+
+
+def test_deleting_in_the_middle_leaves_nothing(space: Namespace, web: Nginx) -> None:
+    source = http(web.url("disk.raw", "slow"))
+    space.create(datavolume("disk", source, storage=storage("128Mi", "csi")))
+    space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("status") == "True")
+    space.delete("DataVolume", "disk")
+    for kind in ("Pod", "PersistentVolumeClaim", "VolumeImportSource"):
+        for found in space.list(kind):
+            space.wait_gone(kind, found["metadata"]["name"])
+    assert space.list("Pod") == []
+    assert space.list("PersistentVolumeClaim") == []
+    assert space.list("VolumeImportSource") == []
+
+
+def test_a_first_consumer_is_waited_for_unless_told_otherwise(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    source = http(web.url("disk.qcow2"))
+    space.create(datavolume("waits", source, storage=storage("128Mi", "csi-wffc")))
+    space.create(datavolume("goes", source, annotations=IMMEDIATE, storage=storage("128Mi", "csi-wffc")))
+    space.wait_phase("goes", "Succeeded")
+    space.wait_phase("waits", "PendingPopulation")
+    assert [pod for pod in space.list("Pod") if pod["metadata"]["name"].startswith("importer")] == []
+
+    check(read_volume(space, "waits", corpus.size), corpus)
+    space.wait_phase("waits", "Succeeded")
+
+
+def _secret(name: str, data: dict[str, str]) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}

@@ -1,0 +1,93 @@
+"""What the worker pods of an import look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.kinds import Cluster, Namespace, Object, annotations
+from support.manifests import claim, datavolume, http, storage
+from support.nginx import Nginx
+
+RETAIN = {"cdi.kubevirt.io/storage.pod.retainAfterCompletion": "true"}
+
+
+def _importer(space: Namespace) -> Object:
+    for event in space.cluster.watch("Pod", space.name, "", 60):
+        if event["object"]["metadata"]["name"].startswith("importer-"):
+            return dict(event["object"])
+    raise AssertionError("no importer pod came")
+
+
+@pytest.fixture
+def priority_class(kinds: Cluster, space: Namespace) -> Iterator[str]:
+    name = f"urgent-{space.name}"
+    body = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": 7}
+    kinds.create(body)
+    yield name
+    kinds.delete("PriorityClass", name)
+
+
+@pytest.mark.parametrize("class_name", ["shared", "csi"])
+def test_a_pod_has_the_names_and_limits_that_clients_rely_on(space: Namespace, web: Nginx, class_name: str) -> None:
+    space.create(
+        datavolume("disk", http(web.url("disk.raw", "slow")), labels={"team": "blue"}, pvc=claim("128Mi", class_name))
+    )
+    pod = _importer(space)
+    target = space.get("PersistentVolumeClaim", "disk")
+    expected = "importer-disk" if class_name == "shared" else f"importer-prime-{target['metadata']['uid']}"
+    assert pod["metadata"]["name"] == expected
+    labels = pod["metadata"]["labels"]
+    assert (labels["app"], labels["cdi.kubevirt.io"]) == ("containerized-data-importer", "importer")
+    assert labels["prometheus.cdi.kubevirt.io"] == "true"
+    container = pod["spec"]["containers"][0]
+    assert (container["name"], container["ports"][0]["containerPort"]) == ("importer", 8443)
+    assert container["securityContext"]["runAsUser"] == 107
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["spec"]["restartPolicy"] == "OnFailure"
+    assert pod["metadata"]["ownerReferences"][0]["kind"] == "PersistentVolumeClaim"
+    assert not pod["spec"].get("enableServiceLinks", True)
+
+
+def test_priority_class_service_account_and_networks_reach_the_pod(
+    space: Namespace, web: Nginx, priority_class: str
+) -> None:
+    space.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "loader"}})
+    notes = {
+        "cdi.kubevirt.io/storage.pod.serviceAccountName": "loader",
+        "k8s.v1.cni.cncf.io/networks": "net1",
+        "sidecar.istio.io/inject": "true",
+    }
+    manifest = datavolume(
+        "disk",
+        http(web.url("disk.raw", "slow")),
+        annotations=notes,
+        priorityClassName=priority_class,
+        storage=storage("128Mi", "csi"),
+    )
+    space.create(manifest)
+    pod = _importer(space)
+    assert pod["spec"]["priorityClassName"] == priority_class
+    assert pod["spec"]["serviceAccountName"] == "loader"
+    assert annotations(pod)["k8s.v1.cni.cncf.io/networks"] == "net1"
+    assert annotations(pod)["sidecar.istio.io/inject"] == "true"
+
+
+@pytest.mark.parametrize("class_name", ["shared", "csi"])
+def test_a_retained_pod_stays_and_others_go(space: Namespace, web: Nginx, class_name: str) -> None:
+    spec = {"storage": storage("128Mi", class_name)}
+    space.create(datavolume("kept", http(web.url("disk.qcow2")), annotations=RETAIN, **spec))
+    space.create(datavolume("gone", http(web.url("disk.qcow2")), **spec))
+    space.wait_phase("kept", "Succeeded")
+    space.wait_phase("gone", "Succeeded")
+    uids = {name: space.get("PersistentVolumeClaim", name)["metadata"]["uid"] for name in ("kept", "gone")}
+    names = {name: f"importer-{name}" if class_name == "shared" else f"importer-prime-{uids[name]}" for name in uids}
+    space.wait_gone("Pod", names["gone"])
+    kept = space.get("Pod", names["kept"])
+    assert kept["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
+
+
+@pytest.mark.parametrize("name", ["x" * 160, f"{'x' * 80}.{'y' * 79}"], ids=["long", "dotted"])
+def test_long_names_make_valid_pods(space: Namespace, web: Nginx, name: str) -> None:
+    space.create(datavolume(name, http(web.url("disk.qcow2")), storage=storage("128Mi", "shared")))
+    space.wait_phase(name, "Succeeded")
