@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.kinds import Namespace, Object, annotations
 from support.corpus import Corpus
+from support.kinds import Namespace, Object, annotations
 from support.manifests import V1BETA1, claim
 from support.nginx import Nginx
 from support.volumes import read_volume

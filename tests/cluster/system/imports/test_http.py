@@ -6,10 +6,10 @@ import base64
 import re
 
 import pytest
-from support.kinds import Namespace, annotations, condition
 from support.corpus import Corpus
 from support.faultserver import FaultServer, Route
 from support.hostile import hostile_images
+from support.kinds import Namespace, annotations, condition
 from support.manifests import IMMEDIATE, V1ALPHA1, claim, datavolume, http, storage
 from support.nginx import PASSWORD, USER, Nginx
 from support.volumes import Content, read_volume, run_beside
@@ -69,9 +69,7 @@ def test_a_finished_import_shows_what_clients_look_for(space: Namespace, web: Ng
     assert condition(done, "Running")["message"] == "Import Complete"
     assert done["status"].get("restartCount", 0) == 0
     space.wait_event("disk", "ImportSucceeded")
-    assert annotations(space.get("PersistentVolumeClaim", "disk"))["cdi.kubevirt.io/storage.pod.phase"] == (
-        "Succeeded"
-    )
+    assert annotations(space.get("PersistentVolumeClaim", "disk"))["cdi.kubevirt.io/storage.pod.phase"] == ("Succeeded")
 
 
 def test_labels_and_annotations_of_a_datavolume_reach_its_claim(space: Namespace, web: Nginx) -> None:
@@ -128,9 +126,7 @@ def test_a_hostile_image_is_refused_and_nothing_looks_like_a_disk(space: Namespa
 
 def test_an_image_larger_than_the_volume_names_both_sizes(space: Namespace, web: Nginx) -> None:
     space.create(datavolume("disk", http(web.url("disk.qcow2")), pvc=claim("8Mi", "shared")))
-    held = space.wait(
-        "DataVolume", "disk", lambda found: "too small" in condition(found, "Running").get("message", "")
-    )
+    held = space.wait("DataVolume", "disk", lambda found: "too small" in condition(found, "Running").get("message", ""))
     assert "DataVolume too small to contain image" in condition(held, "Running")["message"]
     assert re.search(r"24 MiB|25165824", condition(held, "Running")["message"])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.kinds import Namespace, condition
 from support.corpus import Corpus
+from support.kinds import Namespace, condition
 from support.manifests import datavolume, storage
 from support.s3server import ACCESS_KEY, SECRET_KEY, S3Server
 from support.volumes import read_volume

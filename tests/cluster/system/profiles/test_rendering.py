@@ -61,9 +61,7 @@ def test_a_filesystem_gets_room_for_itself_and_a_device_does_not(space: Namespac
     assert _claim_of(space, "literal")["spec"]["resources"]["requests"]["storage"] == "500Mi"
 
 
-def test_an_unknown_provisioner_gets_the_default_of_the_gate(
-    kinds: Cluster, space: Namespace, new_class: str
-) -> None:
+def test_an_unknown_provisioner_gets_the_default_of_the_gate(kinds: Cluster, space: Namespace, new_class: str) -> None:
     kinds.create(_class(new_class, "nobody.example.org/knows"))
     kinds.wait("StorageProfile", new_class, lambda found: "status" in found)
     space.create(datavolume("disk", BLANK, storage=storage("64Mi", new_class)))
