@@ -6,7 +6,7 @@ retried here: whoever called looks again and decides anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -192,6 +192,14 @@ class Client:
         path = resource.path(namespace, name, subresource)
         body = msgspec.json.encode(patch)
         return await self._one(resource, Call("PATCH", path, body=body, content_type="application/merge-patch+json"))
+
+    async def json_patch(
+        self, resource: Resource[T], name: str, patch: Sequence[Mapping[str, Any]], *, namespace: str = ""
+    ) -> T:
+        """RFC 6902: for parts of lists. Invalid when a path leads nowhere."""
+        body = msgspec.json.encode(patch)
+        call = Call("PATCH", resource.path(namespace, name), body=body, content_type="application/json-patch+json")
+        return await self._one(resource, call)
 
     async def replace(self, resource: Resource[T], body: Mapping[str, Any], *, subresource: str = "") -> T:
         """``body`` must be the whole object: what it lacks is erased. Never one that was decoded into a view."""

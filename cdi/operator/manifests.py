@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from cdi.api.cdi import KIND, standard
 from cdi.api.crd import Manifest, as_yaml, definitions
-from cdi.api.datavolume import GROUP
 from cdi.operator.deployments import deployments, services
-from cdi.operator.installation import Installation, labels, metadata
+from cdi.operator.installation import Installation, labels
 from cdi.operator.rbac import rbac
 from cdi.operator.webhooks import webhooks
 
 
 def manifests(installation: Installation) -> list[Manifest]:
-    """In the order in which they are applied: what others need comes first, what acts comes last."""
+    """In the order in which they are applied: what others need comes first, what acts comes last.
+
+    The CDI object is not among them: one ``kubectl apply`` cannot make an object of a kind that it has just brought.
+    The controller makes it when it starts and there is none.
+    """
     return [
         _namespace(installation),
         *definitions(),
@@ -22,15 +22,7 @@ def manifests(installation: Installation) -> list[Manifest]:
         *services(installation),
         *deployments(installation),
         *webhooks(installation),
-        configuration(installation),
     ]
-
-
-def configuration(installation: Installation) -> Manifest:
-    """The CDI object ``cdi``."""
-    plain = msgspec.to_builtins(standard(installation.pull_policy))
-    names = {"apiVersion": f"{GROUP}/v1beta1", "kind": KIND}  # defaults, which encoding leaves out
-    return {**names, "metadata": metadata("cdi"), "spec": plain["spec"]}
 
 
 def _namespace(installation: Installation) -> Manifest:

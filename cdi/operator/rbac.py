@@ -5,9 +5,9 @@ What goes beyond the contract's matrix has a comment that says which of our ways
 
 from __future__ import annotations
 
+from cdi.api.admission import MUTATING, VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
-from cdi.operator.webhooks import MUTATING, VALIDATING
 
 _API = "rbac.authorization.k8s.io/v1"
 _READ = ("get", "list", "watch")
@@ -77,7 +77,7 @@ _CONTROLLER_HERE = (
     rule("", "secrets", *_READ),
     rule("batch", "cronjobs", *_READ, "create", "update", "deletecollection"),
     rule("batch", "jobs", "create", "deletecollection", "list", "watch"),
-    rule("coordination.k8s.io", "leases", "get", "create", "update"),
+    rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),
     rule("networking.k8s.io", "ingresses", *_READ),
     rule("route.openshift.io", "routes", *_READ),
 )

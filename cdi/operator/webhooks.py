@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cdi.api.admission import VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
 
@@ -96,9 +97,6 @@ _UNSERVED = Webhook(
     ),
     failure_policy="Ignore",
 )
-
-MUTATING = (_DATAVOLUME_MUTATE.configuration, _PVC_MUTATE.configuration)
-VALIDATING = tuple(webhook.configuration for webhook in _VALIDATING)
 
 
 def webhooks(installation: Installation) -> list[Manifest]:

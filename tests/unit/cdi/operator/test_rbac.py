@@ -70,7 +70,7 @@ def test_the_controller_may_do_this_in_the_cluster_and_no_more(group: str, resou
     [
         ("", "secrets", READ | {"create"}),
         ("", "configmaps", READ | {"create", "update", "delete"}),
-        ("coordination.k8s.io", "leases", {"get", "create", "update"}),
+        ("coordination.k8s.io", "leases", {"get", "create", "update", "patch"}),
         ("networking.k8s.io", "ingresses", READ),
     ],
 )

@@ -1,0 +1,114 @@
+"""A certificate authority of our own and the certificate that the API server verifies us with. Pure but for keys.
+
+Contract: CA for 48 h, renewed 24 h before; server for 24 h, renewed 12 h before.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CA_LIFE, CA_RENEW = datetime.timedelta(hours=48), datetime.timedelta(hours=24)
+SERVER_LIFE, SERVER_RENEW = datetime.timedelta(hours=24), datetime.timedelta(hours=12)
+_EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Certificate and private key, PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def authority(name: str, now: datetime.datetime) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _name(name)
+    builder = _builder(subject, subject, key.public_key(), now, CA_LIFE)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(signs=True), critical=True)
+    return Pair(_pem(builder.sign(key, hashes.SHA256())), _key_pem(key))
+
+
+def server(ca: Pair, names: list[str], now: datetime.datetime) -> Pair:
+    """``names``: DNS names of the service."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.load_pem_x509_certificate(ca.certificate)
+    signer = serialization.load_pem_private_key(ca.key, None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    builder = _builder(_name(names[0]), issuer.subject, key.public_key(), now, SERVER_LIFE)
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    builder = builder.add_extension(alternatives, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(signs=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    return Pair(_pem(builder.sign(signer, hashes.SHA256())), _key_pem(key))
+
+
+def is_due(certificate: bytes, renew_before: datetime.timedelta, now: datetime.datetime) -> bool:
+    """Whether it must be renewed; also what cannot be read."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate)
+    except ValueError:
+        return True
+    return now >= found.not_valid_after_utc - renew_before
+
+
+def is_signed_by(certificate: bytes, ca: bytes) -> bool:
+    try:
+        found, issuer = x509.load_pem_x509_certificate(certificate), x509.load_pem_x509_certificate(ca)
+        found.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError):
+        return False
+    except Exception:  # noqa: BLE001 - InvalidSignature, and whatever else a foreign key brings
+        return False
+    return True
+
+
+def still_valid(certificates: list[bytes], now: datetime.datetime) -> list[bytes]:
+    """For a bundle: those that a server may still show signatures of, without repeats."""
+    return list(dict.fromkeys(pem for pem in certificates if not is_due(pem, datetime.timedelta(), now)))
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    now: datetime.datetime,
+    life: datetime.timedelta,
+) -> x509.CertificateBuilder:
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.not_valid_before(now - _EARLY).not_valid_after(now + life)
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)

@@ -1,0 +1,181 @@
+"""Keeps the certificate in its Secrets, and the webhook configurations trusting it.
+
+    Secret cdi-apiserver-signer              the authority        tls.crt, tls.key
+    Secret cdi-apiserver-server-cert         what is served       tls.crt, tls.key
+    ConfigMap cdi-apiserver-signer-bundle    what is trusted      ca-bundle.crt: this authority and the one before
+
+Several pods may do this at once: who comes second finds what the first one made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import logging
+import ssl
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from cdi.apiserver import certificates
+from cdi.apiserver.certificates import Pair
+from cdi.kube.client import Client
+from cdi.kube.errors import AlreadyExists, ApiError, NotFound
+from cdi.kube.objects import Object, Secret
+from cdi.kube.resources import CONFIG_MAPS, SECRETS, Resource
+
+log = logging.getLogger(__name__)
+
+SIGNER, SERVER, BUNDLE = "cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-signer-bundle"
+_CHECK_S = 60.0  # how soon a Secret that somebody changed is served
+
+
+class _ClientConfig(Struct, rename="camel"):
+    ca_bundle: str = ""
+
+
+class _Hook(Struct, rename="camel"):
+    name: str
+    client_config: _ClientConfig
+
+
+class _Configuration(Object, frozen=True):
+    webhooks: list[_Hook] = []  # noqa: RUF012
+
+
+def _resource(plural: str, kind: str) -> Resource[_Configuration]:
+    return Resource("admissionregistration.k8s.io", "v1", plural, kind, False, _Configuration)
+
+
+MUTATING = _resource("mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
+VALIDATING = _resource("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
+
+
+class Trust:
+    """``context`` serves the newest certificate; ``run`` keeps it so."""
+
+    def __init__(
+        self, client: Client, namespace: str, configurations: Iterable[tuple[Resource[_Configuration], str]]
+    ) -> None:
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._client = client
+        self._namespace = namespace
+        self._configurations = tuple(configurations)
+        self._served = b""
+
+    async def run(self) -> None:
+        """Ends by cancellation only."""
+        while True:
+            await asyncio.sleep(_CHECK_S)
+            try:
+                await self.renew()
+            except ApiError as error:
+                log.warning("certificates are not checked: %s", error)
+
+    async def renew(self) -> None:
+        """Makes what is missing or due, serves it, and makes it trusted."""
+        now = datetime.datetime.now(datetime.UTC)
+        signer = await self._signer(now)
+        pair = await self._server(signer, now)
+        if pair.certificate != self._served:
+            self._load(pair)
+        await self._make_trusted(await self._bundle(signer, now))
+
+    async def _signer(self, now: datetime.datetime) -> Pair:
+        secret = await self._client.find(SECRETS, SIGNER, self._namespace)
+        pair = _pair(secret)
+        if pair is not None and not certificates.is_due(pair.certificate, certificates.CA_RENEW, now):
+            return pair
+        log.info("a new certificate authority is made")
+        return await self._kept(SIGNER, secret, certificates.authority("cdi-apiserver", now))
+
+    async def _server(self, signer: Pair, now: datetime.datetime) -> Pair:
+        secret = await self._client.find(SECRETS, SERVER, self._namespace)
+        pair = _pair(secret)
+        sound = pair is not None and certificates.is_signed_by(pair.certificate, signer.certificate)
+        if pair is not None and sound and not certificates.is_due(pair.certificate, certificates.SERVER_RENEW, now):
+            return pair
+        log.info("a new server certificate is made")
+        base = f"cdi-api.{self._namespace}"
+        made = certificates.server(signer, [f"{base}.svc", base, "cdi-api", f"{base}.svc.cluster.local"], now)
+        return await self._kept(SERVER, secret, made)
+
+    async def _kept(self, name: str, before: Secret | None, made: Pair) -> Pair:
+        """``made``, or what another pod has made in the same moment."""
+        data = {"tls.crt": _text(made.certificate), "tls.key": _text(made.key)}
+        metadata: dict[str, object] = {"name": name, "namespace": self._namespace}
+        try:
+            if before is None:
+                await self._client.create(SECRETS, {"metadata": metadata, "type": "kubernetes.io/tls", "data": data})
+            else:
+                version = {"resourceVersion": before.metadata.resource_version}
+                patch = {"metadata": version, "data": data}
+                await self._client.merge_patch(SECRETS, name, patch, namespace=self._namespace)
+        except AlreadyExists:
+            other: Secret = await self._client.get(SECRETS, name, self._namespace)
+            return _pair(other) or made
+        return made
+
+    def _load(self, pair: Pair) -> None:
+        # The ssl module takes files only; this one is in memory in our pods (/tmp), and gone at once.
+        with tempfile.TemporaryDirectory() as directory:
+            files = Path(directory, "tls.crt"), Path(directory, "tls.key")
+            files[0].write_bytes(pair.certificate)
+            files[1].touch(0o600)
+            files[1].write_bytes(pair.key)
+            self.context.load_cert_chain(*files)
+        self._served = pair.certificate
+
+    async def _bundle(self, signer: Pair, now: datetime.datetime) -> bytes:
+        known = await self._client.find(CONFIG_MAPS, BUNDLE, self._namespace)
+        before = known.data.get("ca-bundle.crt", "").encode() if known else b""
+        parts = certificates.still_valid([signer.certificate, *_split(before)], now)
+        bundle = b"".join(parts)
+        if bundle != before:
+            data = {"ca-bundle.crt": bundle.decode()}
+            metadata = {"name": BUNDLE, "namespace": self._namespace}
+            try:
+                if known is None:
+                    await self._client.create(CONFIG_MAPS, {"metadata": metadata, "data": data})
+                else:
+                    await self._client.merge_patch(CONFIG_MAPS, BUNDLE, {"data": data}, namespace=self._namespace)
+            except AlreadyExists:
+                log.debug("the bundle is there by now")
+        return bundle
+
+    async def _make_trusted(self, bundle: bytes) -> None:
+        wanted = base64.b64encode(bundle).decode()
+        for resource, name in self._configurations:
+            try:
+                found = await self._client.get(resource, name)
+            except NotFound:
+                log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
+                continue
+            wrong = [index for index, hook in enumerate(found.webhooks) if hook.client_config.ca_bundle != wanted]
+            if wrong:
+                await self._patch(resource, name, wrong, wanted)
+
+    async def _patch(self, resource: Resource[_Configuration], name: str, which: list[int], bundle: str) -> None:
+        path = "/webhooks/{}/clientConfig/caBundle"
+        patch = [{"op": "add", "path": path.format(index), "value": bundle} for index in which]
+        await self._client.json_patch(resource, name, patch)
+        log.info("%s trusts the certificate authority", name)
+
+
+def _pair(secret: Secret | None) -> Pair | None:
+    if secret is None or "tls.crt" not in secret.data or "tls.key" not in secret.data:
+        return None
+    return Pair(secret.data["tls.crt"], secret.data["tls.key"])
+
+
+def _split(bundle: bytes) -> list[bytes]:
+    end = b"-----END CERTIFICATE-----\n"
+    return [part + end for part in bundle.split(end) if part.strip()]
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
