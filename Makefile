@@ -16,12 +16,18 @@ setup: ## install what the command needs; leaves .venv/bin/cdi
 setup-test: ## install what the tests need as well
 	@requirements/setup.sh test
 
+setup-cluster: ## install what the test cluster needs as well: the first time takes half an hour
+	@requirements/setup.sh cluster
+
 run: ## import a real bootable disk over HTTP, check it, boot it (SOURCE=https://... imports yours)
 	@requirements/setup.sh demo
 	@examples/run.sh $(SOURCE)
 
-test: setup-test lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all)
-	@$(BIN)/pytest tests
+test: setup-cluster lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all), on a cluster too
+	@$(BED) during $(BIN)/pytest tests
+
+test-cluster: setup-cluster ## the tests on the test cluster only, 4 at a time
+	@$(BED) during $(BIN)/pytest -n 4 tests/cluster
 
 unit: setup-test ## the pure tests only: < 20 s
 	@$(BIN)/pytest -q -n 2 tests/unit
@@ -51,9 +57,9 @@ bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.m
 	@$(BIN)/python -m tests.bench
 
 tools: ## build the Go programs of the tests: servers and a Kubernetes (25 minutes, once)
-	@requirements/go.sh
+	@requirements/go.sh cluster
 
-cluster-up: setup-test ## start the test cluster: a real Kubernetes in a network namespace (tests/cluster/bed/README.md)
+cluster-up: setup-cluster ## start the test cluster: a real Kubernetes in a network namespace (tests/cluster/bed/README.md)
 	@$(BED) up
 
 cluster-down: ## end it; nothing of it is left but the cache
@@ -81,5 +87,5 @@ clean: ## remove everything that was made here
 	@rm -rf .venv .run build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-test run test unit lint generate format fuzz bench tools lock image clean \
+.PHONY: help setup setup-test setup-cluster run test test-cluster unit lint generate format fuzz bench tools lock image clean \
 	cluster-up cluster-down cluster-exec cluster-kubeconfig kubectl install

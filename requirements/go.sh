@@ -1,13 +1,15 @@
 #!/bin/bash
 # Builds the Go programs that tests run against, once per pin, and says how long each took; silent when they are there.
-# Each module is a directory with go.mod and go.sum: tests/tools (servers), tests/cluster/bed/tools/* (a Kubernetes).
+# go.sh test: the servers of tests/tools. go.sh cluster: also a Kubernetes, the modules of tests/cluster/bed/tools.
 # A `go` on PATH that is new enough is used. Otherwise any older one (Debian's golang-go) fetches the release below as
 # the module golang.org/toolchain and checks it against the checksum database, as Go's own GOTOOLCHAIN switch does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# The order is that of the longest build first: the others find its libraries in Go's cache.
+modules=("$PWD/tests/tools")
 bed=$PWD/tests/cluster/bed/tools
-modules=("$bed/kube" "$bed/csi" "$bed/containerd" "$bed/coredns" "$bed/pause" "$PWD/tests/tools")
+# The longest build first: the others find its libraries in Go's cache.
+[[ $1 == test ]] || modules=("$bed/kube" "$bed/csi" "$bed/containerd" "$bed/coredns" "$bed/pause" "$PWD/tests/tools")
+export BUILD_JOBS=${BUILD_JOBS:-$(nproc)}
 release=go1.26.8
 cache=${CDI_TEST_CACHE:-$HOME/.cache/cdi-tests}
 

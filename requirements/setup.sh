@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what is missing, and nothing else: setup.sh runtime | demo | test. Each level includes the ones before.
+# Installs what is missing, and nothing else: setup.sh runtime | demo | test | cluster. Each level includes the ones before.
 # With everything there it takes 0.1 s: programs are looked up by name, Python packages by a stamp of the lock files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +12,8 @@ demo=(nginx:nginx-light qemu-system-x86_64:qemu-system-x86 syslinux:syslinux mco
     xz:xz-utils curl:curl /usr/lib/syslinux/mbr/mbr.bin:syslinux-common)
 test=(openssl:openssl zstd:zstd pigz:pigz tinyproxy:tinyproxy nbdkit:nbdkit nbdcopy:libnbd-bin mkfs.xfs:xfsprogs
     mkfs.ext4:e2fsprogs losetup:mount git:git)
+cluster=(runc:runc '/usr/lib/cni/bridge:containernetworking-plugins' nft:nftables ip:iproute2 nsenter:util-linux
+    sysctl:procps buildah:buildah debootstrap:debootstrap)
 
 say() { echo "setup: $*" >&2; }
 die() {
@@ -76,12 +78,13 @@ case $level in
 runtime) install_packages "${runtime[@]}" ;;
 demo) install_packages "${runtime[@]}" "${demo[@]}" ;;
 test) install_packages "${runtime[@]}" "${demo[@]}" "${test[@]}" ;;
+cluster) install_packages "${runtime[@]}" "${demo[@]}" "${test[@]}" "${cluster[@]}" ;;
 *) die "unknown level $level" ;;
 esac
 
-if [[ $level == test ]]; then
+if [[ $level == test || $level == cluster ]]; then
     install_python_packages requirements/dev.lock
-    requirements/go.sh
+    requirements/go.sh "$level"
 else
     install_python_packages requirements/worker.lock requirements/control.lock
 fi

@@ -35,6 +35,8 @@ def pytest_runtest_protocol() -> Iterator[None]:
 def cluster() -> Cluster:
     if _OTHER:
         return _other(Path(_OTHER))
+    if os.geteuid() != 0:
+        pytest.skip("the bed needs root: network namespaces, mounts, containers")
     if not bed.is_up():
         remedy = "make cluster-up, or CDI_TEST_KUBECONFIG=path of another cluster"
         pytest.fail(f"the test cluster is not up (not running: {', '.join(bed.dead())}): {remedy}", pytrace=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.cluster import CORE, Cluster, Namespace, claim
+from support.cluster import CORE, Cluster, Namespace, claim, shell_pod
 
 from tests.cluster.bed import tools
 
@@ -32,6 +32,31 @@ socket.create_connection(("kubernetes.default.svc", 443), 5).close()
 print("connected")'"""
 
     assert namespace.run("names", script) == "connected\n"
+
+
+def test_a_pod_reaches_its_neighbour_through_a_service(namespace: Namespace) -> None:
+    server = shell_pod("server", "python3 -m http.server 8080")
+    server["metadata"]["labels"] = {"app": "server"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "server"},
+        "spec": {"selector": {"app": "server"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    namespace.apply(service, server)
+    namespace.cluster.wait(namespace.path("endpoints", "server"), lambda one: bool(one.get("subsets")))
+    script = """python3 -c '
+import http.client, time
+for attempt in range(50):
+    try:
+        connection = http.client.HTTPConnection("server", timeout=2)
+        connection.request("GET", "/")
+        print(connection.getresponse().status)
+        break
+    except OSError:
+        time.sleep(0.1)'"""
+
+    assert namespace.run("client", script) == "200\n"
 
 
 def test_a_pod_outside_the_restricted_standard_is_refused(namespace: Namespace) -> None:

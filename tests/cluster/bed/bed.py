@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,12 @@ def install() -> None:
 
 
 def during(command: list[str]) -> int:
-    """The command's exit status. It runs with the project installed; a bed that was up before stays."""
+    """The command's exit status. It runs with the project installed; a bed that was up before stays.
+
+    Without root, or with another cluster to test on, it is just run.
+    """
+    if os.geteuid() != 0 or "CDI_TEST_KUBECONFIG" in os.environ:
+        return subprocess.run(command).returncode
     was_up = is_up()
     up()
     try:

@@ -1,6 +1,8 @@
-"""The pod network: a bridge, Services by kube-proxy, names by CoreDNS.
+"""The pod network: a cable per pod, Services by kube-proxy, names by CoreDNS.
 
 Pods have no way out of the namespace. They reach programs of the bed and of tests at ``place.NODE_ADDRESS``.
+Everything a pod sends is routed by the node, also to its neighbour, so that nft rules see it. A bridge would hand a
+Service's answer straight to the neighbour, who had asked another address, unless the kernel has br_netfilter.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ def configure() -> None:
         "routes": [{"dst": "0.0.0.0/0"}],
     }
     # No ipMasq: there is nothing outside to be hidden from, and the plugin would need iptables.
-    bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True, "ipam": addresses}
+    cable = {"type": "ptp", "ipam": addresses}
     (CONFIGURATION / "10-pods.conflist").write_text(
-        json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": [bridge]})
+        json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": [cable]})
     )
 
 
