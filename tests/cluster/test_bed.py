@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.cluster import CORE, Cluster, Namespace, claim, shell_pod
+from support.isolation import isolated
 
 from tests.cluster.bed import tools
 
@@ -57,6 +59,18 @@ for attempt in range(50):
         time.sleep(0.1)'"""
 
     assert namespace.run("client", script) == "200\n"
+
+
+def test_an_isolated_pod_is_reached_by_nobody_and_its_log_is_read(namespace: Namespace) -> None:
+    namespace.apply(shell_pod("server", "python3 -u -m http.server 8080"))
+    path = namespace.path("pods", "server")
+    address = namespace.cluster.wait(path, lambda pod: pod["status"]["phase"] == "Running")["status"]["podIP"]
+    namespace.cluster.kubectl("wait", "-n", namespace.name, "--for=condition=Ready", "pod/server")
+
+    with isolated(address), pytest.raises(TimeoutError):
+        socket.create_connection((address, 8080), 1)
+    with isolated(address):
+        assert namespace.cluster.log(namespace.name, "server") is not None
 
 
 def test_a_pod_outside_the_restricted_standard_is_refused(namespace: Namespace) -> None:

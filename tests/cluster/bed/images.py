@@ -27,6 +27,7 @@ PAUSE = "localhost/pause:1"
 _ARCHIVES = place.CACHE / "images"
 _STORAGE = place.CACHE / "buildah"
 _KEPT_ARCHIVES = 4
+_KEPT_LAYERS = 500  # a change of code makes 9, of some MB; of requirements, 20, of 230 MB
 _BUILD_S = 1800
 
 
@@ -126,6 +127,8 @@ def _pip_settings() -> dict[str, str]:
 def _build(context: Path, tag: str, archive: Path, *options: str) -> None:
     """Raises ``CommandFailed`` with the last lines of the build."""
     archive.parent.mkdir(parents=True, exist_ok=True)
+    if len(run(*_buildah(), "images", "-a", "-q").split()) > _KEPT_LAYERS:
+        run(*_buildah(), "rmi", "--prune", "--force", timeout_s=_BUILD_S)
     build = ("bud", "--layers", "--isolation=chroot", "--network=host", *options, "-t", tag, str(context))
     built = subprocess.run(
         [*_buildah(), *build], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_BUILD_S

@@ -1,0 +1,28 @@
+"""A pod that a NetworkPolicy of default-deny keeps from the network: nft rules, for the bed's CNI enforces no policy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def isolated(address: str) -> Iterator[None]:
+    """Nothing to or from the pod at ``address``, neither from the node; the kubelet and its logs need no network."""
+    table = f"isolated-{address.replace('.', '-')}"
+    rules = "".join(
+        f"chain {hook} {{ type filter hook {hook} priority -10; ip saddr {address} drop; ip daddr {address} drop; }}\n"
+        for hook in ("input", "forward", "output")
+    )
+    _nft(f"table ip {json.dumps(table)} {{\n{rules}}}\n")
+    try:
+        yield
+    finally:
+        _nft(f"delete table ip {json.dumps(table)}\n")
+
+
+def _nft(script: str) -> None:
+    done = subprocess.run(["nft", "-f", "-"], input=script, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, f"{done.stderr}\n{script}"
