@@ -1,8 +1,7 @@
-"""A pod that a NetworkPolicy of default-deny keeps from the network: nft rules, for the bed's CNI enforces no policy."""
+"""A pod under default-deny, as a NetworkPolicy would have it: nft rules, because the bed's CNI enforces no policy."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,16 @@ from contextlib import contextmanager
 @contextmanager
 def isolated(address: str) -> Iterator[None]:
     """Nothing to or from the pod at ``address``, neither from the node; the kubelet and its logs need no network."""
-    table = f"isolated-{address.replace('.', '-')}"
+    table = f"isolated_{address.replace('.', '_')}"
     rules = "".join(
         f"chain {hook} {{ type filter hook {hook} priority -10; ip saddr {address} drop; ip daddr {address} drop; }}\n"
         for hook in ("input", "forward", "output")
     )
-    _nft(f"table ip {json.dumps(table)} {{\n{rules}}}\n")
+    _nft(f"table ip {table} {{\n{rules}}}\n")
     try:
         yield
     finally:
-        _nft(f"delete table ip {json.dumps(table)}\n")
+        _nft(f"delete table ip {table}\n")
 
 
 def _nft(script: str) -> None:
