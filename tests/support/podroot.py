@@ -24,11 +24,11 @@ from support.ports import free_port
 UID = 107
 _SETUP = r"""
 set -eu
-root=$1 log=$2 data=$3 device=$4 places=$5
+root=$1 log=$2 tmp=$3 data=$4 device=$5 places=$6
 mount -t tmpfs -o mode=755 none "$root"
 cd "$root"
 mkdir -p dev proc tmp data scratch
-chmod 1777 tmp
+mount --bind "$tmp" tmp
 for place in $places; do
     mkdir -p ".$place"
     mount --rbind "$place" ".$place"
@@ -44,7 +44,7 @@ if [ -n "$device" ]; then
     mknod -m 0660 dev/cdi-block-volume b $(stat -Lc '0x%t 0x%T' "$device")
     chgrp 107 dev/cdi-block-volume
 fi
-shift 5
+shift 6
 exec chroot . setpriv --reuid 107 --regid 107 --clear-groups --no-new-privs --bounding-set -all "$@"
 """
 
@@ -68,11 +68,25 @@ def run_in_pod(
     directory: Path, variables: Mapping[str, str], *, data: Path | None = None, device: Path | None = None
 ) -> PodRun:
     """Runs ``cdi-importer`` to its end. ``data`` is mounted at /data; ``directory``: for the run's own files."""
-    root, log = directory / "root", directory / "termination-log"
+    process = start_in_pod(directory, variables, data=data, device=device)
+    stdout, stderr = process.communicate(timeout=120)
+    progress = [json.loads(line) for line in stdout.splitlines()]
+    return PodRun(process.returncode, (directory / "termination-log").read_text(), stderr, progress)
+
+
+def start_in_pod(
+    directory: Path, variables: Mapping[str, str], *, data: Path | None = None, device: Path | None = None
+) -> subprocess.Popen[str]:
+    """The same, running: the process is the worker itself. Another start with ``directory`` is a container's restart:
+    it finds /tmp as it was."""
+    root, log, tmp = directory / "root", directory / "termination-log", directory / "pod-tmp"
     root.mkdir(exist_ok=True)
     log.write_bytes(b"")
     log.chmod(0o666)
+    tmp.mkdir(exist_ok=True)
+    tmp.chmod(0o1777)
     places = ["/usr", "/etc", *map(str, dict.fromkeys(map(_real, (ROOT, sys.prefix, sys.base_prefix))))]
+    places = [place for place in places if not place.startswith("/usr/")]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(_real(ROOT)),
@@ -81,20 +95,12 @@ def run_in_pod(
         "CDI_METRIC_ADDRESS": f"127.0.0.1:{free_port()}",
         **variables,
     }
-    places = [place for place in places if not place.startswith("/usr/")]
-    setup = [_SETUP, "pod", root, log, data or "", device or "", " ".join(places)]
+    setup = [_SETUP, "pod", root, log, tmp, data or "", device or "", " ".join(places)]
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", *setup]
-    python = _real(sys.prefix) / "bin" / "python"
-    done = subprocess.run(
-        [*map(str, command), str(python), "-m", "importer.pod"],
-        env=environment,
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=120,
+    command += [_real(sys.prefix) / "bin" / "python", "-m", "importer.pod"]
+    return subprocess.Popen(
+        list(map(str, command)), env=environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    progress = [json.loads(line) for line in done.stdout.splitlines()]
-    return PodRun(done.returncode, log.read_text(), done.stderr, progress)
 
 
 def _real(path: str | Path) -> Path:

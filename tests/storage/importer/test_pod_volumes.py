@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import random
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.faultserver import FaultServer, Route
 from support.loopdev import loop_device, mounted, remount
-from support.podroot import UID, give_to_pods, run_in_pod
+from support.podroot import UID, give_to_pods, run_in_pod, start_in_pod
 
 MiB = 1024 * 1024
 VOLUME = {"ext4": 64 * MiB, "xfs": 320 * MiB}
@@ -196,3 +197,43 @@ def test_a_blank_disk_fills_the_device(tmp_path: Path) -> None:
         assert run.status == 0, run.log
         assert device.read_bytes() == bytes(8 * MiB)
     assert run.result == DONE
+
+
+@pytest.mark.parametrize("onto", ["file", "device"])
+@pytest.mark.parametrize("kind", ["raw", "gz"])
+def test_a_container_that_was_killed_goes_on_after_its_restart(
+    kind: str, onto: str, ext4: Path, server: FaultServer, tmp_path: Path
+) -> None:
+    noise = random.Random(13).randbytes(24 * MiB)
+    members = (gzip.compress(noise[start : start + MiB], 1) for start in range(0, len(noise), MiB))
+    body = noise if kind == "raw" else b"".join(members)
+    variables = {"IMPORTER_IMAGE_SIZE": "24Mi"}
+    variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=body, trickle=(256 * 1024, 0.02)))
+    with loop_device(tmp_path, 24 * MiB) as device:
+        volume = {"data": ext4} if onto == "file" else {"device": device}
+        container = start_in_pod(tmp_path, variables, **volume)
+        server.wait_for_bytes(len(body) * 2 // 3)
+        container.kill()
+        container.communicate()
+        assert not (ext4 / "disk.img").exists()
+        before = server.bytes_sent
+        server.add("/disk", Route(body=body))
+        run = run_in_pod(tmp_path, variables, **volume)
+        assert run.result == DONE, run.log
+        assert (device if onto == "device" else ext4 / "disk.img").read_bytes() == noise
+    assert server.bytes_sent - before < len(body) * 0.8
+    assert names_in(ext4) == ({"disk.img"} if onto == "file" else set())
+
+
+def test_an_archive_is_unpacked_beside_lost_and_found(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc" / "motd").write_text("hello\n")
+    (tree / "link").symlink_to("etc/motd")
+    subprocess.run(["tar", "-cf", tmp_path / "tree.tar", "-C", tree, "."], check=True)
+    url = server.add("/tree.tar", Route(body=(tmp_path / "tree.tar").read_bytes()))
+    variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_CONTENTTYPE": "archive", "IMPORTER_IMAGE_SIZE": "32Mi"}
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert (run.status, run.message) == (0, json.dumps(DONE)), run.log
+    assert names_in(ext4) == {"etc", "link"}
+    assert (ext4 / "link").read_text() == "hello\n"
