@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from bisect import bisect_right
 from pathlib import Path
 
-from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from importer.fetch.rangeset import RangeSet
 from importer.fetch.stream import fill
@@ -17,6 +15,7 @@ from importer.formats.qcow2_stream import Placement, Qcow2Placer
 from importer.routes.gathered import Gathered
 from importer.routes.job import Job
 from importer.routes.plain import PlainStream
+from importer.sinks.refusal import refusals
 
 _BUFFER = MiB
 _IN_MEMORY = 8 * MiB  # parked bytes before a temporary file is made; ordinary images park nothing
@@ -28,7 +27,7 @@ def run(job: Job, spool_directory: Path) -> int:
     plain = PlainStream(job)
     size = job.plan.facts.size if not job.plan.compression else None
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(spool_directory), prefix=".cdi-park-") as file:
-        placer = Qcow2Placer(FilePark(file), size)
+        placer = Qcow2Placer(FilePark(file, str(spool_directory)), size)
         placing = _Placing(job)
         buffer = memoryview(bytearray(_BUFFER))
         try:
@@ -72,18 +71,16 @@ class FilePark:
     """The placer's park: memory first, then a file nobody else can name. Offsets in the image are those in the file
     less what was never parked: an index keeps them, since the file must not be as large as the image."""
 
-    def __init__(self, file: tempfile.SpooledTemporaryFile[bytes]) -> None:
+    def __init__(self, file: tempfile.SpooledTemporaryFile[bytes], name: str) -> None:
         self._file = file
+        self._name = name
         self._index: list[tuple[int, int, int]] = []  # (offset in the image, length, offset in the file), growing
         self._used = 0
 
     def put(self, host: int, data: memoryview) -> None:
-        try:
+        with refusals(self._name, self._used):
             self._file.seek(self._used)
             self._file.write(data)
-        except OSError as error:
-            cause = error.strerror or os.strerror(error.errno or 0)
-            raise Fault("NoSpace", target="the temporary file", offset=self._used, cause=cause) from error
         self._index.append((host, len(data), self._used))
         self._used += len(data)
 

@@ -9,6 +9,7 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from cdi.base.faults import Fault
 from cdi.base.units import MiB
@@ -17,14 +18,15 @@ from importer.formats.registry import open_image
 from importer.routes import scatter
 from importer.routes.job import Job
 from importer.routes.plain import PlainStream
+from importer.sinks.refusal import refusals
 from importer.sources import Body, Facts
 
 
 def run(job: Job, directory: Path) -> int:
     """Spool into ``directory``, check the whole, then write; the bytes of disk. Blocking; raises the first Fault."""
-    with tempfile.TemporaryFile(dir=directory, prefix=".cdi-spool-") as file:
+    with _unlinked_file(directory) as file:
         descriptor = file.fileno()
-        size = _fill_spool(job, descriptor)
+        size = _fill_spool(job, descriptor, str(directory))
         if job.hasher is not None:
             job.hasher.verify()  # before the converter looks at a single byte
         spool = SpoolSource(job.source.name, descriptor, size)
@@ -38,25 +40,27 @@ def run(job: Job, directory: Path) -> int:
         return image.virtual_size
 
 
-def _fill_spool(job: Job, descriptor: int) -> int:
+def _unlinked_file(directory: Path) -> IO[bytes]:
+    with refusals(str(directory)):
+        return tempfile.TemporaryFile(dir=directory, prefix=".cdi-spool-")
+
+
+def _fill_spool(job: Job, descriptor: int, place: str) -> int:
     job.progress.expect(job.plan.facts.size)
     plain = PlainStream(job)
     buffer = memoryview(bytearray(MiB))
     try:
         while count := fill(plain.readinto, buffer):
-            _write_all(descriptor, buffer[:count])
+            with refusals(place, plain.position):
+                _write_all(descriptor, buffer[:count])
         return plain.position
     finally:
         plain.close()
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    except OSError as error:
-        at = os.lseek(descriptor, 0, os.SEEK_CUR)
-        raise Fault("NoSpace", target="the temporary file", offset=at, cause=error.strerror) from error
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 class SpoolSource:

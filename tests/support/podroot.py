@@ -27,7 +27,8 @@ set -eu
 root=$1 log=$2 tmp=$3 data=$4 device=$5 places=$6
 mount -t tmpfs -o mode=755 none "$root"
 cd "$root"
-mkdir -p dev proc tmp data scratch
+mkdir -p dev proc tmp data var/tmp
+chmod 1777 var/tmp
 mount --bind "$tmp" tmp
 for place in $places; do
     mkdir -p ".$place"

@@ -225,6 +225,32 @@ def test_a_container_that_was_killed_goes_on_after_its_restart(
     assert names_in(ext4) == ({"disk.img"} if onto == "file" else set())
 
 
+def a_vhdx(directory: Path) -> bytes:
+    (directory / "raw").write_bytes(DISK)
+    command = "qemu-img convert -f raw -O vhdx raw disk.vhdx"
+    subprocess.run(command.split(), cwd=directory, check=True)
+    return (directory / "disk.vhdx").read_bytes()
+
+
+def test_what_must_be_kept_whole_meanwhile_is_kept_beside_or_in_the_temporary_place(
+    ext4: Path, server: FaultServer, tmp_path: Path
+) -> None:
+    url = server.add("/disk", Route(body=a_vhdx(tmp_path), ranges=False))
+    variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_IMAGE_SIZE": "24Mi"}
+    with loop_device(tmp_path, 24 * MiB) as device:
+        run = run_in_pod(tmp_path, variables, device=device)
+        assert run.result == DONE, run.log
+        assert device.read_bytes() == DISK
+        run = run_in_pod(tmp_path, variables | {"TMPDIR": "/nowhere"}, device=device)
+        assert (run.status, "[TargetMissing] /nowhere does not exist" in run.message) == (1, True), run.log
+        run = run_in_pod(tmp_path, variables | {"TMPDIR": "/usr"}, device=device)
+        assert (run.status, "[TargetDenied] cannot write /usr" in run.message) == (1, True), run.log
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert run.result == DONE, run.log
+    assert (ext4 / "disk.img").read_bytes() == DISK
+    assert names_in(ext4) == {"disk.img"}
+
+
 def test_an_archive_is_unpacked_beside_lost_and_found(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "etc").mkdir(parents=True)

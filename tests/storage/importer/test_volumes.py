@@ -125,6 +125,18 @@ def test_a_volume_that_fills_up_is_told_and_goes_on_when_there_is_room(volume: P
     assert {path.name for path in volume.iterdir()} - {"lost+found"} == {"disk.img"}
 
 
+def test_a_volume_without_room_for_what_must_be_kept_whole_is_told(server: FaultServer, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(random.Random(14).randbytes(20 * MiB))
+    command = "qemu-img convert -f raw -O vhdx raw disk.vhdx"
+    subprocess.run(command.split(), cwd=tmp_path, check=True)
+    url = server.add("/disk", Route(body=(tmp_path / "disk.vhdx").read_bytes(), ranges=False))
+    with mounted(tmp_path, "ext4", 16 * MiB) as place:
+        outcome = cdi("import", url, place / "disk.img")
+        refused(outcome, "NoSpace")
+        assert str(place) in outcome.stderr
+        assert [path.name for path in place.iterdir()] == ["lost+found"]
+
+
 def test_a_thin_device_that_runs_out_is_told_and_is_no_disk(server: FaultServer, tmp_path: Path) -> None:
     """Its backing file lies on a file system that is smaller than it says to be."""
     noise = random.Random(12).randbytes(48 * MiB)
