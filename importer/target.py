@@ -159,7 +159,8 @@ class Target:
         if not self.is_device:
             return part_of(self.path).with_suffix(".journal")
         directory = self.state or Path(os.environ.get("XDG_STATE_HOME", _TEMPORARY)) / "cdi-journal"
-        directory.mkdir(parents=True, exist_ok=True)
+        with refusals(str(directory)):
+            directory.mkdir(parents=True, exist_ok=True)
         return directory / f"{self.path.name}.journal"
 
 

@@ -137,6 +137,13 @@ def test_a_volume_without_room_for_what_must_be_kept_whole_is_told(server: Fault
         assert [path.name for path in place.iterdir()] == ["lost+found"]
 
 
+@pytest.mark.parametrize("state", ["/proc/nowhere/state", "/dev/null/state"])
+def test_a_place_for_the_journal_that_cannot_be_is_told(state: str, server: FaultServer, tmp_path: Path) -> None:
+    with loop_device(tmp_path, 24 * MiB) as device:
+        refused(cdi("import", server.add("/disk", Route(body=DISK)), device, "--state", state), "TargetMissing")
+    assert server.bytes_sent < 512 * 1024
+
+
 def test_a_thin_device_that_runs_out_is_told_and_is_no_disk(server: FaultServer, tmp_path: Path) -> None:
     """Its backing file lies on a file system that is smaller than it says to be."""
     noise = random.Random(12).randbytes(48 * MiB)
