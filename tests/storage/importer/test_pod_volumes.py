@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import os
 import random
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from support.faultserver import FaultServer, Route
 from support.loopdev import loop_device, mounted, remount
 from support.podroot import UID, give_to_pods, run_in_pod, start_in_pod
+from support.ports import free_port
 
 MiB = 1024 * 1024
 VOLUME = {"ext4": 64 * MiB, "xfs": 320 * MiB}
@@ -263,3 +266,21 @@ def test_an_archive_is_unpacked_beside_lost_and_found(ext4: Path, server: FaultS
     assert (run.status, run.message) == (0, json.dumps(DONE)), run.log
     assert names_in(ext4) == {"etc", "link"}
     assert (ext4 / "link").read_text() == "hello\n"
+
+
+def test_user_107_can_make_the_metrics_certificate(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
+    port = free_port()
+    variables = {"CDI_METRIC_ADDRESS": f"127.0.0.1:{port}", "IMPORTER_IMAGE_SIZE": "24Mi"}
+    variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=DISK, ranges=False, stall_at={1: 12 * MiB}))
+    container = start_in_pod(tmp_path, variables, data=ext4)
+    try:
+        server.wait_for_bytes(MiB)
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        connection.request("GET", "/metrics")
+        assert 'kubevirt_cdi_import_progress_total{ownerUID="an-owner"} ' in connection.getresponse().read().decode()
+        connection.close()
+    finally:
+        container.terminate()
+        container.communicate(timeout=20)
+    assert container.returncode == 8
