@@ -460,18 +460,6 @@ CATALOGUE: dict[str, Entry] = {
         "the same command starts from the first byte; a server with ranges and ETags lets it continue.",
         exit=Exit.CANCELLED,
     ),
-    "ConverterFailed": _permanent(
-        Exit.INTEGRITY,
-        "qemu-img could not convert the {format} image: {cause}.",
-        "The image is damaged, or of a variant that is not supported.",
-        "check it with qemu-img check, and convert it to qcow2.",
-    ),
-    "ConverterMissing": _permanent(
-        Exit.STORAGE,
-        "qemu-img is not installed.",
-        "It is needed for {format} images.",
-        "apt-get install qemu-utils.",
-    ),
     # --- manifests (cdi run) --------------------------------------------------------------------------------------
     "ManifestInvalid": _permanent(
         Exit.USAGE,

@@ -318,3 +318,22 @@ def test_what_a_transient_fault_left_is_continued(
     server.add("/image", Route(body=RAW))
     assert cdi("import", url, tmp_path / "disk.img", *arguments).status == 0
     assert (tmp_path / "disk.img").read_bytes() == RAW
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (("SOURCE", "TARGET", "--checksum", "sha256:abc"), 2, "ChecksumInvalid"),
+        (("SOURCE", "somewhere"), 2, "TargetUnclear"),
+        (("ftp://127.0.0.1/disk.img", "TARGET"), 2, "SourceUrlInvalid"),
+        (("/nowhere/disk.img", "TARGET"), 3, "FileUnreadable"),
+    ],
+    ids=["checksum", "target", "scheme", "file"],
+)
+def test_a_mistake_in_the_command_costs_no_request(
+    arguments: tuple[str, ...], status: int, code: str, server: FaultServer, tmp_path: Path
+) -> None:
+    names = {"SOURCE": server.add("/image", Route(body=RAW)), "TARGET": str(tmp_path / "disk.img")}
+    refused(cdi("import", *(names.get(word, word) for word in arguments)), status, code)
+    assert server.requests == []
+    assert list(tmp_path.iterdir()) == []
