@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,7 @@ from .processes import Program
 
 T = TypeVar("T")
 _MANIFEST = place.REPOSITORY / "deploy/cdi.yaml"
+_IMAGE = "containerized-data-importer:latest"  # in it
 _READY = place.STATE / "ready"
 _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "kube-proxy", "coredns")
 _ALL = (*_PROGRAMS, *storage.PROGRAMS)
@@ -71,18 +74,27 @@ def up() -> None:
         _READY.touch()
 
 
-def load_project() -> None:
-    """This clone's image, built when its files changed, becomes ``localhost/cdi:test`` of the node."""
+def load_project() -> Path:
+    """This clone's image, built when its files changed, becomes ``localhost/cdi:test`` of the node. The archive
+    that is returned has a path of its own for each content."""
     archive = _step("image", images.project)
     _step("import", lambda: containerd.load_image(archive))
+    return archive
 
 
 def install() -> None:
     """This project in the cluster: its image, and what a user applies. Returns when its deployments are available."""
-    load_project()
-    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFEST)))
-    _step("available", lambda: kubectl.kubectl("wait", "deployments", "--all", "-n", "cdi",
-                                               "--for=condition=Available", "--timeout=90s"))  # fmt: skip
+    archive = load_project()
+    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-",
+                                           input_text=_manifests(str(archive))))  # fmt: skip
+    _step("available", lambda: kubectl.kubectl("rollout", "status", "deployment", "-n", "cdi", "--timeout=90s"))
+
+
+def _manifests(content: str) -> str:
+    """``deploy/cdi.yaml`` with this clone's image. ``content`` marks the pods: another one replaces them."""
+    text = _MANIFEST.read_text().replace(_IMAGE, images.PROJECT)
+    mark = f"        bed.test/content: {hashlib.sha256(content.encode()).hexdigest()[:16]}\n"
+    return re.sub(r"^      annotations:\n", lambda found: found[0] + mark, text, flags=re.MULTILINE)
 
 
 def during(command: list[str]) -> int:
