@@ -81,7 +81,7 @@ async def _profile(lookup: Lookup, name: str, cluster: Cluster) -> Profile | Non
 
 
 def _patched(request: Request, claim: PersistentVolumeClaim, rendered: Claim) -> Answer:
-    spec: dict[str, Any] = msgspec.json.decode(request.object or b"{}")["spec"]
+    spec: dict[str, Any] = msgspec.json.decode(request.object)["spec"]
     spec |= {"accessModes": list(rendered.access_modes), "volumeMode": rendered.volume_mode or "Filesystem"}
     if claim.spec.storage_class_name is None:
         spec["storageClassName"] = rendered.storage_class

@@ -26,10 +26,10 @@ class Undecodable(Exception):
         self.answer = answer
 
 
-def decoded(raw: Raw | None, type_: type[T]) -> T:
+def decoded(raw: Raw, type_: type[T]) -> T:
     """Raises Undecodable."""
     try:
-        return read(type_, raw or Raw(b"{}"), type_.__name__)
+        return read(type_, Raw(b"{}") if bytes(raw) == b"null" else raw, type_.__name__)
     except Unreadable as error:
         raise Undecodable(broken(str(error))) from error
 

@@ -15,6 +15,9 @@ from cdi.api.violation import Violation
 INVALID, DUPLICATE = "FieldValueInvalid", "FieldValueDuplicate"
 
 
+_NULL = Raw(b"null")
+
+
 class Resource(Struct):
     group: str = ""
     version: str = ""
@@ -39,8 +42,8 @@ class Request(Struct, rename="camel"):
     namespace: str = ""
     resource: Resource = msgspec.field(default_factory=Resource)
     user_info: UserInfo = msgspec.field(default_factory=UserInfo)
-    object: Raw | None = None
-    old_object: Raw | None = None
+    object: Raw = _NULL
+    old_object: Raw = _NULL
     dry_run: bool | None = None
 
 
