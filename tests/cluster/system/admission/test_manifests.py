@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "API-25 no source": (_without_source(pvc=GOOD), "Data volume should have either Source or SourceRef"),
     "API-26 two sources": (_dv({**http(URL), "blank": {}}, pvc=GOOD), "Multiple Data volume sources"),
     "API-28 pvc source without a name": (
-        _dv({"pvc": {"namespace": "a"}}, pvc=GOOD),
+        _dv({"pvc": {"namespace": "default"}}, pvc=GOOD),
         "spec.source.pvc.name: Required value",
     ),
     "API-30 neither pvc nor storage": (_dv(), "Missing Data volume PVC"),
