@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import msgspec
+
 from cdi.controllers import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.plan import (
@@ -143,10 +145,15 @@ class Actor:
             log.debug("%s %s/%s is another one by now", resource.kind, namespace, name)
 
     async def _rebind(self, action: Rebind) -> None:
+        """An update, which is the one verb on volumes that the contract grants: of the whole object as it came, since
+        our view of it lacks most fields. Conflict when it has changed since the decision."""
         target = action.target
-        claim = {"namespace": target.namespace, "name": target.name, "uid": target.uid, "resourceVersion": ""}
-        patch = {"metadata": {"resourceVersion": action.resource_version}, "spec": {"claimRef": claim}}
-        await self._client.merge_patch(VOLUMES, action.volume, patch)
+        volume = msgspec.json.decode(await self._client.get_raw(VOLUMES.path(name=action.volume)))
+        if volume["metadata"]["resourceVersion"] != action.resource_version:
+            raise Conflict(409, "Conflict", f"volume {action.volume} has changed")
+        kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+        volume["spec"]["claimRef"] = kind | {"namespace": target.namespace, "name": target.name, "uid": target.uid}
+        await self._client.replace(VOLUMES, volume)
 
 
 def reference(claim: ClaimRef) -> dict[str, str]:

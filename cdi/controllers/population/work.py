@@ -75,7 +75,8 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
     name = names.importer(claim.metadata.name)
     after = outputs.without_attempt(before) | {a.POD_NAME: name}
     worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target))
-    return Work({a.POD_RESTARTS: "0"} | after, then=(worker,))
+    # Before the outputs: a worker that is refused must not look like a new start, again and again.
+    return Work({a.POD_RESTARTS: "0"} | after, first=(worker,))
 
 
 def _watched(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, asked: Parameters) -> Work:

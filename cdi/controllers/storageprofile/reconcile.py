@@ -109,5 +109,4 @@ class StorageProfiles:
             return
         changes = difference(to_builtins(profile.status), to_builtins(status))
         if changes:
-            # The kind has no status subresource.
-            await self._client.merge_patch(STORAGE_PROFILES, name, {"status": changes})
+            await self._client.merge_patch(STORAGE_PROFILES, name, {"status": changes}, subresource="status")
