@@ -26,6 +26,7 @@ CONNECTIONS = 2
 # A kill takes from each connection the unit of 2 MiB that it was in, and what a busy machine left in its socket.
 LOST = CONNECTIONS * (2 + 2) * MiB + HEAD
 SEED = 11
+QUICKLY_S = 20  # on any machine, and far from the minute that a silent server is given
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def test_a_signal_stops_cleanly_and_says_what_is_kept(
     image, target = images[name], tmp_path / "disk.img"
     command = ("import", server.add("/image", paced(image)), target, *image.arguments)
     outcome, seconds = _interrupted(command, number, lambda: server.wait_for_bytes(len(image.file) // 3))
-    assert (outcome.status, seconds < 5) == (8, True), outcome
+    assert (outcome.status, seconds < QUICKLY_S) == (8, True), outcome
     assert "stopped on request after" in outcome.stderr
     kept = {path.name for path in tmp_path.iterdir()}
     if image.frame is None:
@@ -149,7 +150,7 @@ def test_a_signal_stops_an_import_that_waits_for_a_silent_server(
     first = sum(count for _, count in sorted(stall_at.items())) + (HEAD if 1 not in stall_at else 0)
     command = ("import", url, tmp_path / "disk.img")
     outcome, seconds = _interrupted(command, number, lambda: server.wait_for_bytes(first))
-    assert (outcome.status, seconds < 5) == (8, True), outcome
+    assert (outcome.status, seconds < QUICKLY_S) == (8, True), outcome
     assert not (tmp_path / "disk.img").exists()
 
 
