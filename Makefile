@@ -74,7 +74,7 @@ cluster-kubeconfig: ## print the path of its kubeconfig
 kubectl: ## kubectl ARGS="..." on the test cluster
 	@$(BED) kubectl $(ARGS)
 
-install: ## install this project in the test cluster: its image, then deploy/cdi.yaml
+install: ## install this project in the test cluster: its image and deploy/cdi.yaml
 	@$(BED) install
 
 lock: ## write requirements/*.lock from pyproject.toml (UPGRADE=1: newest versions)

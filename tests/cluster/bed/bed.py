@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -30,11 +28,11 @@ from . import (
     processes,
     storage,
 )
+from .command import CommandFailed, run
 from .processes import Program
 
 T = TypeVar("T")
-_MANIFEST = place.REPOSITORY / "deploy/cdi.yaml"
-_IMAGE = "containerized-data-importer:latest"  # in it
+_OURS = ("--server-side", "--force-conflicts")
 _READY = place.STATE / "ready"
 _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "kube-proxy", "coredns")
 _ALL = (*_PROGRAMS, *storage.PROGRAMS)
@@ -74,27 +72,37 @@ def up() -> None:
         _READY.touch()
 
 
-def load_project() -> Path:
-    """This clone's image, built when its files changed, becomes ``localhost/cdi:test`` of the node. The archive
-    that is returned has a path of its own for each content."""
+def load_project() -> str:
+    """This clone's image, built when its files changed, becomes ``localhost/cdi:test`` of the node.
+
+    Returns another name of it, which no other content has.
+    """
     archive = _step("image", images.project)
-    _step("import", lambda: containerd.load_image(archive))
-    return archive
+    name = images.content_tag(archive)
+    if not containerd.has_image(name):
+        _step("import", lambda: containerd.load_image(archive))
+        containerd.tag_image(images.PROJECT, name)
+    containerd.tag_image(name, images.PROJECT)
+    return name
 
 
 def install() -> None:
     """This project in the cluster: its image, and what a user applies. Returns when its deployments are available."""
-    archive = load_project()
-    _step("apply", lambda: kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-",
-                                           input_text=_manifests(str(archive))))  # fmt: skip
-    _step("available", lambda: kubectl.kubectl("rollout", "status", "deployment", "-n", "cdi", "--timeout=90s"))
+    with _alone():
+        image = load_project()
+        manifests = run(sys.executable, "-m", "cdi.operator.manifests", f"--image={image}")
+        _step("apply", lambda: kubectl.kubectl("apply", *_OURS, "-f", "-", input_text=manifests))
+        _step("rollout", _wait_for_deployments)
 
 
-def _manifests(content: str) -> str:
-    """``deploy/cdi.yaml`` with this clone's image. ``content`` marks the pods: another one replaces them."""
-    text = _MANIFEST.read_text().replace(_IMAGE, images.PROJECT)
-    mark = f"        bed.test/content: {hashlib.sha256(content.encode()).hexdigest()[:16]}\n"
-    return re.sub(r"^      annotations:\n", lambda found: found[0] + mark, text, flags=re.MULTILINE)
+def _wait_for_deployments() -> None:
+    for name in kubectl.kubectl("get", "deployments", "-n=cdi", "-o=name").split():
+        try:
+            kubectl.kubectl("rollout", "status", "-n=cdi", name, "--timeout=90s")
+        except CommandFailed as error:
+            pods = kubectl.kubectl("get", "pods", "-n=cdi")
+            log = kubectl.kubectl("logs", "-n=cdi", name, "--tail=20")
+            raise SystemExit(f"bed: {error}\n{pods}\n{log}") from None
 
 
 def during(command: list[str]) -> int:
@@ -107,10 +115,7 @@ def during(command: list[str]) -> int:
     was_up = is_up()
     up()
     try:
-        if _MANIFEST.exists():
-            install()
-        else:
-            load_project()
+        install()
         return subprocess.run(command).returncode
     finally:
         if not was_up:

@@ -35,7 +35,19 @@ def itself() -> Program:
 
 def load_image(archive: Path) -> None:
     """Imports what ``buildah push docker-archive:`` wrote. The kubelet sees it at once."""
-    run(program("ctr"), "-a", SOCKET, "-n", "k8s.io", "images", "import", "--local=true", archive, timeout_s=300)
+    run(*_ctr(), "import", "--local=true", archive, timeout_s=300)
+
+
+def has_image(name: str) -> bool:
+    return name in run(*_ctr(), "list", "--quiet", f"name=={name}").split()
+
+
+def tag_image(name: str, also: str) -> None:
+    run(*_ctr(), "tag", "--force", name, also)
+
+
+def _ctr() -> list[str | Path]:
+    return [program("ctr"), "-a", SOCKET, "-n", "k8s.io", "images"]
 
 
 def _configuration() -> str:

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import place
+from . import netns, place
 from .command import CommandFailed, run, succeeds
 from .tools import program
 
@@ -49,10 +49,16 @@ def project() -> Path:
     codename, mirror = _debian()
     archive = _ARCHIVES / f"cdi-{codename}-{_digest(_context_files())}.tar"
     if not archive.exists():
-        _build(place.REPOSITORY, PROJECT, archive, f"--build-arg=BASE={_base(codename, mirror)}", *_registries())
+        with netns.left():  # packages come from outside
+            _build(place.REPOSITORY, PROJECT, archive, f"--build-arg=BASE={_base(codename, mirror)}", *_registries())
         _remove_old_archives()
     archive.touch()
     return archive
+
+
+def content_tag(archive: Path) -> str:
+    """A name of the image that changes with it: a Deployment that names it starts new pods."""
+    return f"localhost/cdi:{archive.stem}"
 
 
 def _context_files() -> Iterator[Path]:

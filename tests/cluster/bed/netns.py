@@ -16,6 +16,7 @@ from . import place
 from .command import run, succeeds
 
 PATH = Path("/run/netns") / place.NAME
+_HOME = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 _CLONE_NEWNET = 0x40000000  # <sched.h>
 _BRIDGE = "node0"  # not a dummy device: many small kernels lack that driver, none that runs containers lacks bridges
 
@@ -48,23 +49,32 @@ def entered() -> Iterator[None]:
 
     Sockets keep the namespace that they were made in; a client made inside also works outside.
     """
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(PATH, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _switch_to(PATH)
+        with _switched(there):
+            yield
+    finally:
+        os.close(there)
+
+
+@contextmanager
+def left() -> Iterator[None]:
+    """Where this process started, for as long: for builds and installs."""
+    with _switched(_HOME):
+        yield
+
+
+@contextmanager
+def _switched(there: int) -> Iterator[None]:
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(there)
         try:
             yield
         finally:
-            _setns(home)
+            _setns(here)
     finally:
-        os.close(home)
-
-
-def _switch_to(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _setns(descriptor)
-    finally:
-        os.close(descriptor)
+        os.close(here)
 
 
 def _setns(descriptor: int) -> None:
