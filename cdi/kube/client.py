@@ -154,8 +154,7 @@ class Client:
     async def create(self, resource: Resource[T], body: Mapping[str, Any], namespace: str = "") -> T:
         """Into ``namespace``, or into that of its metadata. AlreadyExists when the name is taken."""
         place = namespace or body["metadata"].get("namespace", "")
-        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-        return await self._one(resource, Call("POST", resource.path(place), body=msgspec.json.encode(whole)))
+        return await self._one(resource, Call("POST", resource.path(place), body=_document(resource, body)))
 
     async def apply(
         self,
@@ -174,7 +173,7 @@ class Client:
             "PATCH",
             _path_of(resource, body, subresource),
             {"fieldManager": manager, "force": str(force).lower()},
-            msgspec.json.encode({"apiVersion": resource.api_version, "kind": resource.kind, **body}),
+            _document(resource, body),
             "application/apply-patch+yaml",
         )
         return await self._one(resource, call)
@@ -203,7 +202,7 @@ class Client:
 
     async def replace(self, resource: Resource[T], body: Mapping[str, Any], *, subresource: str = "") -> T:
         """``body`` must be the whole object: what it lacks is erased. Never one that was decoded into a view."""
-        call = Call("PUT", _path_of(resource, body, subresource), body=msgspec.json.encode(body))
+        call = Call("PUT", _path_of(resource, body, subresource), body=_document(resource, body))
         return await self._one(resource, call)
 
     async def delete(
@@ -257,6 +256,11 @@ class Client:
 
     async def _one(self, resource: Resource[T], call: Call) -> T:
         return read(resource.type, await self._transport.answer(call), call.path)
+
+
+def _document(resource: Resource[Any], body: Mapping[str, Any]) -> bytes:
+    """Callers need not repeat what the resource says."""
+    return msgspec.json.encode({"apiVersion": resource.api_version, "kind": resource.kind, **body})
 
 
 def _path_of(resource: Resource[Any], body: Mapping[str, Any], subresource: str) -> str:

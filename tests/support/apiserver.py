@@ -1,14 +1,12 @@
 """A real kube-apiserver with its etcd on loopback, without nodes and controllers. Up in about 3 s.
 
-The program is the bed's ``kube`` (all Kubernetes components in one file), built by ``requirements/gobuild.sh``;
-``CDI_TEST_KUBE`` names another one.
+The program is the bed's ``kube``: all Kubernetes components in one file, built by ``requirements/gobuild.sh``.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import os
 import subprocess
 import time
 import urllib.error
@@ -30,9 +28,6 @@ _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 @functools.cache
 def program() -> str:
-    named = os.environ.get("CDI_TEST_KUBE")
-    if named:
-        return named
     build = [_REPOSITORY / "requirements/gobuild.sh", _REPOSITORY / "tests/cluster/bed/tools/kube", "tools/kube"]
     return subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
