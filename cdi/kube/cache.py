@@ -48,6 +48,11 @@ class Cache:
                 reflector = self._mirrors[resource, selection].reflector
                 group.create_task(reflector.run(), name=f"watch-{resource.plural}")
 
+    @property
+    def is_synced(self) -> bool:
+        """For readiness: whether all stores were complete once."""
+        return all(mirror.reflector.synced.is_set() for mirror in self._mirrors.values())
+
     async def synced(self) -> None:
         """Returns when all stores were complete once. Has no deadline: an API server may be down for a day."""
         for mirror in list(self._mirrors.values()):

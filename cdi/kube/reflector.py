@@ -89,6 +89,7 @@ class Reflector(Generic[T]):
         try:
             await self._mirror()
         except Gone:
+            log.info("the server forgot version %s of %s: listing again", self._version, self._resource.plural)
             self._version = ""
         except NotFound:
             self._version = ""

@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 P = ParamSpec("P")
 
-LONGEST_S = 120
+LONGEST_S = 240
 
 
 def asynchronous(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:

@@ -125,8 +125,11 @@ async def change_them_all(client: Client, namespace: str) -> None:
 
 
 @asynchronous
-async def test_versions_that_the_server_forgot_are_listed_again(api: ApiServer, namespace: str, client: Client) -> None:
+async def test_versions_that_the_server_forgot_are_listed_again(
+    api: ApiServer, namespace: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     """410 Gone: while we are away, etcd is compacted, and the API server restarts, which empties its watch cache."""
+    caplog.set_level("INFO")
     async with client, behind_a_link(api) as (link, linked):
         for name in ("stays", "goes", "changes", "again"):
             await client.create(CONFIG_MAPS, config_map(name, namespace, "before"))
@@ -144,6 +147,7 @@ async def test_versions_that_the_server_forgot_are_listed_again(api: ApiServer, 
             after = {"stays": "before", "changes": "after", "again": "after", "new": "after"}
             await until(lambda: values(store) == after)
             assert min(sizes) >= 4
+    assert "configmaps: listing again" in caplog.text
 
 
 @asynchronous
@@ -174,24 +178,6 @@ async def test_an_api_server_that_is_down_is_asked_seldom(
             await asyncio.sleep(4)  # the outage
             assert 1 <= link.connections - before <= 8
     assert sum("cannot watch configmaps" in line for line in caplog.messages) <= 3
-
-
-@asynchronous
-async def test_a_server_that_cannot_stream_a_list_is_asked_for_pages(
-    api: ApiServer, client: Client, namespace: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Selecting by a field that watches do not know is refused as an old server refuses ``sendInitialEvents``."""
-    async with client:
-        for number in range(3):
-            await client.create(CONFIG_MAPS, config_map(f"m{number}", namespace, "1"))
-        cache = Cache(client)
-        store = cache.store(CONFIG_MAPS, namespace=namespace)
-        for mirror in cache._mirrors.values():
-            mirror.reflector._streams = False
-        async with running(cache):
-            assert values(store) == {"m0": "1", "m1": "1", "m2": "1"}
-            await client.delete(CONFIG_MAPS, "m0", namespace)
-            await until(lambda: values(store) == {"m1": "1", "m2": "1"})
 
 
 @asynchronous
