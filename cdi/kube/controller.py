@@ -47,8 +47,11 @@ class Controller:
         """Look at it now, for a reason that is in no store."""
         self._queue.add(key)
 
-    async def run(self, workers: int = 4) -> None:
-        """Until ``stop``, or cancelled. Start it when the stores are complete (``Cache.synced``)."""
+    async def run(self, workers: int = 16) -> None:
+        """Until ``stop``, or cancelled. Start it when the stores are complete (``Cache.synced``).
+
+        Workers mostly wait for the API server, so they are many.
+        """
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
                 group.create_task(self._work(), name=f"{self.name}-{number}")

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from msgspec import Raw, Struct, field
@@ -35,6 +37,7 @@ T = TypeVar("T")
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 15.0
 _HEALTHY_S = 10.0  # a watch that lasted so long was no failure
+_WATCH_S = (300, 600)  # random, so that watches that began together do not end together
 _UNKNOWN_KIND_S = 10.0
 _STREAMED_LIST_S = 60.0  # servers whose etcd cannot report progress never end the initial events
 
@@ -120,6 +123,7 @@ class Reflector(Generic[T]):
             await self._follow(events)
 
     def _watch(self, start: WatchFrom) -> AsyncGenerator[WatchEvent, None]:
+        start = replace(start, timeout_s=random.randint(*_WATCH_S))
         return self._client.watch(self._resource, self._selection, start)
 
     async def _fill_from(self, events: AsyncGenerator[WatchEvent, None]) -> None:

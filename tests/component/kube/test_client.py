@@ -136,8 +136,8 @@ async def test_a_watch_tells_what_happens(client: Client, namespace: str) -> Non
 
 
 @asynchronous
-async def test_a_watch_without_news_is_unreachable_after_its_idle_time(client: Client, namespace: str) -> None:
-    start = WatchFrom(initial_events=True, idle_s=0.5)
+async def test_a_watch_that_the_server_does_not_end_is_unreachable(client: Client, namespace: str) -> None:
+    start = WatchFrom(initial_events=True, timeout_s=2, grace_s=-1.5)
     async with client:
         with pytest.raises(errors.Unreachable):
             async for _event in client.watch(CONFIG_MAPS, Selection(namespace), start):
