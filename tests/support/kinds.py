@@ -122,19 +122,21 @@ class Cluster:
         raise AssertionError(f"{kind} {name} never came to it within {timeout_s} s; it is now {_shown(last)}")
 
     def wait_gone(self, kind: str, name: str, namespace: str = "", timeout_s: float = 60) -> None:
-        if self.find(kind, name, namespace) is None:
+        found = self.find(kind, name, namespace)
+        if found is None:
             return
-        for event in self.watch(kind, namespace, f"metadata.name={name}", timeout_s):
+        version = found["metadata"]["resourceVersion"]
+        for event in self.watch(kind, namespace, f"metadata.name={name}", timeout_s, version):
             if event["type"] == "DELETED" or self.find(kind, name, namespace) is None:
                 return
         raise AssertionError(f"{kind} {name} is still there: {_shown(self.find(kind, name, namespace))}")
 
-    def watch(self, kind: str, namespace: str, fields: str, timeout_s: float) -> Iterator[Object]:
-        """Begins with what exists (ADDED); ends after ``timeout_s``."""
+    def watch(self, kind: str, namespace: str, fields: str, timeout_s: float, version: str = "") -> Iterator[Object]:
+        """Begins with what exists (ADDED), or after ``version``; ends after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
             path = f"{self._path(kind, '', namespace)}?watch=true&fieldSelector={fields}"
-            path += f"&timeoutSeconds={max(1, round(left))}"
+            path += f"&timeoutSeconds={max(1, round(left))}" + (f"&resourceVersion={version}" if version else "")
             with self._response("GET", path) as response:
                 for line in response:
                     yield json.loads(line)

@@ -39,5 +39,5 @@ def test_a_wrong_key_is_held_and_never_shown(space: Namespace, s3: S3Server) -> 
     space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
     held = space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("reason") == "Error")
     assert held["status"]["phase"] == "ImportInProgress"
-    assert "secretRef" in condition(held, "Running")["message"]
+    assert "accessKeyId" in condition(held, "Running")["message"]
     assert "not-the-key-at-all" not in str(held) + str(space.list("Pod")) + str(space.list("Event"))
