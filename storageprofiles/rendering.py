@@ -40,7 +40,11 @@ class Claim:
 
 
 class ClaimNotValid(ValueError):
-    """The profile cannot complete the request; the message is the contract's event text (ErrClaimNotValid)."""
+    """The profile cannot complete the request. The message: the contract's ``text``, then ours, what to do."""
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(f"{text}: {remedy}" if remedy else text)
+        self.text = text
 
 
 def render(wanted: Claim, profile: Profile, *, archive: bool = False) -> Claim:
@@ -62,5 +66,7 @@ def _complete(wanted: Claim, profile: Profile) -> Claim:
     fitting = [item for item in profile.sets if wanted.volume_mode in ("", item.volume_mode) and item.access_modes]
     if not fitting:
         name = profile.storage_class
-        raise ClaimNotValid(f"no accessMode specified in StorageProfile {name}: set spec.storage.accessModes")
+        matching = "matching " if wanted.volume_mode else ""
+        text = f"no {matching}accessMode specified in StorageProfile {name}"
+        raise ClaimNotValid(text, "set spec.storage.accessModes")
     return replace(wanted, access_modes=fitting[0].access_modes, volume_mode=fitting[0].volume_mode)

@@ -6,15 +6,19 @@ Contract: CA for 48 h, renewed 24 h before; server for 24 h, renewed 12 h before
 from __future__ import annotations
 
 import datetime
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_LIFE, CA_RENEW = datetime.timedelta(hours=48), datetime.timedelta(hours=24)
 SERVER_LIFE, SERVER_RENEW = datetime.timedelta(hours=24), datetime.timedelta(hours=12)
+NOTICED = datetime.timedelta(minutes=2)  # by then every API server knows what is written into its configuration
 _EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
 
 
@@ -36,13 +40,13 @@ def authority(name: str, now: datetime.datetime) -> Pair:
 
 
 def server(ca: Pair, names: list[str], now: datetime.datetime) -> Pair:
-    """``names``: DNS names of the service."""
+    """``names``: DNS names and addresses of the service."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(ca.certificate)
     signer = serialization.load_pem_private_key(ca.key, None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     builder = _builder(_name(names[0]), issuer.subject, key.public_key(), now, SERVER_LIFE)
-    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs=False), critical=True)
@@ -59,13 +63,38 @@ def is_due(certificate: bytes, renew_before: datetime.timedelta, now: datetime.d
     return now >= found.not_valid_after_utc - renew_before
 
 
+def is_pair(pair: Pair) -> bool:
+    """Whether it can be served: both parts can be read, and belong together."""
+    try:
+        found = x509.load_pem_x509_certificate(pair.certificate)
+        key = serialization.load_pem_private_key(pair.key, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return found.public_key() == key.public_key()
+
+
+def may_stay(pair: Pair, trusted: Sequence[bytes], signer: Pair, now: datetime.datetime) -> bool:
+    """Whether a server certificate is served on. ``trusted``: the authorities, ``signer`` among them.
+
+    It outlives the authority that signed it in use. When it is due just as a new authority has come, it waits until
+    API servers have noticed that one: a refused handshake would be a refused request of somebody.
+    """
+    if not is_pair(pair) or not any(is_signed_by(pair.certificate, ca) for ca in trusted):
+        return False
+    if not is_due(pair.certificate, SERVER_RENEW, now):
+        return True
+    return _age(signer.certificate, now) < NOTICED and not is_due(pair.certificate, NOTICED, now)
+
+
+def _age(certificate: bytes, now: datetime.datetime) -> datetime.timedelta:
+    return now - x509.load_pem_x509_certificate(certificate).not_valid_before_utc - _EARLY
+
+
 def is_signed_by(certificate: bytes, ca: bytes) -> bool:
     try:
         found, issuer = x509.load_pem_x509_certificate(certificate), x509.load_pem_x509_certificate(ca)
         found.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError):
-        return False
-    except Exception:  # noqa: BLE001 - InvalidSignature, and whatever else a foreign key brings
+    except (ValueError, TypeError, InvalidSignature):
         return False
     return True
 
@@ -99,6 +128,13 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _name(text: str) -> x509.Name:

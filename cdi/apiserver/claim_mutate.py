@@ -2,91 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from cdi.api.storageprofile import MINIMUM_SIZE
-from cdi.apiserver.decoding import QUANTITY, decoded
+from cdi.apiserver import claim_size
+from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, Answer, Request, broken
-from cdi.base.units import MiB, parse_quantity
 from cdi.controllers import annotations as a
-from cdi.controllers.classes import plain
-from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster, cluster_of
+from cdi.controllers.classes import plain, profile
+from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.datavolume.claim import NO_CLASS
 from cdi.kube.cdi_resources import CDI_CONFIGS, STORAGE_PROFILES
 from cdi.kube.resources import STORAGE_CLASSES
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles.classes import default_class
-from storageprofiles.rendering import Claim, ClaimNotValid, ClaimPropertySet, Profile, render
+from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
 
 _FROM_PROFILE = "FromStorageProfile"
-_ANYTHING = (ClaimPropertySet(("ReadWriteOnce",)), ClaimPropertySet(("ReadWriteOnce",), "Block"))
 
 
 async def mutate(request: Request, lookup: Lookup) -> Answer:
     claim = decoded(request.object, PersistentVolumeClaim)
     if claim.metadata.labels.get(a.APPLY_PROFILE) != "true":
         return ALLOWED
+    if not claim.metadata.namespace:
+        claim = msgspec.structs.replace(
+            claim, metadata=msgspec.structs.replace(claim.metadata, namespace=request.namespace)
+        )
     config = await lookup.find(CDI_CONFIGS, "config")
     cluster = cluster_of(config, None)
     if not cluster.webhook_rendering:
         return ALLOWED
-    archive = claim.metadata.annotations.get(a.CONTENT_TYPE) == "archive"
-    name = claim.spec.storage_class_name or await _default(lookup, archive=archive)
-    mode = "" if claim.spec.volume_mode in (None, _FROM_PROFILE) else str(claim.spec.volume_mode)
-    profile = await _profile(lookup, name, cluster) if name else None
-    if profile is None:
-        if claim.spec.access_modes:
-            return ALLOWED
-        return broken(NO_CLASS if not name else f"cannot get StorageProfile {name}")
     try:
-        wanted = Claim(profile.storage_class, tuple(claim.spec.access_modes), mode, _size(claim))
-        return _patched(request, claim, render(wanted, profile, archive=archive))
+        return _patched(request, claim, await _rendered(claim, lookup, cluster))
     except ClaimNotValid as refused:
-        return broken(str(refused))
+        return broken(refused.text)
 
 
-def _size(claim: PersistentVolumeClaim) -> int:
-    text = claim.spec.resources.requests.get("storage")
-    if text is None:
-        raise ClaimNotValid("PVC Spec is not valid - missing storage size")
-    try:
-        size = parse_quantity(text)
-    except ValueError:
-        raise ClaimNotValid(f"{text}: {QUANTITY}") from None
-    if size < MiB:
-        raise ClaimNotValid("PVC Spec is not valid - storage size should be at least 1MiB")
-    return size
+async def _rendered(claim: PersistentVolumeClaim, lookup: Lookup, cluster: Cluster) -> Claim:
+    archive = claim.metadata.annotations.get(a.CONTENT_TYPE) == "archive"
+    found = await _profile(claim, lookup, cluster, archive=archive)
+    if not found.storage_class and not claim.spec.access_modes:
+        raise ClaimNotValid(NO_CLASS)
+    mode = "" if claim.spec.volume_mode in (None, _FROM_PROFILE) else str(claim.spec.volume_mode)
+    modes = Claim(found.storage_class, tuple(claim.spec.access_modes), mode, 0)
+    if not claim_size.is_restored(claim) and not claim_size.is_clone(claim):
+        return render(replace(modes, size=claim_size.stated(claim)), found, archive=archive)
+    target = render(modes, found, archive=archive)
+    if claim_size.is_restored(claim) or "storage" in claim.spec.resources.requests:
+        return replace(target, size=0)
+    return replace(target, size=await claim_size.of_clone(claim, target, lookup))
 
 
-async def _default(lookup: Lookup, *, archive: bool) -> str:
-    found = default_class(map(plain, await lookup.list(STORAGE_CLASSES)), archive=archive)
-    return found.name if found else ""
-
-
-async def _profile(lookup: Lookup, name: str, cluster: Cluster) -> Profile | None:
+async def _profile(claim: PersistentVolumeClaim, lookup: Lookup, cluster: Cluster, *, archive: bool) -> Profile:
+    """An empty one without a class, which is also what a class that does not exist counts as."""
+    name = claim.spec.storage_class_name
+    if name is None:
+        default = default_class(map(plain, await lookup.list(STORAGE_CLASSES)), archive=archive)
+        name = default.name if default else None
+    elif name and await lookup.find(STORAGE_CLASSES, name) is None:
+        name = None
+    if not name:
+        return Profile("", (), cluster.overhead(name, "Filesystem"))
     found = await lookup.find(STORAGE_PROFILES, name)
     if found is None:
-        return None
-    sets = tuple(
-        ClaimPropertySet(tuple(item.access_modes), item.volume_mode) for item in found.status.claim_property_sets
-    )
-    if not sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates:
-        sets = _ANYTHING
-    minimum = found.metadata.annotations.get(MINIMUM_SIZE)
-    overhead = cluster.overhead(name, "Filesystem")
-    return Profile(name, sets, overhead, parse_quantity(minimum) if minimum else 0)
+        raise ClaimNotValid(f"cannot get StorageProfile {name}")
+    return profile(found, cluster)
 
 
 def _patched(request: Request, claim: PersistentVolumeClaim, rendered: Claim) -> Answer:
-    spec: dict[str, Any] = msgspec.json.decode(request.object)["spec"]
+    """A size of 0 leaves the claim's as it is."""
+    spec: dict[str, Any] = msgspec.json.decode(request.object).get("spec", {})
     spec |= {"accessModes": list(rendered.access_modes), "volumeMode": rendered.volume_mode or "Filesystem"}
-    if claim.spec.storage_class_name is None:
+    if claim.spec.storage_class_name is None and rendered.storage_class:
         spec["storageClassName"] = rendered.storage_class
-    reference = claim.spec.data_source_ref or claim.spec.data_source
-    if reference is None or reference.kind != "VolumeSnapshot":
+    if rendered.size:
         requests = {**spec.get("resources", {}).get("requests", {}), "storage": str(rendered.size)}
         spec["resources"] = {**spec.get("resources", {}), "requests": requests}
     return Answer(patch=({"op": "replace", "path": "/spec", "value": spec},))

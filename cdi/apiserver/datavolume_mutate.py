@@ -2,44 +2,78 @@
 
 from __future__ import annotations
 
+import datetime
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
 from cdi.api.datasource import DataSource, DataSourceOrigin
 from cdi.api.datavolume import DataVolume, VolumeRef
 from cdi.api.violation import Violation
 from cdi.apiserver.decoding import check_quantities, decoded
 from cdi.apiserver.lookup import Lookup, Right
-from cdi.apiserver.review import ALLOWED, Answer, Request, UserInfo, broken, refused
+from cdi.apiserver.review import ALLOWED, Answer, Request, UserInfo, annotate, broken, refused
+from cdi.apiserver.tokens import Permit, Place
 from cdi.controllers import annotations as a
 from cdi.kube.cdi_resources import DATA_SOURCES
+from cdi.kube.objects import Object
 from cdi.kube.resources import NAMESPACES
+
+Sign = Callable[[Permit, datetime.datetime], str]
 
 _LENIENT = (a.PRE_POPULATED, a.CHECK_STATIC)  # nothing is cloned then
 _CDI = "cdi.kubevirt.io"
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no words come out of these
+_LONGEST_PREFIX = 58
 
 
-async def mutate(request: Request, lookup: Lookup) -> Answer:
+async def mutate(request: Request, lookup: Lookup, *, sign: Sign) -> Answer:
     volume = decoded(request.object, DataVolume)
     if volume.metadata.deletion_timestamp:
         return ALLOWED
     check_quantities(volume.spec)
-    answer = await _authorized(request, volume, lookup)
-    lenient = any(key in volume.metadata.annotations for key in _LENIENT)
-    return ALLOWED if lenient else answer
-
-
-async def _authorized(request: Request, volume: DataVolume, lookup: Lookup) -> Answer:
+    if any(key in volume.metadata.annotations for key in _LENIENT):
+        return ALLOWED
     namespace = request.namespace or volume.metadata.namespace
     origin = await _origin(volume, namespace, lookup)
     if isinstance(origin, Answer):
         return origin
     source, is_snapshot = origin.pvc or origin.snapshot, origin.pvc is None
-    if source is None or not source.namespace or source.namespace == namespace:
+    if source is None:
         return ALLOWED
+    source = replace(source, namespace=source.namespace or namespace)
+    refusal = await _refusal(request.user_info, source, namespace, lookup, is_snapshot=is_snapshot)
+    if refusal is not None or request.operation != "CREATE":
+        return refusal or ALLOWED
+    return _permitted(request, volume, Place(source.namespace, source.name), is_snapshot=is_snapshot, sign=sign)
+
+
+def _permitted(request: Request, volume: DataVolume, source: Place, *, is_snapshot: bool, sign: Sign) -> Answer:
+    """With a token that names source and target; so a name that would be generated later is generated here."""
+    named: tuple[dict[str, Any], ...] = ()
+    name = request.name or volume.metadata.name
+    if not name:
+        prefix = decoded(request.object, Object).metadata.generate_name[:_LONGEST_PREFIX]
+        name = prefix + "".join(secrets.choice(_LETTERS) for _ in range(5))
+        named = ({"op": "add", "path": "/metadata/name", "value": name},)
+    target = Place(request.namespace or volume.metadata.namespace, name)
+    token = sign(Permit(source, target, is_snapshot), datetime.datetime.now(datetime.UTC))
+    return Answer(patch=named + annotate(volume.metadata.annotations, {a.CLONE_TOKEN: token}))
+
+
+async def _refusal(
+    user: UserInfo, source: VolumeRef, namespace: str, lookup: Lookup, *, is_snapshot: bool
+) -> Answer | None:
+    if source.namespace == namespace:
+        return None
     if await lookup.find(NAMESPACES, source.namespace) is None:
         return broken(f'namespaces "{source.namespace}" not found')
-    if await _may_clone(request.user_info, source, lookup, is_snapshot=is_snapshot):
-        return ALLOWED
-    text = f"User {request.user_info.username} has insufficient permissions in clone source namespace"
-    return refused([Violation("spec.source.PVC.namespace", f"{text} {source.namespace}")])
+    if await _may_clone(user, source, lookup, is_snapshot=is_snapshot):
+        return None
+    text = f"User {user.username} has insufficient permissions in clone source namespace {source.namespace}"
+    return refused([Violation("spec.source.PVC.namespace", text)])
 
 
 async def _origin(volume: DataVolume, namespace: str, lookup: Lookup) -> DataSourceOrigin | Answer:
@@ -50,7 +84,9 @@ async def _origin(volume: DataVolume, namespace: str, lookup: Lookup) -> DataSou
     if spec.source_ref is None or spec.source_ref.kind != "DataSource":
         return DataSourceOrigin()
     place = spec.source_ref.namespace or namespace
-    found = await lookup.find(DATA_SOURCES, spec.source_ref.name, place)
+    found: DataSource | None = None
+    if spec.source_ref.name:
+        found = await lookup.find(DATA_SOURCES, spec.source_ref.name, place)
     if found is None:
         return broken(f'datasources.cdi.kubevirt.io "{spec.source_ref.name}" not found')
     return _placed(found, place)
@@ -67,10 +103,10 @@ def _placed(found: DataSource, namespace: str) -> DataSourceOrigin:
 
 async def _may_clone(user: UserInfo, source: VolumeRef, lookup: Lookup, *, is_snapshot: bool) -> bool:
     """Rights that let a person read the volume anyway."""
-    here = source.namespace
-    if await lookup.may(user, Right(here, "datavolumes", _CDI, source.name, "source")):
+    here, name = source.namespace, source.name
+    if await lookup.may(user, Right(here, "datavolumes", _CDI, name, "source")):
         return True
-    if not is_snapshot:
-        return await lookup.may(user, Right(here, "pods", name=source.name))
-    # The resource name is the contract's.
-    return await lookup.may(user, Right(here, "pods")) and await lookup.may(user, Right(here, "pvcs"))
+    may_run_pods = await lookup.may(user, Right(here, "pods", name=name))
+    if not is_snapshot or not may_run_pods:
+        return may_run_pods
+    return await lookup.may(user, Right(here, "pvcs", name=name))  # the resource name is the contract's

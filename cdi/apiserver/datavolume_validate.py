@@ -9,13 +9,12 @@ from cdi.api.violation import Violation
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, DUPLICATE, Answer, Request, broken, refused
+from cdi.apiserver.served import source_warnings
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.kube.cdi_resources import CDI_CONFIGS
 from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim
-
-_SERVED = ("http", "s3", "blank")
 
 
 async def validate(request: Request, lookup: Lookup) -> Answer:
@@ -42,11 +41,12 @@ def _updated(before: DataVolume, after: DataVolume) -> Answer:
 
 
 def is_held(status: DataVolumeStatus) -> bool:
-    """An import that waits for a correction, or gave up: its source may be edited."""
-    if status.phase == Phase.FAILED:
+    """An import that waits for a correction, also while it tries once more, or gave up: its source may be edited."""
+    if status.phase != Phase.IMPORT_IN_PROGRESS:
+        return status.phase == Phase.FAILED
+    if status.failure is not None and status.failure.permanent:
         return True
-    running = next((item for item in status.conditions if item.type == "Running"), None)
-    return status.phase == Phase.IMPORT_IN_PROGRESS and running is not None and running.reason == "Error"
+    return any(item.type == "Running" and item.reason == "Error" for item in status.conditions)
 
 
 async def _taken(request: Request, volume: DataVolume, lookup: Lookup) -> Violation | None:
@@ -74,8 +74,6 @@ async def _is_adoptable(volume: DataVolume, claim: PersistentVolumeClaim, lookup
 
 
 def _warnings(volume: DataVolume) -> tuple[str, ...]:
-    """Never a silent wait: what no controller acts on says so when it is created."""
     spec = volume.spec
     members = spec.source.members if spec.source is not None else ["sourceRef"] if spec.source_ref else []
-    unserved = [name for name in members if name not in _SERVED]
-    return tuple(f"source {name} is accepted, not acted on by this version" for name in unserved)
+    return source_warnings(members)

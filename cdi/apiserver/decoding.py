@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import Raw
 
 from cdi.api.datavolume import DataVolumeSpec
-from cdi.apiserver.review import Answer, broken
+from cdi.apiserver.review import NOTHING, Answer, broken
 from cdi.base.units import parse_quantity
 from cdi.kube.decoding import read
 from cdi.kube.errors import Unreadable
@@ -29,7 +29,7 @@ class Undecodable(Exception):
 def decoded(raw: Raw, type_: type[T]) -> T:
     """Raises Undecodable."""
     try:
-        return read(type_, Raw(b"{}") if bytes(raw) == b"null" else raw, type_.__name__)
+        return read(type_, Raw(b"{}") if raw == NOTHING else raw, type_.__name__)
     except Unreadable as error:
         raise Undecodable(broken(str(error))) from error
 

@@ -48,8 +48,8 @@ class Lookup:
     async def find(self, resource: Resource[T], name: str, namespace: str = "") -> T | None:
         return await self._client.find(resource, name, namespace)
 
-    async def list(self, resource: Resource[T], namespace: str = "") -> list[T]:
-        return await self._client.list(resource, namespace)
+    async def list(self, resource: Resource[T], namespace: str = "", labels: str = "") -> list[T]:
+        return await self._client.list(resource, namespace, labels)
 
     async def may(self, user: UserInfo, right: Right) -> bool:
         asked: dict[str, Any] = {

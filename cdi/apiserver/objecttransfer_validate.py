@@ -7,8 +7,8 @@ from typing import Any
 from cdi.api.objecttransfer import ObjectTransfer
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.populator_validate import NOT_ACTED_ON
 from cdi.apiserver.review import ALLOWED, Answer, Request, broken
+from cdi.apiserver.served import kind_warning
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.resources import CLAIMS, Resource
 
@@ -29,4 +29,4 @@ async def validate(request: Request, lookup: Lookup) -> Answer:
     namespace, name = target.namespace or source.namespace, target.name or source.name
     if await lookup.find(_KINDS[source.kind], name, namespace) is not None:
         return broken(f'ObjectTransfer target "{namespace}/{name}" already exists')
-    return Answer(warnings=(_DEPRECATED, f"ObjectTransfer is {NOT_ACTED_ON}"))
+    return Answer(warnings=(_DEPRECATED, kind_warning("ObjectTransfer")))

@@ -10,10 +10,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from cdi.api import admission
+from cdi.apiserver import signing_key
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import serve
-from cdi.apiserver.trust import MUTATING, VALIDATING, Trust
+from cdi.apiserver.server import application, serve
+from cdi.apiserver.tokens import Signer
+from cdi.apiserver.trust import Trust, service_names
 from cdi.kube import config
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kubeconfig", help="default: the pod's service account, else KUBECONFIG")
     parser.add_argument("--address", default="", help="where it listens; default: all addresses of the pod")
     parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument(
+        "--name", action="append", default=[], help="what else the certificate is for: a DNS name or an address"
+    )
     parser.add_argument("-v", dest="verbosity", type=int, default=1)
     arguments = parser.parse_args(argv)
     level = logging.DEBUG if arguments.verbosity >= 3 else logging.INFO
@@ -49,14 +53,12 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    configurations = [
-        *((MUTATING, name) for name in admission.MUTATING),
-        *((VALIDATING, name) for name in admission.VALIDATING),
-    ]
+    namespace = os.environ.get("POD_NAMESPACE") or "cdi"
     async with Client(access) as client:
-        trust = Trust(client, os.environ.get("POD_NAMESPACE") or "cdi", configurations)
-        await _begun(trust)
-        runner = await serve(Lookup(client), trust.context, arguments.address, arguments.port)
+        trust = Trust(client, namespace, [*service_names(namespace), *arguments.name])
+        signer = await _begun(client, namespace, trust)
+        served = application(Lookup(client), signer.token)
+        runner = await serve(served, trust.context, arguments.address, arguments.port)
         log.info("webhooks are served on port %s", arguments.port)
         try:
             await trust.run()
@@ -64,15 +66,14 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
             await runner.cleanup()
 
 
-async def _begun(trust: Trust) -> None:
+async def _begun(client: Client, namespace: str, trust: Trust) -> Signer:
     while True:
         try:
             await trust.renew()
+            return await signing_key.signer(client, namespace)
         except ApiError as error:
-            log.warning("no certificate yet: %s", error)
+            log.warning("no keys yet: %s", error)
             await asyncio.sleep(_AGAIN_S)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ from msgspec import Raw, Struct
 
 from cdi.api.violation import Violation
 
+NOTHING = Raw(b"null")
 INVALID, DUPLICATE = "FieldValueInvalid", "FieldValueDuplicate"
-
-
-_NULL = Raw(b"null")
 
 
 class Resource(Struct):
@@ -42,8 +40,8 @@ class Request(Struct, rename="camel"):
     namespace: str = ""
     resource: Resource = msgspec.field(default_factory=Resource)
     user_info: UserInfo = msgspec.field(default_factory=UserInfo)
-    object: Raw = _NULL
-    old_object: Raw = _NULL
+    object: Raw = NOTHING  # not "Raw | None": msgspec refuses every object then
+    old_object: Raw = NOTHING
     dry_run: bool | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -18,6 +19,7 @@ from cdi.apiserver import (
     objecttransfer_validate,
     populator_validate,
 )
+from cdi.apiserver.datavolume_mutate import Sign
 from cdi.apiserver.decoding import Undecodable
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, Review, broken, encode
@@ -27,22 +29,26 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Lookup], Awaitable[Answer]]
 
-WEBHOOKS: Mapping[str, Handler] = {
-    "/datavolume-mutate": datavolume_mutate.mutate,
-    "/datavolume-validate": datavolume_validate.validate,
-    "/pvc-mutate": claim_mutate.mutate,
-    "/dataimportcron-validate": dataimportcron_validate.validate,
-    "/populator-validate": populator_validate.validate,
-    "/unserved-kind": populator_validate.warn,
-    "/objecttransfer-validate": objecttransfer_validate.validate,
-    "/cdi-validate": cdi_validate.validate,
-}
 _LARGEST = 8 << 20  # the API server takes no larger objects than 3 MiB, and a review has two
 
 
-def application(lookup: Lookup) -> web.Application:
+def webhooks(sign: Sign) -> Mapping[str, Handler]:
+    """By path."""
+    return {
+        "/datavolume-mutate": partial(datavolume_mutate.mutate, sign=sign),
+        "/datavolume-validate": datavolume_validate.validate,
+        "/pvc-mutate": claim_mutate.mutate,
+        "/dataimportcron-validate": dataimportcron_validate.validate,
+        "/populator-validate": populator_validate.validate,
+        "/unserved-kind": populator_validate.warn,
+        "/objecttransfer-validate": objecttransfer_validate.validate,
+        "/cdi-validate": cdi_validate.validate,
+    }
+
+
+def application(lookup: Lookup, sign: Sign) -> web.Application:
     served = web.Application(client_max_size=_LARGEST)
-    for path, handler in WEBHOOKS.items():
+    for path, handler in webhooks(sign).items():
         served.router.add_post(path, _endpoint(handler, lookup))
     served.router.add_get("/healthz", _alive)
     served.router.add_get("/readyz", _alive)
@@ -76,9 +82,9 @@ async def _alive(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-async def serve(lookup: Lookup, context: ssl.SSLContext, address: str, port: int) -> web.AppRunner:
+async def serve(served: web.Application, context: ssl.SSLContext, address: str, port: int) -> web.AppRunner:
     """Serves until the runner is cleaned up. The context may get another certificate meanwhile."""
-    runner = web.AppRunner(application(lookup), access_log=None)
+    runner = web.AppRunner(served, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, address or None, port, ssl_context=context).start()
     return runner

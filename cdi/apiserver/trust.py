@@ -15,11 +15,12 @@ import datetime
 import logging
 import ssl
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from cdi.api import admission
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
 from cdi.kube.client import Client
@@ -54,17 +55,26 @@ MUTATING = _resource("mutatingwebhookconfigurations", "MutatingWebhookConfigurat
 VALIDATING = _resource("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
 
 
-class Trust:
-    """``context`` serves the newest certificate; ``run`` keeps it so."""
+_CONFIGURATIONS = (
+    *((MUTATING, name) for name in admission.MUTATING),
+    *((VALIDATING, name) for name in admission.VALIDATING),
+)
 
-    def __init__(
-        self, client: Client, namespace: str, configurations: Iterable[tuple[Resource[_Configuration], str]]
-    ) -> None:
+
+def service_names(namespace: str) -> list[str]:
+    base = f"cdi-api.{namespace}"
+    return [f"{base}.svc", base, "cdi-api", f"{base}.svc.cluster.local"]
+
+
+class Trust:
+    """``context`` serves the newest certificate; ``run`` keeps it so. ``names``: what it is called by."""
+
+    def __init__(self, client: Client, namespace: str, names: Sequence[str]) -> None:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._client = client
         self._namespace = namespace
-        self._configurations = tuple(configurations)
+        self._names = list(names)
         self._served = b""
 
     async def run(self) -> None:
@@ -76,33 +86,35 @@ class Trust:
             except ApiError as error:
                 log.warning("certificates are not checked: %s", error)
 
-    async def renew(self) -> None:
-        """Makes what is missing or due, serves it, and makes it trusted."""
-        now = datetime.datetime.now(datetime.UTC)
+    async def renew(self, now: datetime.datetime | None = None) -> None:
+        """Makes what is missing or due. Nothing is served before its authority is trusted."""
+        now = now or datetime.datetime.now(datetime.UTC)
         signer = await self._signer(now)
-        pair = await self._server(signer, now)
+        bundle = await self._bundle(signer, now)
+        await self._make_trusted(b"".join(bundle))
+        pair = await self._server(signer, bundle, now)
         if pair.certificate != self._served:
             self._load(pair)
-        await self._make_trusted(await self._bundle(signer, now))
 
     async def _signer(self, now: datetime.datetime) -> Pair:
         secret = await self._client.find(SECRETS, SIGNER, self._namespace)
         pair = _pair(secret)
-        if pair is not None and not certificates.is_due(pair.certificate, certificates.CA_RENEW, now):
+        if (
+            pair is not None
+            and certificates.is_pair(pair)
+            and not certificates.is_due(pair.certificate, certificates.CA_RENEW, now)
+        ):
             return pair
         log.info("a new certificate authority is made")
         return await self._kept(SIGNER, secret, certificates.authority("cdi-apiserver", now))
 
-    async def _server(self, signer: Pair, now: datetime.datetime) -> Pair:
+    async def _server(self, signer: Pair, trusted: Sequence[bytes], now: datetime.datetime) -> Pair:
         secret = await self._client.find(SECRETS, SERVER, self._namespace)
         pair = _pair(secret)
-        sound = pair is not None and certificates.is_signed_by(pair.certificate, signer.certificate)
-        if pair is not None and sound and not certificates.is_due(pair.certificate, certificates.SERVER_RENEW, now):
+        if pair is not None and certificates.may_stay(pair, trusted, signer, now):
             return pair
         log.info("a new server certificate is made")
-        base = f"cdi-api.{self._namespace}"
-        made = certificates.server(signer, [f"{base}.svc", base, "cdi-api", f"{base}.svc.cluster.local"], now)
-        return await self._kept(SERVER, secret, made)
+        return await self._kept(SERVER, secret, certificates.server(signer, self._names, now))
 
     async def _kept(self, name: str, before: Secret | None, made: Pair) -> Pair:
         """``made``, or what another pod has made in the same moment."""
@@ -130,7 +142,7 @@ class Trust:
             self.context.load_cert_chain(*files)
         self._served = pair.certificate
 
-    async def _bundle(self, signer: Pair, now: datetime.datetime) -> bytes:
+    async def _bundle(self, signer: Pair, now: datetime.datetime) -> list[bytes]:
         known = await self._client.find(CONFIG_MAPS, BUNDLE, self._namespace)
         before = known.data.get("ca-bundle.crt", "").encode() if known else b""
         parts = certificates.still_valid([signer.certificate, *_split(before)], now)
@@ -145,11 +157,11 @@ class Trust:
                     await self._client.merge_patch(CONFIG_MAPS, BUNDLE, {"data": data}, namespace=self._namespace)
             except AlreadyExists:
                 log.debug("the bundle is there by now")
-        return bundle
+        return parts
 
     async def _make_trusted(self, bundle: bytes) -> None:
         wanted = base64.b64encode(bundle).decode()
-        for resource, name in self._configurations:
+        for resource, name in _CONFIGURATIONS:
             try:
                 found = await self._client.get(resource, name)
             except NotFound:

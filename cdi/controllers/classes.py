@@ -1,12 +1,31 @@
-"""Storage classes of the cluster as the pure profiles see them."""
+"""Storage classes and their profiles in the cluster, as the pure profiles see them."""
 
 from __future__ import annotations
 
+from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
+from cdi.base.units import parse_quantity
+from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
 from cdi.kube.storage import StorageClass
 from storageprofiles import classes
+from storageprofiles.rendering import ClaimPropertySet, Profile
+
+# What any storage can do; a file system, unless a device is asked for.
+_ANYTHING = (ClaimPropertySet(("ReadWriteOnce",)), ClaimPropertySet(("ReadWriteOnce",), "Block"))
 
 
 def plain(found: StorageClass) -> classes.StorageClass:
     metadata = found.metadata
     created = metadata.creation_timestamp or ""
     return classes.StorageClass(metadata.name, found.provisioner, found.parameters, metadata.annotations, created)
+
+
+def profile(found: StorageProfile, cluster: Cluster) -> Profile:
+    name = found.metadata.name
+    sets = tuple(
+        ClaimPropertySet(tuple(item.access_modes), item.volume_mode) for item in found.status.claim_property_sets
+    )
+    if not sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates:
+        sets = _ANYTHING
+    minimum = found.metadata.annotations.get(MINIMUM_SIZE)
+    overhead = cluster.overhead(name, "Filesystem")
+    return Profile(name, sets, overhead, parse_quantity(minimum) if minimum else 0)

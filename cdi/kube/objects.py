@@ -25,6 +25,7 @@ class Metadata(View, frozen=True):
     """Times are RFC 3339 strings; a ``deletion_timestamp`` means that only finalizers keep the object."""
 
     name: str = ""
+    generate_name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""

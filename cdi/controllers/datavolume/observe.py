@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, StorageSpec
-from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
+from cdi.api.storageprofile import StorageProfile
 from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
-from cdi.controllers.classes import plain
-from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
+from cdi.controllers.classes import plain, profile
+from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.population import names
@@ -25,8 +25,6 @@ from storageprofiles import classes
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 CLASS = "class"  # index of volumes
-# What any storage can do; a file system, unless a device is asked for.
-_ANYTHING = (ClaimPropertySet(("ReadWriteOnce",)), ClaimPropertySet(("ReadWriteOnce",), "Block"))
 
 
 @dataclass(frozen=True)
@@ -94,16 +92,10 @@ class Observer:
             return Profile(named or "", sets, cluster.global_overhead) if sets else None
         name = storage_class.metadata.name
         found = self._own.profiles.get(name)
-        overhead = cluster.overhead(name, "Filesystem")
         if found is None:
+            overhead = cluster.overhead(name, "Filesystem")
             return classes.profile_of(plain(storage_class), overhead=overhead, volumes=self._modes(name))
-        sets = tuple(
-            ClaimPropertySet(tuple(item.access_modes), item.volume_mode) for item in found.status.claim_property_sets
-        )
-        if not sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates:
-            sets = _ANYTHING
-        minimum = found.metadata.annotations.get(MINIMUM_SIZE)
-        return Profile(name, sets, overhead, parse_quantity(minimum) if minimum else 0)
+        return profile(found, cluster)
 
     def _modes(self, class_name: str) -> list[tuple[str, str]]:
         found = self._stores.volumes.by(CLASS, class_name)

@@ -1,0 +1,49 @@
+"""Cron expressions: five fields, or a descriptor such as ``@daily``. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+_PART = re.compile(r"(?:[*?]|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:/([0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """``names`` stand for the numbers from ``lowest`` on."""
+
+    lowest: int
+    highest: int
+    names: tuple[str, ...] = ()
+
+    def number(self, text: str) -> int:
+        """-1 for what is neither a name nor a number of this field."""
+        if text in self.names:
+            return self.lowest + self.names.index(text)
+        return int(text) if text.isdecimal() and self.lowest <= int(text) <= self.highest else -1
+
+
+_FIELDS = (_Field(0, 59), _Field(0, 23), _Field(1, 31), _Field(1, 12, _MONTHS), _Field(0, 7, _DAYS))
+
+
+def is_schedule(text: str) -> bool:
+    if text.startswith("@"):
+        return text in _DESCRIPTORS
+    fields = text.lower().split()
+    return len(fields) == len(_FIELDS) and all(map(_is_list, fields, _FIELDS))
+
+
+def _is_list(text: str, field: _Field) -> bool:
+    return all(_is_part(part, field) for part in text.split(","))
+
+
+def _is_part(text: str, field: _Field) -> bool:
+    match = _PART.fullmatch(text)
+    if match is None:
+        return False
+    first, last, step = match.groups()
+    numbers = [field.number(value) for value in (first, last) if value]
+    return -1 not in numbers and numbers == sorted(numbers) and (step is None or int(step) > 0)
