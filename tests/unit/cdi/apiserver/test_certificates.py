@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from cryptography import x509
+
+from cdi.apiserver import certificates
+from cdi.apiserver.certificates import Pair
+
+T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+H = datetime.timedelta(hours=1)
+MINUTE = datetime.timedelta(minutes=1)
+CA = certificates.authority("signer", T0)
+SERVER = certificates.server(CA, ["cdi-api.cdi.svc", "127.0.0.1"], T0)
+NEXT = certificates.authority("signer", T0 + 24 * H)
+BOTH = [NEXT.certificate, CA.certificate]
+
+
+def test_a_server_certificate_is_for_all_its_names_and_for_a_day() -> None:
+    found = x509.load_pem_x509_certificate(SERVER.certificate)
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(name.value) for name in names] == ["cdi-api.cdi.svc", "127.0.0.1"]
+    assert found.not_valid_after_utc == T0 + 24 * H
+    assert certificates.is_signed_by(SERVER.certificate, CA.certificate)
+    assert not certificates.is_signed_by(SERVER.certificate, NEXT.certificate)
+
+
+def test_an_authority_is_for_two_days_and_due_after_one() -> None:
+    assert x509.load_pem_x509_certificate(CA.certificate).not_valid_after_utc == T0 + 48 * H
+    assert not certificates.is_due(CA.certificate, certificates.CA_RENEW, T0 + 23 * H)
+    assert certificates.is_due(CA.certificate, certificates.CA_RENEW, T0 + 24 * H)
+    assert certificates.is_due(b"nonsense", certificates.CA_RENEW, T0)
+
+
+def test_a_pair_belongs_together() -> None:
+    assert certificates.is_pair(SERVER)
+    assert not certificates.is_pair(Pair(SERVER.certificate, CA.key))
+    assert not certificates.is_pair(Pair(SERVER.certificate, b"nonsense"))
+    assert not certificates.is_pair(Pair(b"", SERVER.key))
+
+
+@pytest.mark.parametrize(("hours", "stays"), [(0, True), (11, True), (12, False), (30, False)])
+def test_a_server_certificate_stays_for_half_a_day(hours: int, stays: bool) -> None:
+    assert certificates.may_stay(SERVER, [CA.certificate], CA, T0 + hours * H) is stays
+
+
+def test_a_new_authority_alone_changes_nothing_that_is_served() -> None:
+    served = certificates.server(CA, ["a"], T0 + 23 * H)
+    assert certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H)
+
+
+def test_what_is_due_waits_until_a_new_authority_is_known_everywhere() -> None:
+    served = certificates.server(CA, ["a"], T0 + 12 * H)
+    assert certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H + MINUTE)
+    assert not certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H + 2 * MINUTE)
+
+
+def test_what_ends_at_once_does_not_wait() -> None:
+    assert not certificates.may_stay(SERVER, BOTH, NEXT, T0 + 24 * H - MINUTE)
+
+
+def test_what_nobody_trusts_or_cannot_be_served_does_not_stay() -> None:
+    assert not certificates.may_stay(SERVER, [NEXT.certificate], NEXT, T0)
+    assert not certificates.may_stay(Pair(SERVER.certificate, CA.key), [CA.certificate], CA, T0)
+
+
+def test_a_bundle_keeps_every_authority_that_is_still_valid_once() -> None:
+    kept = certificates.still_valid([NEXT.certificate, CA.certificate, CA.certificate, b"nonsense"], T0 + 47 * H)
+    assert kept == BOTH
+    assert certificates.still_valid(BOTH, T0 + 48 * H) == [NEXT.certificate]
