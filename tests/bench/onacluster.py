@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from bench.clusterimages import cluster_images  # noqa: E402  they are found by the line above
+from kubernetes.config import new_client_from_config  # noqa: E402
 from support.kinds import Cluster, Namespace, Object, phase_of  # noqa: E402
 from support.manifests import IMMEDIATE, claim, datavolume, http  # noqa: E402
 from support.nginx import Nginx  # noqa: E402
@@ -61,7 +62,7 @@ class Timeline:
 
 def main() -> int:
     arguments = _arguments()
-    cluster = Cluster(Path(arguments.kubeconfig))
+    cluster = Cluster(new_client_from_config(arguments.kubeconfig))
     namespace = Namespace(cluster, f"bench-{os.getpid()}")
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace.name}})
     try:
