@@ -92,8 +92,8 @@ def encode(review: Review, answer: Answer) -> bytes:
 
 
 def _status(answer: Answer) -> dict[str, Any]:
+    """Without a reason, as the contract has it: of one that is Invalid kubectl does not print which webhook refused."""
     status: dict[str, Any] = {"status": "Failure", "message": answer.message, "code": answer.code}
-    status["reason"] = "Invalid" if answer.code == 422 else "BadRequest"
     if answer.causes:
         status["details"] = {"causes": _causes(answer.causes)}
     return status

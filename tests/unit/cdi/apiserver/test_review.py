@@ -38,7 +38,6 @@ def test_a_refusal_is_a_422_with_a_blank_before_each_cause() -> None:
         "status": "Failure",
         "message": " One thing Another",
         "code": 422,
-        "reason": "Invalid",
         "details": {
             "causes": [
                 {"reason": "FieldValueDuplicate", "message": "One thing", "field": "spec.a"},
@@ -50,7 +49,7 @@ def test_a_refusal_is_a_422_with_a_blank_before_each_cause() -> None:
 
 def test_what_cannot_be_read_is_a_400() -> None:
     status = json.loads(encode(a_review(), broken("no")))["response"]["status"]
-    assert status == {"status": "Failure", "message": "no", "code": 400, "reason": "BadRequest"}
+    assert status == {"status": "Failure", "message": "no", "code": 400}
 
 
 def test_a_patch_travels_in_base64() -> None:
