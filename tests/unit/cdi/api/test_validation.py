@@ -98,6 +98,23 @@ REFUSED = {
     "spec.source.VDDK source VDDK is not valid": from_source(vddk={**VDDK, "uuid": ""}),
     "spec.source.PVC source PVC is not valid": from_source(pvc={"name": "x"}),
     "spec.source.Snapshot source snapshot is not valid": from_source(snapshot={"name": "x"}),
+    "PVC size can't be equal or less than zero": a_volume(source={"blank": {}}, pvc=with_size("-1")["storage"]),
+    "PVC size should be at least 1MiB": a_volume(source={"blank": {}}, pvc=with_size("1")["storage"]),
+    "Name cannot be longer than 253 characters": a_volume(
+        source={"blank": {}}, storage={**SIZE, "storageClassName": "x" * 254}
+    ),
+    "Required value: DataSource name": a_volume(storage={**SIZE, "dataSource": {"kind": "K", "name": ""}}),
+    "Required value: DataSource kind": a_volume(storage={**SIZE, "dataSource": {"kind": "", "name": "n"}}),
+    "Required value: DataSourceRef name": a_volume(storage={**SIZE, "dataSourceRef": {"kind": "K", "name": ""}}),
+    "Required value: DataSourceRef kind": a_volume(storage={**SIZE, "dataSourceRef": {"kind": "", "name": "n"}}),
+    "Required value: DataSourceRef apiGroup when kind is not 'PersistentVolumeClaim'": a_volume(
+        storage={**SIZE, "dataSourceRef": {"kind": "K", "name": "n"}}
+    ),
+    "Missing sourceRef kind": a_volume(sourceRef={"kind": "", "name": "x"}, storage={}),
+    "Missing sourceRef name": a_volume(sourceRef={"kind": "DataSource", "name": ""}, storage={}),
+    "Illegal registry source URL nowhere": from_source(registry={"url": "nowhere"}),
+    'ImportMethod both is neither pod, node or ""': from_source(registry={"url": "docker://h", "pullMethod": "both"}),
+    "Source registry ImageStream is not valid": from_source(registry={"imageStream": "", "pullMethod": "node"}),
 }
 
 
