@@ -31,7 +31,6 @@ from cdi.kube import cdi_resources as ours
 from cdi.kube import config, resources
 from cdi.kube.cache import Cache
 from cdi.kube.client import Client
-from cdi.kube.controller import Controller
 from cdi.kube.errors import ApiError, NotFound
 from cdi.kube.lease import Leadership
 from cdi.kube.recorder import Recorder
@@ -83,10 +82,7 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
             identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{secrets.token_hex(8)}"
             async with Leadership(client, settings.namespace, LEASE, identity):
                 log.info("successfully acquired lease %s/%s", settings.namespace, LEASE)
-                system.installations.make_standard()
-                async with asyncio.TaskGroup() as workers:
-                    for controller in system.controllers:
-                        workers.create_task(controller.run(), name=controller.name)
+                await system.run()
 
 
 class System:
@@ -116,20 +112,25 @@ class System:
         )
         snapshot_classes = cache.store(resources.SNAPSHOT_CLASSES) if has_snapshots else None
         snapshots = cache.store(resources.SNAPSHOTS) if has_snapshots else None
-        self.installations = Installations(client, systems, settings.pull_policy)
+        self._installations = Installations(client, systems, settings.pull_policy)
+        self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses))
         population = Population(client, shared, recorder, settings)
-        self._parts = (
-            population,
-            DataVolumes(client, (shared, own), recorder, settings, population),
-            StorageProfiles(client, ProfileStores(profiles, classes, volumes, maps, snapshot_classes), here),
-            Configuration(client, ConfigStores(configs, systems, classes, ingresses)),
-            self.installations,
-            DataSources(client, SourceStores(sources, datavolumes, claims, snapshots)),
-        )
+        volumes_ = DataVolumes(client, (shared, own), recorder, settings, population)
+        profiles_ = StorageProfiles(client, ProfileStores(profiles, classes, volumes, maps, snapshot_classes), here)
+        sources_ = DataSources(client, SourceStores(sources, datavolumes, claims, snapshots))
+        self._first = (self._installations, self._configuration, profiles_, sources_)
+        self._then = (population, volumes_)
 
-    @property
-    def controllers(self) -> list[Controller]:
-        return [part.controller for part in self._parts]
+    async def run(self) -> None:
+        """Ends by cancellation only. Volumes wait for the configuration: without it they would be made by rules that
+        nobody set, such as workers that do not wait for a first consumer."""
+        self._installations.make_standard()
+        async with asyncio.TaskGroup() as group:
+            for part in self._first:
+                group.create_task(part.controller.run(), name=part.controller.name)
+            await self._configuration.settled.wait()
+            for worker in self._then:
+                group.create_task(worker.controller.run(), name=worker.controller.name)
 
 
 async def _kinds_are_served(client: Client) -> None:

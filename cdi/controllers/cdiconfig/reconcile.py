@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from msgspec import to_builtins
@@ -11,7 +12,7 @@ from cdi.api.cdiconfig import NAME, CDIConfig
 from cdi.api.datavolume import GROUP
 from cdi.controllers import annotations as a
 from cdi.controllers.cdiconfig.decide import AUTHORITY, Observed, spec_of, status_of
-from cdi.controllers.datavolume.act import difference
+from cdi.controllers.changes import difference
 from cdi.controllers.installation.decide import active_of
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
@@ -35,6 +36,7 @@ class Configuration:
     def __init__(self, client: Client, stores: Stores) -> None:
         self._client = client
         self._stores = stores
+        self.settled = asyncio.Event()  # the stores show what the CDI object says
         self.controller = Controller("cdiconfig", self._reconcile)
         self.controller.watches(stores.configs, lambda _: [_KEY])
         self.controller.watches(stores.systems, lambda _: [_KEY])
@@ -62,6 +64,8 @@ class Configuration:
         changes = {part: change for part, change in changes.items() if change}
         if changes:
             await self._client.merge_patch(CDI_CONFIGS, NAME, changes)
+        elif system is not None:
+            self.settled.set()
         return None
 
     async def _make_authority(self, system: CDI, config: CDIConfig) -> None:

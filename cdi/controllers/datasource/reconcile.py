@@ -8,9 +8,9 @@ from msgspec import to_builtins
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, VolumeRef
+from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
 from cdi.controllers.datasource.decide import Observed, decide, labels_of, origin_of, status_of
-from cdi.controllers.datavolume.act import difference
 from cdi.kube.cdi_resources import DATA_SOURCES
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.controllers.changes import difference
 from cdi.controllers.datavolume.claim import owner_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.plan import (
@@ -126,20 +127,6 @@ class Actor:
             await self._client.create(VOLUME_IMPORT_SOURCES, body)
         except AlreadyExists:
             log.debug("source %s is there already", body["metadata"]["name"])
-
-
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch from ``before`` to ``after``; empty when they are equal."""
-    changes: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
-    for key, value in after.items():
-        old = before.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            inner = difference(old, value)
-            if inner:
-                changes[key] = inner
-        elif old != value:
-            changes[key] = value
-    return changes
 
 
 def reference(volume: DataVolume) -> dict[str, str]:

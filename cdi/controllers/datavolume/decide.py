@@ -14,6 +14,7 @@ import json
 from msgspec import to_builtins
 
 from cdi.controllers import annotations as a
+from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import NO_CLASS, claim_body, source_body, source_name, source_spec
 from cdi.controllers.datavolume.observed import Observed
@@ -154,6 +155,5 @@ def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
         return [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
     if source is None:
         return [] if claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded" else [CreateSource(source_body(seen))]
-    if to_builtins(source.spec.source) != source_spec(seen)["source"]:
-        return [CorrectSource(source_name(seen.uid), {"source": source_spec(seen)["source"]})]
-    return []
+    changes = difference({"source": to_builtins(source.spec.source)}, {"source": source_spec(seen)["source"]})
+    return [CorrectSource(source_name(seen.uid), changes)] if changes else []

@@ -92,7 +92,7 @@ class Observer:
             return Profile(named or "", sets, cluster.global_overhead) if sets else None
         name = storage_class.metadata.name
         found = self._own.profiles.get(name)
-        if found is None:
+        if found is None or found.status.provisioner is None:  # new: nothing is written into it yet
             overhead = cluster.overhead(name, "Filesystem")
             return classes.profile_of(plain(storage_class), overhead=overhead, volumes=self._modes(name))
         return profile(found, cluster)

@@ -21,7 +21,7 @@ class CreateSource:
 
 @dataclass(frozen=True, slots=True)
 class CorrectSource:
-    """The source was edited while the import is held."""
+    """The source was edited while the import is held. ``spec``: what changes, as a merge patch."""
 
     name: str
     spec: Mapping[str, Any]

@@ -10,8 +10,8 @@ from msgspec import to_builtins
 from cdi.api.datavolume import GROUP
 from cdi.api.storageprofile import StorageProfile
 from cdi.controllers import annotations as a
+from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
-from cdi.controllers.datavolume.act import difference
 from cdi.controllers.storageprofile.decide import Observed, annotations_of, status_of
 from cdi.kube.cdi_resources import STORAGE_PROFILES
 from cdi.kube.client import Client
