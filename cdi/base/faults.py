@@ -471,7 +471,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.USAGE,
         "there is no DataVolume {name}{hint}.",
         "It was never made here, or its name is different.",
-        "list them with cdi get dv -A, and check --namespace and --data.",
+        "list them with cdi get dv -A, and check --namespace, and where this command acts: its first line says it.",
     ),
     "WorkerDied": _transient(
         "the worker ended with status {status} and left no message; its log is {log}.",
@@ -483,6 +483,90 @@ CATALOGUE: dict[str, Entry] = {
         "{where}: {detail}.",
         "cdi run does http, s3, blank and pvc sources on this machine.",
         "use a cluster for the others.",
+    ),
+    # --- the command, on a cluster or here ------------------------------------------------------------------------
+    "KindUnknown": _permanent(
+        Exit.USAGE,
+        "{kind!r} is no kind that this verb knows{hint}.",
+        "It acts on DataVolumes.",
+        "write dv NAME or dv/NAME.",
+    ),
+    "NameMissing": _permanent(
+        Exit.USAGE,
+        "no DataVolume is named.",
+        "This verb acts on the ones that you name.",
+        "write cdi {verb} dv NAME; cdi get dv -A lists them.",
+    ),
+    "OptionUnfit": _permanent(
+        Exit.USAGE,
+        "{option} has no meaning for {target}.",
+        "{reason}",
+        "leave it out; cdi import --help says which options are for which target.",
+    ),
+    "ClusterNotNamed": _permanent(
+        Exit.USAGE,
+        "no cluster is known: {cause}.",
+        "Without --data a verb acts on the cluster of a kubeconfig.",
+        "for a cluster give --kubeconfig FILE or set KUBECONFIG; for the volumes of this machine give --data DIR "
+        "or set CDI_DATA{here}.",
+    ),
+    "ClusterUnreachable": _transient(
+        "the cluster at {server} does not answer: {cause}.",
+        "Nothing was done, here or there.",
+        "check the address in the kubeconfig, the network to it, and that the API server runs.",
+    ),
+    "ClusterRefused": _permanent(
+        Exit.RIGHTS,
+        "the cluster at {server} refuses: {cause}.",
+        "The user of this kubeconfig may not do that, or is not known.",
+        "check with kubectl auth whoami and kubectl auth can-i, and ask for the role cdi.kubevirt.io:edit.",
+    ),
+    "ClusterRejected": _permanent(
+        Exit.USAGE,
+        "the cluster does not accept {target}: {cause}.",
+        "Nothing was changed.",
+        "correct what it complains about.",
+    ),
+    "ClusterFailed": _transient(
+        "the cluster at {server} failed: {status} {cause}.",
+        "The API server or a webhook is overloaded or broken.",
+        "try again; if it lasts, look at kubectl get --raw /readyz and at the pods of namespace cdi.",
+    ),
+    "ClusterLacksCdi": _permanent(
+        Exit.USAGE,
+        "the cluster at {server} does not know the kind {kind}.",
+        "CDI is not installed there.",
+        "kubectl apply -f deploy/cdi.yaml, or choose another cluster with --context.",
+    ),
+    "QuotaExceeded": _permanent(
+        Exit.RIGHTS,
+        "a quota of the namespace refuses {target}: {cause}.",
+        "There is no room left for it.",
+        "delete what is not needed, or ask for a larger quota.",
+    ),
+    "ObjectExists": _permanent(
+        Exit.USAGE,
+        "DataVolume {name} exists already.",
+        "An import into it would have to replace it.",
+        "follow it with cdi watch dv {name}, choose another name, or remove it first with cdi delete dv {name}.",
+    ),
+    "ObjectDeleted": _permanent(
+        Exit.CANCELLED,
+        "DataVolume {name} was deleted while it was followed.",
+        "Somebody removed it; its disk goes with it.",
+        "make it again if that was a mistake.",
+    ),
+    "SizeUnknown": _permanent(
+        Exit.USAGE,
+        "the size of the disk in {source} is not known: {cause}.",
+        "A volume must be at least as large as its disk.",
+        "give it with --size, for example --size 20Gi.",
+    ),
+    "StorageClassUnknown": _permanent(
+        Exit.USAGE,
+        "there is no storage class {name}{hint}.",
+        "A volume of it would wait for ever.",
+        "choose one that cdi storage lists, with --class.",
     ),
     "CloneSourceMissing": _transient(
         "the source volume {source} is not there yet.",

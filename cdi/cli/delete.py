@@ -1,25 +1,24 @@
-"""``cdi delete dv NAME``: remove a volume and its disk from the data directory."""
+"""``cdi delete dv NAME``: remove a volume and its disk."""
 
 from __future__ import annotations
 
 import argparse
 
 from cdi.base.faults import Exit
-from cdi.cli import local_options
+from cdi.cli import names, place
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("delete", help="remove a DataVolume and its disk")
-    parser.add_argument("kind", metavar="dv", choices=("dv", "datavolume"))
-    parser.add_argument("name", metavar="NAME", nargs="+", help="NAME or NAMESPACE/NAME")
-    local_options.add(parser)
+    names.add(parser, "*")
+    place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    store = local_options.store(args)
-    for name in args.name:
-        meta = store.find(name, args.namespace).volume.metadata
-        store.delete(meta.namespace, meta.name)
-        print(f"datavolume {meta.namespace}/{meta.name} deleted")
+    names.check_kind(args.kind.partition("/")[0])
+    with place.chosen(args) as here:
+        for name in names.some(args, here.namespace):
+            here.delete(name)
+            print(f"datavolume {name} deleted")
     return int(Exit.OK)

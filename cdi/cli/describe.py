@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
-from cdi.cli import local_options
+from cdi.cli import names, place, telling
+from cdi.cli.table import indented, now, pairs
+
+if TYPE_CHECKING:
+    from cdi.cli.story import Story
+    from cdi.cli.view import View
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("describe", help="show one DataVolume in full")
-    parser.add_argument("kind", metavar="dv", choices=("dv", "datavolume"))
-    parser.add_argument("name", metavar="NAME", help="NAME or NAMESPACE/NAME")
-    local_options.add(parser)
+    names.add(parser)
+    place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from cdi.local.store import as_yaml
-
-    store = local_options.store(args)
-    record = store.find(args.name, args.namespace)
-    volume = record.volume
-    disk = store.disk(volume)
-    rows = [
-        ("Name", volume.metadata.name),
-        ("Namespace", volume.metadata.namespace),
-        ("Created", volume.metadata.creation_timestamp),
-        ("Phase", volume.status.phase),
-        ("Progress", volume.status.progress),
-        ("Restarts", str(volume.status.restart_count)),
-        ("Disk", str(disk) if disk.exists() else f"{disk} (not there yet)"),
-    ]
-    print("\n".join(f"{name + ':':<12}{value}" for name, value in rows))
-    print("Spec:\n" + _indented(as_yaml(volume.spec)))
-    print("Conditions:")
-    for condition in volume.status.conditions:
-        said = " ".join(part for part in (condition.reason, condition.message) if part)
-        print(f"  {condition.type:<8} {condition.status:<6} {condition.last_transition_time}  {said}".rstrip())
-    print("Attempts:" if record.history else "Attempts: none")
-    for attempt in record.history:
-        print(f"  {attempt.start}  {attempt.outcome or 'running':<18} {attempt.bytes_done:,} bytes")
+    names.check_kind(args.kind.partition("/")[0])
+    with place.chosen(args) as here:
+        view = here.volume(names.one(args, here.namespace))
+        story = here.story(view)
+    print(description(view, story, now()))
     return int(Exit.OK)
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+def description(view: View, story: Story, moment: datetime.datetime) -> str:
+    import yaml
+
+    metadata, status = view.volume.metadata, view.volume.status
+    rows = [
+        ("Name", metadata.name),
+        ("Namespace", metadata.namespace),
+        ("Created", metadata.creation_timestamp),
+        ("Phase", status.phase or "none yet"),
+        ("Progress", status.progress),
+        ("Restarts", str(status.restart_count)),
+        ("Disk", story.disk),
+        ("Labels", ", ".join(f"{key}={value}" for key, value in metadata.labels.items())),
+    ]
+    spec = yaml.safe_dump(view.document.get("spec", {}), sort_keys=False, default_flow_style=False)
+    annotations = [f"  {key}: {value}" for key, value in metadata.annotations.items()]
+    parts = [pairs(rows), *(["Annotations:", *annotations] if annotations else []), "Spec:", indented(spec)]
+    return "\n".join([*parts, *telling.conditions(view), *telling.surroundings(story, moment)])

@@ -1,95 +1,118 @@
-"""``cdi get dv [NAME]``: the volumes of a data directory, as kubectl would print them."""
+"""``cdi get dv [NAME]``: the volumes of a data directory or a cluster, as kubectl would print them."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
-from cdi.base.units import human_size
-from cdi.cli import local_options
+from cdi.base.units import human_duration, human_size
+from cdi.cli import names, place
+from cdi.cli.table import age, now, table
 
 if TYPE_CHECKING:
-    from cdi.local.store import Record
+    from cdi.cli.view import View
 
 _COLUMNS = ("NAME", "PHASE", "PROGRESS", "RESTARTS", "AGE", "RATE", "ETA", "REASON")
+_WIDE = ("SOURCE", "CLASS", "SIZE", "CLAIM", "ATTEMPTS")
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("get", help="list DataVolumes", description="List DataVolumes, or show one.")
-    parser.add_argument("kind", metavar="dv", choices=("dv", "dvs", "datavolume", "datavolumes"))
-    parser.add_argument("name", metavar="NAME", nargs="?", help="NAME or NAMESPACE/NAME")
+    parser = subparsers.add_parser("get", help="list DataVolumes", description="List DataVolumes, or show some.")
+    names.add(parser, "*")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
     parser.add_argument("-o", "--output", choices=("yaml", "json", "wide"), help="the whole object, or more columns")
-    local_options.add(parser)
+    place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    store = local_options.store(args)
-    if args.name:
-        records = [store.find(args.name, args.namespace)]
-    else:
-        records = list(store.records(None if args.all_namespaces else args.namespace))
+    names.check_kind(args.kind.partition("/")[0])
+    with place.chosen(args) as here:
+        named = names.chosen(args, here.namespace)
+        if named:
+            views = [here.volume(name) for name in named]
+        else:
+            views = here.volumes(None if args.all_namespaces else here.namespace)
     if args.output in ("yaml", "json"):
-        print(_objects(records, args.output, single=bool(args.name)))
-    elif not records:
-        where = "any namespace" if args.all_namespaces else f"namespace {args.namespace}"
+        print(_objects(views, args.output, single=len(named) == 1))
+    elif not views:
+        where = "any namespace" if args.all_namespaces else f"namespace {here.namespace}"
         print(f"No DataVolumes in {where}.")
     else:
-        now = datetime.datetime.now(datetime.UTC)
-        print(table(records, now, namespaces=args.all_namespaces))
+        print(listing(views, now(), namespaces=args.all_namespaces, wide=args.output == "wide"))
     return int(Exit.OK)
 
 
-def _objects(records: list[Record], output: str, *, single: bool) -> str:
-    import msgspec
-
-    from cdi.local.store import as_yaml
-
-    items = [record.volume for record in records]
+def _objects(views: Sequence[View], output: str, *, single: bool) -> str:
+    items = [view.document for view in views]
     shown = items[0] if single else {"apiVersion": "v1", "kind": "List", "items": items}
     if output == "json":
-        return msgspec.json.format(msgspec.json.encode(shown)).decode()
-    return as_yaml(shown).rstrip()
+        import json
+
+        return json.dumps(shown, indent=2)
+    import yaml
+
+    return yaml.safe_dump(shown, sort_keys=False, default_flow_style=False).rstrip()
 
 
-def table(records: list[Record], now: datetime.datetime, *, namespaces: bool = False) -> str:
-    header = (("NAMESPACE",) if namespaces else ()) + _COLUMNS
-    rows = [header]
-    for record in records:
-        head = (record.volume.metadata.namespace,) if namespaces else ()
-        rows.append(head + _row(record, now))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+def listing(
+    views: Sequence[View], moment: datetime.datetime, *, namespaces: bool = False, wide: bool = False
+) -> str:
+    header = (("NAMESPACE",) if namespaces else ()) + _COLUMNS + (_WIDE if wide else ())
+    rows = []
+    for view in views:
+        head = (view.name.namespace,) if namespaces else ()
+        rows.append(head + _row(view, moment) + (_wide(view) if wide else ()))
+    return table(header, rows)
 
 
-def _row(record: Record, now: datetime.datetime) -> tuple[str, ...]:
-    status, progress = record.volume.status, record.progress
-    moving = status.phase.endswith("InProgress") and status.failure is None
-    rate = f"{human_size(progress['rateBps'])}/s" if moving and progress.get("rateBps") else ""
-    eta = f"{progress['etaSeconds']}s" if moving and progress.get("etaSeconds") is not None else ""
+def _row(view: View, moment: datetime.datetime) -> tuple[str, ...]:
+    status, transfer = view.volume.status, view.transfer
+    rate, eta = transfer.get("rateBps"), transfer.get("etaSeconds")
     return (
-        record.volume.metadata.name,
+        view.name.name,
         status.phase,
         status.progress,
         str(status.restart_count),
-        age(record.volume.metadata.creation_timestamp or "", now),
-        rate,
-        eta,
-        status.failure.code if status.failure else "",
+        age(view.volume.metadata.creation_timestamp, moment),
+        f"{human_size(rate)}/s" if view.is_moving and rate else "",
+        human_duration(eta) if view.is_moving and eta is not None else "",
+        reason(view),
     )
 
 
-def age(timestamp: str, now: datetime.datetime) -> str:
-    """As kubectl shows it: ``42s``, ``3m``, ``5h``, ``2d``."""
-    if not timestamp:
-        return "<unknown>"
-    seconds = int((now - datetime.datetime.fromisoformat(timestamp)).total_seconds())
-    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{letter}"
-    return f"{max(0, seconds)}s"
+def reason(view: View) -> str:
+    """One word when something is wrong: the code of the failure, or the reason of the condition that says so."""
+    failure = view.volume.status.failure
+    if failure is not None:
+        return failure.code
+    bound = view.condition("Bound").reason
+    if view.trouble:
+        return view.condition("Running").reason or bound
+    return bound if bound.startswith(("Err", "CloneWithout", "CloneValidation", "ClaimLost")) else ""
+
+
+def _wide(view: View) -> tuple[str, ...]:
+    spec, status = view.volume.spec, view.volume.status
+    return (
+        origin(view),
+        spec.target.storage_class_name or "",
+        str(spec.target.resources.requests.get("storage", "")),
+        status.claim_name,
+        str(status.failure.attempts) if status.failure else "",
+    )
+
+
+def origin(view: View) -> str:
+    """Where the content comes from, in a few words."""
+    source, reference = view.volume.spec.source, view.volume.spec.source_ref
+    if reference is not None:
+        return f"{reference.kind} {reference.name}"
+    if source is None or not source.members:
+        return "external"
+    member = getattr(source, source.members[0])
+    url = getattr(member, "url", "")
+    return url or " ".join((source.members[0], *(getattr(member, key, "") for key in ("namespace", "name")))).rstrip()

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
-from cdi.cli import local_options
+from cdi.cli import names, place, telling
+from cdi.cli.table import now
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cdi.local.store import Record
+    from cdi.cli.diagnosis import Answer
+    from cdi.cli.story import Story
+    from cdi.cli.view import View
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("why", help="explain the state of a DataVolume")
-    parser.add_argument("name", metavar="NAME", help="NAME, dv/NAME or NAMESPACE/NAME")
-    local_options.add(parser)
+    parser = subparsers.add_parser("why", help="explain the state of a DataVolume and say what to do")
+    parser.add_argument("name", metavar="NAME", help="NAME, NAMESPACE/NAME, dv/NAME or dv/NAMESPACE/NAME")
+    parser.add_argument("-o", "--output", choices=("json",), help="the answer and what it rests on, as JSON")
+    place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    store = local_options.store(args)
-    record = store.find(args.name, args.namespace)
-    print(explain(record, store.disk(record.volume)))
+    from cdi.cli.diagnosis import diagnose
+
+    with place.chosen(args) as here:
+        view = here.volume(names.parse(args.name, here.namespace))
+        story = here.story(view)
+    answer = diagnose(view, story)
+    print(as_json(view, story, answer) if args.output else as_text(view, story, answer, now()))
     return int(Exit.OK)
 
 
-def explain(record: Record, disk: Path) -> str:
-    status = record.volume.status
-    name = f"{record.volume.metadata.namespace}/{record.volume.metadata.name}"
-    lines = [f"{name} is {status.phase} ({status.progress})."]
-    if status.failure is not None:
-        message = next((item.message for item in status.conditions if item.type == "Running"), "")
-        kind = "needs you" if status.failure.permanent else "may pass by itself"
-        lines += [f"It failed since {status.failure.since}; this {kind}:", f"  {message}"]
-        lines.append("Run `cdi run -f ...` again when the cause is gone: it goes on from where it stopped.")
-    elif status.phase == "Succeeded":
-        lines.append(f"The disk is {disk}.")
-    elif not status.phase.endswith("InProgress"):
-        lines.append("Nothing works on it: run `cdi run -f ...` again, it goes on from where it stopped.")
-    lines.append("Attempts, newest last:" if record.history else "There was no attempt yet.")
-    for attempt in record.history:
-        end = attempt.end or "now"
-        lines.append(f"  {attempt.start} to {end}: {attempt.outcome or 'running'}, {attempt.bytes_done:,} bytes")
-    return "\n".join(lines)
+def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime) -> str:
+    status = view.volume.status
+    progress = f" ({status.progress})" if status.progress else ""
+    lines = [f"{view.name} is {status.phase or 'new: it has no phase yet'}{progress}.", *answer.says]
+    lines += [f"Try: {answer.remedy}"] if answer.remedy else []
+    return "\n".join([*lines, "", *telling.conditions(view), *telling.surroundings(story, moment)])
+
+
+def as_json(view: View, story: Story, answer: Answer) -> str:
+    import dataclasses
+    import json
+
+    record = {
+        "name": str(view.name),
+        "phase": view.phase,
+        "code": answer.code,
+        "says": list(answer.says),
+        "remedy": answer.remedy,
+        "story": dataclasses.asdict(story),
+    }
+    return json.dumps(record, indent=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import os
 import shutil
@@ -19,6 +18,7 @@ import yaml
 from cdi.api.datavolume import DataVolume, DataVolumeStatus, ObjectMeta
 from cdi.api.validation import name_violation
 from cdi.base.faults import Fault
+from cdi.base.nearest import hint
 from importer.sinks.refusal import fault_of, refusals
 
 DISK = "disk.img"
@@ -90,17 +90,13 @@ class Store:
                     yield record
 
     def find(self, name: str, namespace: str) -> Record:
-        """``name`` may be NAME, dv/NAME or NAMESPACE/NAME. Raises Fault with close matches when there is none."""
-        name = name.removeprefix("dv/").removeprefix("datavolume/")
-        if "/" in name:
-            namespace, _, name = name.partition("/")
+        """Raises Fault with close matches when there is none."""
         named = name_violation(ObjectMeta(name=name, namespace=namespace)) is None
         record = self.load(namespace, name) if named else None
         if record is None:
             known = [f"{item.volume.metadata.namespace}/{item.volume.metadata.name}" for item in self.records()]
-            near = difflib.get_close_matches(f"{namespace}/{name}", known, 3, 0.5) or known[:3]
-            hint = f"; there are: {', '.join(near)}" if near else "; there is none at all"
-            raise Fault("ObjectNotFound", name=f"{namespace}/{name}", hint=hint)
+            wanted = f"{namespace}/{name}"
+            raise Fault("ObjectNotFound", name=wanted, hint=hint(wanted, known))
         return record
 
     @contextlib.contextmanager

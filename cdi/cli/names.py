@@ -1,0 +1,69 @@
+"""How objects are named on the command line: ``dv NAME``, ``dv/NAME``, ``NAMESPACE/NAME``, ``dv/NAMESPACE/NAME``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from cdi.api.datavolume import ObjectMeta
+from cdi.api.validation import name_violation
+from cdi.base.faults import Fault
+from cdi.base.nearest import did_you_mean
+
+KINDS = ("dv", "dvs", "datavolume", "datavolumes")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def check_kind(kind: str) -> None:
+    if kind.lower() not in KINDS:
+        raise Fault("KindUnknown", kind=kind, hint=did_you_mean(kind.lower(), KINDS))
+
+
+def is_object(text: str) -> bool:
+    """Whether ``text`` starts like an object and not like a path."""
+    return text.partition("/")[0].lower() in KINDS and "/" in text
+
+
+def parse(text: str, namespace: str) -> Name:
+    """The object that ``text`` names; ``namespace`` where it says none. Raises Fault for what cannot be a name."""
+    bare = text.partition("/")[2] if is_object(text) else text
+    first, slash, second = bare.partition("/")
+    found = Name(first, second) if slash else Name(namespace, bare)
+    broken = name_violation(ObjectMeta(name=found.name, namespace=found.namespace))
+    if broken is not None:
+        raise Fault("ManifestInvalid", where=text, detail=broken.message)
+    return found
+
+
+def add(parser: argparse.ArgumentParser, count: str | None = None) -> None:
+    """The positional arguments ``dv NAME``; ``count`` is argparse's nargs of NAME."""
+    parser.add_argument("kind", metavar="dv", help="the kind: dv or datavolume; dv/NAME is the same as dv NAME")
+    parser.add_argument("name", metavar="NAME", nargs=count or "?", help="NAME or NAMESPACE/NAME")
+
+
+def chosen(args: argparse.Namespace, namespace: str) -> list[Name]:
+    """What ``add``'s arguments name: nothing, one or more. Raises Fault KindUnknown."""
+    kind, slash, rest = args.kind.partition("/")
+    check_kind(kind)
+    named = args.name if isinstance(args.name, list) else [args.name] if args.name else []
+    return [parse(text, namespace) for text in ([rest] if slash else []) + named]
+
+
+def some(args: argparse.Namespace, namespace: str) -> list[Name]:
+    """What must be named: one at least."""
+    found = chosen(args, namespace)
+    if not found:
+        raise Fault("NameMissing", verb=args.verb)
+    return found
+
+
+def one(args: argparse.Namespace, namespace: str) -> Name:
+    return some(args, namespace)[0]

@@ -1,0 +1,61 @@
+"""A volume's surroundings in lines for people: the same in ``describe`` and ``why``."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from cdi.cli.story import Claim, Story, Worker
+from cdi.cli.table import age
+from cdi.cli.view import View
+
+_EVENTS = 12
+
+
+def conditions(view: View) -> Iterator[str]:
+    if view.volume.status.conditions:
+        yield "Conditions:"
+    for item in view.volume.status.conditions:
+        said = " ".join(part for part in (item.reason, item.message) if part)
+        yield f"  {item.type:<8} {item.status:<6} {item.last_transition_time}  {said}".rstrip()
+
+
+def surroundings(story: Story, moment: datetime.datetime) -> Iterator[str]:
+    """Claims, worker, log, attempts and events; nothing of what a place does not have."""
+    for claim in story.claims:
+        yield _claim(claim)
+    if story.worker is not None:
+        yield from _worker(story.worker)
+    if story.log:
+        yield "Last lines of the worker's log:"
+        yield from (f"  {line}" for line in story.log)
+    if story.attempts is not None:
+        yield "Attempts, newest last:" if story.attempts else "There was no attempt yet."
+        for attempt in story.attempts:
+            end, outcome = attempt.end or "now", attempt.outcome or "running"
+            yield f"  {attempt.start} to {end}: {outcome}, {attempt.bytes_done:,} bytes"
+    if story.events:
+        yield "Events, newest last:"
+    for event in story.events[-_EVENTS:]:
+        repeated = f" (x{event.count})" if event.count > 1 else ""
+        yield f"  {age(event.at, moment):>5}  {event.type:<7} {event.reason:<16} {event.about}: {event.message}{repeated}"
+    for what in story.unreadable:
+        yield f"Not shown: {what}."
+
+
+def _claim(claim: Claim) -> str:
+    known = [claim.phase or "no phase yet", claim.size, claim.storage_class and f"class {claim.storage_class}"]
+    known += [claim.volume and f"volume {claim.volume}", "is being deleted" if claim.is_being_deleted else ""]
+    return f"{claim.role[0].upper()}{claim.role[1:]} {claim.name}: {', '.join(part for part in known if part)}"
+
+
+def _worker(worker: Worker) -> Iterator[str]:
+    where = f" on {worker.node}" if worker.node else ""
+    restarts = f", {worker.restarts} restarts" if worker.restarts else ""
+    yield f"Worker {worker.name}: {worker.phase}{where}{restarts}"
+    if worker.unschedulable:
+        yield f"  no node takes it: {worker.unschedulable}"
+    if worker.waiting:
+        yield f"  waits: {worker.waiting} {worker.waiting_message}".rstrip()
+    if worker.ended:
+        yield f"  last {worker.ended}"
