@@ -500,7 +500,7 @@ CATALOGUE: dict[str, Entry] = {
     "OptionUnfit": _permanent(
         Exit.USAGE,
         "{option} has no meaning for {target}.",
-        "{reason}",
+        "It cannot be used there: {reason}.",
         "leave it out; cdi import --help says which options are for which target.",
     ),
     "ClusterNotNamed": _permanent(

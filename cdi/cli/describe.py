@@ -38,7 +38,7 @@ def description(view: View, story: Story, moment: datetime.datetime) -> str:
     rows = [
         ("Name", metadata.name),
         ("Namespace", metadata.namespace),
-        ("Created", metadata.creation_timestamp),
+        ("Created", metadata.creation_timestamp or ""),
         ("Phase", status.phase or "none yet"),
         ("Progress", status.progress),
         ("Restarts", str(status.restart_count)),

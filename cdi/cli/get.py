@@ -58,9 +58,7 @@ def _objects(views: Sequence[View], output: str, *, single: bool) -> str:
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=False).rstrip()
 
 
-def listing(
-    views: Sequence[View], moment: datetime.datetime, *, namespaces: bool = False, wide: bool = False
-) -> str:
+def listing(views: Sequence[View], moment: datetime.datetime, *, namespaces: bool = False, wide: bool = False) -> str:
     header = (("NAMESPACE",) if namespaces else ()) + _COLUMNS + (_WIDE if wide else ())
     rows = []
     for view in views:
@@ -77,7 +75,7 @@ def _row(view: View, moment: datetime.datetime) -> tuple[str, ...]:
         status.phase,
         status.progress,
         str(status.restart_count),
-        age(view.volume.metadata.creation_timestamp, moment),
+        age(view.volume.metadata.creation_timestamp or "", moment),
         f"{human_size(rate)}/s" if view.is_moving and rate else "",
         human_duration(eta) if view.is_moving and eta is not None else "",
         reason(view),

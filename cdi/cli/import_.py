@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import human_duration, human_size, parse_quantity
-from cdi.cli import source_options
+from cdi.cli import names, source_options
 
 if TYPE_CHECKING:
     from importer.target import Target
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "import",
-        help="import an image into a file or block device",
+        help="import an image into a file, a block device or a DataVolume",
         description="Import SOURCE as a raw, sparse, verified disk. Ctrl-C stops; the same command continues.",
     )
     parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
@@ -40,6 +40,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--state", metavar="DIR", type=Path, help="where a device's resume journal is kept")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON lines")
     source_options.add(parser)
+    group = parser.add_argument_group("for dv/NAME")
+    group.add_argument("--class", dest="storage_class", metavar="NAME", help="storage class (default: the default one)")
+    group.add_argument("--detach", action="store_true", help="do not wait for the end")
+    group.add_argument("--kubeconfig", metavar="FILE", help="the cluster of this file (default: as kubectl)")
+    group.add_argument("--context", metavar="NAME", help="the context of the kubeconfig (default: its current one)")
+    group.add_argument("-n", "--namespace", metavar="NS", help="the namespace (default: the context's, or default)")
     parser.set_defaults(func=run)
 
 
@@ -55,18 +61,20 @@ def _size(text: str) -> int:
 
 def target_path(text: str) -> Path:
     """The path that ``text`` names. Raises TargetUnclear with both spellings for anything that is not clearly one."""
-    if text.startswith("dv/"):
-        raise Fault(
-            "ManifestUnsupported",
-            where=text,
-            detail="importing into an object needs a cluster, which this version does not talk to yet",
-        )
     if "/" in text or Path(text).exists():
         return Path(text)
     raise Fault("TargetUnclear", target=text)
 
 
 def run(args: argparse.Namespace) -> int:
+    if names.is_object(args.target):
+        from cdi.cli import import_object
+
+        return import_object.run(args)
+    return _to_path(args)
+
+
+def _to_path(args: argparse.Namespace) -> int:
     from cdi.cli.attended import attended
     from importer.checksum import Checksum
     from importer.fetch.governor import Limits

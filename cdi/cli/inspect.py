@@ -27,6 +27,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
+    plan = planned(args)
+    print(json.dumps(as_json(plan), indent=2) if args.json else as_text(plan))
+    return 0
+
+
+def planned(args: argparse.Namespace) -> Plan:
+    """What an import of ``args.source`` would do, from its header and tables. Blocking; raises Fault."""
     from importer.cancel import Cancel
     from importer.checksum import Checksum
     from importer.fetch.reader import RangeReader
@@ -38,11 +45,9 @@ def run(args: argparse.Namespace) -> int:
     source = open_source(source_options.spec(args.source, args))
     try:
         reader = RangeReader(source, RetryPolicy(), Cancel(), lambda _: None)
-        plan = make_plan(source, reader.read_at, Wishes(checksum=checksum is not None))
+        return make_plan(source, reader.read_at, Wishes(checksum=checksum is not None))
     finally:
         source.close()
-    print(json.dumps(as_json(plan), indent=2) if args.json else as_text(plan))
-    return 0
 
 
 def needed_volume(plan: Plan) -> int | None:

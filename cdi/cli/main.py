@@ -18,6 +18,8 @@ _VERBS = {
     "get": "cdi.cli.get",
     "describe": "cdi.cli.describe",
     "why": "cdi.cli.why",
+    "watch": "cdi.cli.watch",
+    "storage": "cdi.cli.storage",
     "delete": "cdi.cli.delete",
 }
 

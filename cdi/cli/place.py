@@ -1,5 +1,7 @@
-"""Where a verb acts: on the volumes of this machine (``--data``, ``CDI_DATA``) or on a cluster. Never on one instead of the
-other: a cluster that does not answer is an error."""
+"""Where a verb acts: on the volumes of this machine (``--data``, ``CDI_DATA``) or on a cluster.
+
+Never on one instead of the other: a cluster that does not answer is an error.
+"""
 
 from __future__ import annotations
 

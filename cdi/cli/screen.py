@@ -106,7 +106,7 @@ def percent_of(text: str) -> float | None:
 
 
 def moving(transfer: Mapping[str, Any], progress: str) -> str:
-    """The line with the bar. ``transfer``: a worker's progress line, as far as it is known; ``progress``: the status'."""
+    """The line with the bar. ``transfer``: a worker's progress line, as far as known; ``progress``: the status'."""
     from importer.progress import Snapshot, Stage, line
 
     percent = transfer.get("percent")

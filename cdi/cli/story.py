@@ -1,4 +1,4 @@
-"""What surrounds a volume: its claims, worker, attempts, log and events. Places fill it in, ``describe`` and ``why`` tell it."""
+"""What surrounds a volume. Places fill it in, ``describe`` and ``why`` tell it."""
 
 from __future__ import annotations
 

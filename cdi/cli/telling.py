@@ -38,7 +38,8 @@ def surroundings(story: Story, moment: datetime.datetime) -> Iterator[str]:
         yield "Events, newest last:"
     for event in story.events[-_EVENTS:]:
         repeated = f" (x{event.count})" if event.count > 1 else ""
-        yield f"  {age(event.at, moment):>5}  {event.type:<7} {event.reason:<16} {event.about}: {event.message}{repeated}"
+        said = f"{event.about}: {event.message}{repeated}"
+        yield f"  {age(event.at, moment):>5}  {event.type:<7} {event.reason:<16} {said}"
     for what in story.unreadable:
         yield f"Not shown: {what}."
 

@@ -90,7 +90,9 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     work = work_on(seen, prime, target)
     kept = outputs.outputs_of(prime)
     after = outputs.mirrored(before, work.outputs) | {a.PRIME: prime.metadata.name}
-    after |= _progress(seen, prime, work.outputs) | _why_unbound(seen)
+    after |= _progress(seen, prime, work.outputs)
+    # Once PVC' is bound, what its provisioner said last is no news any more.
+    after = outputs.without_bound(after) if is_bound(prime) else after | _why_unbound(seen)
     actions: list[Action] = [*work.first, *_annotated(prime, kept, work.outputs | asked)]
     actions += [*_announced(target, before, after), *_annotated(target, before, after), *work.then]
     if work.outputs.get(a.POD_PHASE) == "Succeeded":

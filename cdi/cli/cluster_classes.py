@@ -1,0 +1,46 @@
+"""The storage classes of a cluster with what their profiles say. Pure."""
+
+from __future__ import annotations
+
+from cdi.api.storageprofile import StorageProfile
+from cdi.cli.class_row import ClassRow
+from cdi.kube.storage import StorageClass
+
+_SHORT = {"ReadWriteOnce": "RWO", "ReadWriteMany": "RWX", "ReadOnlyMany": "ROX", "ReadWriteOncePod": "RWOP"}
+_VIRT, _KUBERNETES = "storageclass.kubevirt.io/is-default-virt-class", "storageclass.kubernetes.io/is-default-class"
+
+
+def rows(classes: list[StorageClass], profiles: list[StorageProfile]) -> list[ClassRow]:
+    known = {profile.metadata.name: profile for profile in profiles}
+    return [_row(item, known.get(item.metadata.name)) for item in sorted(classes, key=lambda item: item.metadata.name)]
+
+
+def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
+    annotations = item.metadata.annotations
+    status = profile.status if profile is not None else None
+    modes = [
+        f"{','.join(_SHORT.get(mode, mode) for mode in each.access_modes)}/{each.volume_mode}"
+        for each in (status.claim_property_sets if status else [])
+    ]
+    said = profile is not None and bool(profile.spec.claim_property_sets)
+    return ClassRow(
+        name=item.metadata.name,
+        provisioner=item.provisioner,
+        is_default="true" in (annotations.get(_VIRT), annotations.get(_KUBERNETES)),
+        binding=item.volume_binding_mode or "Immediate",
+        modes=tuple(modes),
+        clone=(status.clone_strategy if status else None) or "",
+        snapshot_class=(status.snapshot_class if status else None) or "",
+        origin="StorageProfile.spec" if said else "known provisioner" if modes else "unknown",
+        problems=_problems(item, profile, modes),
+    )
+
+
+def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str]) -> tuple[str, ...]:
+    name = item.metadata.name
+    if profile is None:
+        return (f"{name} has no StorageProfile: is the controller running? (kubectl get pods -n cdi)",)
+    if not modes:
+        what = f"{name}: provisioner {item.provisioner} is not known; RWO/Filesystem is assumed."
+        return (f"{what} Say what it can do: kubectl edit storageprofile {name} (spec.claimPropertySets)",)
+    return ()

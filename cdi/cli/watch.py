@@ -1,0 +1,61 @@
+"""``cdi watch dv NAME``: follow one DataVolume until it is over, with a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+
+from cdi.api.phase import Phase
+from cdi.base.faults import CATALOGUE, Exit
+from cdi.cli import names, place
+from cdi.cli.screen import Frame, moving, screen
+from cdi.cli.view import View
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("watch", help="follow one DataVolume until it is done or needs you")
+    names.add(parser)
+    parser.add_argument("--json", action="store_true", help="each change as a JSON line")
+    place.add(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    names.check_kind(args.kind.partition("/")[0])
+    with place.chosen(args) as here:
+        name = names.one(args, here.namespace)
+        return followed(here.follow(name), as_json=args.json)
+
+
+def followed(changes: Iterable[View], *, as_json: bool) -> int:
+    """Shows the volume until it is over. The exit code is that of its fault, where it has one."""
+    show, started = screen(as_json=as_json), time.monotonic()
+    frame, view = Frame("", "", 0.0, ""), None
+    for view in changes:
+        frame = _frame(view, time.monotonic() - started)
+        show.show(frame)
+        if view.is_over:
+            break
+    show.finish(frame, view is not None and view.phase == Phase.SUCCEEDED)
+    if view is None or view.phase == Phase.SUCCEEDED:
+        return int(Exit.OK)
+    print(f"{view.name}: {view.trouble or view.phase}")
+    failure = view.volume.status.failure
+    entry = CATALOGUE.get(failure.code) if failure is not None else None
+    return int(entry.exit if entry is not None else Exit.TRANSIENT)
+
+
+def _frame(view: View, elapsed_s: float) -> Frame:
+    status = view.volume.status
+    text = moving(view.transfer, status.progress) if view.is_moving else _said(view)
+    record = {"name": str(view.name), "phase": status.phase, "progress": status.progress, **dict(view.transfer)}
+    stage = f"{status.phase} {status.failure.code if status.failure else ''}"
+    return Frame(stage, f"{view.name.name}: {text}", elapsed_s, json.dumps(record))
+
+
+def _said(view: View) -> str:
+    bound = view.condition("Bound")
+    why = view.trouble or (bound.message if bound.status == "False" else "")
+    return f"{view.phase or 'new'}{': ' + why if why else ''}"
