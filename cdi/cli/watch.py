@@ -56,6 +56,8 @@ def _frame(view: View, elapsed_s: float) -> Frame:
 
 
 def _said(view: View) -> str:
+    if view.phase == Phase.SUCCEEDED:
+        return str(view.phase)
     bound = view.condition("Bound")
     why = view.trouble or (bound.message if bound.status == "False" else "")
     return f"{view.phase or 'new'}{': ' + why if why else ''}"
