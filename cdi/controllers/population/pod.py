@@ -71,6 +71,7 @@ def _spec(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "restartPolicy": "OnFailure",
         "enableServiceLinks": False,
+        "automountServiceAccountToken": False,  # it asks the API server nothing, and it parses what strangers wrote
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(job, cluster, settings)],
         "volumes": _volumes(job, cluster),

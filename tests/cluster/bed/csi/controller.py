@@ -64,6 +64,9 @@ class Controller(stubs.load("csi_pb2_grpc").ControllerServicer):
         if not request.volume_id:
             raise invalid("which volume?")
         with self._store.lock(request.volume_id):
+            if self._store.published[request.volume_id]:
+                # A kubelet that has it mounted could never unmount it.
+                raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "a pod still has it")
             if self._store.volumes.find(request.volume_id):
                 devices.detach(self._store.volumes.image(request.volume_id))
                 self._store.volumes.remove(request.volume_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ class Node(stubs.load("csi_pb2_grpc").NodeServicer):
     def __init__(self, store: Store, node: str) -> None:
         self._store = store
         self._node = node
-        self._published: defaultdict[str, set[str]] = defaultdict(set)
 
     @answered
     def NodeGetInfo(self, request: Any) -> Any:  # noqa: N802 - the protocol's names, here and below
@@ -67,18 +65,18 @@ class Node(stubs.load("csi_pb2_grpc").NodeServicer):
         return pb.NodePublishVolumeResponse()
 
     def _take(self, request: Any) -> None:
-        others = self._published[request.volume_id] - {request.target_path}
+        others = self._store.published[request.volume_id] - {request.target_path}
         single = pb.VolumeCapability.AccessMode.SINGLE_NODE_SINGLE_WRITER
         if others and request.volume_capability.access_mode.mode == single:
             raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "another pod has it")
-        self._published[request.volume_id].add(request.target_path)
+        self._store.published[request.volume_id].add(request.target_path)
 
     @answered
     def NodeUnpublishVolume(self, request: Any) -> Any:  # noqa: N802
         target = _path(request.target_path)
         self._image(request)
         with self._store.lock(request.volume_id):
-            self._published[request.volume_id].discard(request.target_path)
+            self._store.published[request.volume_id].discard(request.target_path)
             devices.unmount(target)
             if target.is_dir():
                 target.rmdir()

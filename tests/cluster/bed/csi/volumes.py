@@ -111,6 +111,7 @@ class Store:
         self.volumes = Shelf(directory / "volumes")
         self.snapshots = Shelf(directory / "snapshots")
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self.published: defaultdict[str, set[str]] = defaultdict(set)  # volume -> where pods have it
 
     def lock(self, id_: str) -> threading.RLock:
         return self._locks[id_]
