@@ -1,0 +1,204 @@
+"""A cluster in miniature, as far as the population of one claim goes: it carries out plans, and the world acts."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from cdi.api.populators import VolumeImportSource
+from cdi.controllers import annotations as a
+from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
+from cdi.controllers.population.decide import decide
+from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.outputs import changes
+from cdi.controllers.population.plan import (
+    Action,
+    Annotate,
+    CreatePrime,
+    CreateScratch,
+    CreateWorker,
+    DeleteClaim,
+    DeleteWorker,
+    Emit,
+    Follow,
+    Rebind,
+)
+from cdi.controllers.settings import Settings
+from cdi.kube.objects import ObjectReference
+from cdi.kube.pods import Pod
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+
+CLUSTER = Cluster(gates=frozenset({HONOR_WAIT_FOR_FIRST_CONSUMER}))
+_SUCCESS = '{"message": "Import Complete", "preallocationApplied": false}'
+
+
+def _converted(body: Any, kind: type[Any]) -> Any:
+    return msgspec.convert(msgspec.json.decode(msgspec.json.encode(body)), kind)
+
+
+class World:
+    """``way``: direct or populator. ``binding``: of the storage class."""
+
+    def __init__(self, way: str = "direct", binding: str = "Immediate") -> None:
+        self._uids = map(str, itertools.count(1))
+        self.storage_class = StorageClass(provisioner="csi.test", volume_binding_mode=binding)
+        self.source: VolumeImportSource | None = None
+        self.prime: PersistentVolumeClaim | None = None
+        self.pod: Pod | None = None
+        self.volume: PersistentVolume | None = None
+        self.scratch: PersistentVolumeClaim | None = None
+        self.events: list[Emit] = []
+        self.workers = 0  # made so far
+        annotations, spec = {a.ENDPOINT: "http://a/disk.img", a.SOURCE: "http"}, self._spec()
+        if way == "populator":
+            annotations = {}
+            spec["dataSourceRef"] = {"apiGroup": "cdi.kubevirt.io", "kind": "VolumeImportSource", "name": "source"}
+            body = {"metadata": {"name": "source"}, "spec": {"source": {"http": {"url": "http://a/disk.img"}}}}
+            self.source = _converted(body, VolumeImportSource)
+        metadata = {"name": "disk", "namespace": "ns", "uid": next(self._uids), "annotations": annotations}
+        body = {"metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
+        self.target: PersistentVolumeClaim = _converted(body, PersistentVolumeClaim)
+
+    @staticmethod
+    def _spec() -> dict[str, Any]:
+        requests = {"requests": {"storage": "1Gi"}}
+        return {"accessModes": ["ReadWriteOnce"], "resources": requests, "storageClassName": "fast"}
+
+    # --- what the controller sees and does ------------------------------------------------------------------------
+
+    def observed(self) -> Observed:
+        return Observed(
+            target=self.target,
+            prime=self.prime,
+            volume=self.volume,
+            source=self.source,
+            pod=self.pod,
+            scratch=self.scratch,
+            storage_class=self.storage_class,
+            now="2026-01-01T00:10:00+00:00",
+            cluster=CLUSTER,
+            settings=Settings(importer_image="importer:1"),
+        )
+
+    def reconcile(self, lost: int = 0) -> list[Action]:
+        """One pass. ``lost``: so many of its last actions do not happen, as when the process dies among them."""
+        plan = decide(self.observed())
+        done = plan.actions[: len(plan.actions) - lost]
+        for action in done:
+            self._perform(action)
+        return list(plan.actions)
+
+    def settle(self) -> list[Action]:
+        """Passes until nothing is left to do; all that was done."""
+        done: list[Action] = []
+        for _ in range(10):
+            actions = self.reconcile()
+            if not [action for action in actions if changes_something(action)]:
+                return done
+            done += actions
+        raise AssertionError(f"it never settles: {actions}")
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Annotate(claim, before, after):
+                self._annotate(claim.uid, changes(before, after))
+            case CreatePrime(body):
+                self.prime = self.prime or self._claim(body)
+            case CreateScratch(body):
+                self.scratch = self.scratch or self._claim(body)
+            case CreateWorker(body):
+                if self.pod is None:
+                    self.workers += 1
+                    made = _converted(body, Pod)
+                    self.pod = replace(made, metadata=replace(made.metadata, uid=next(self._uids)))
+                    self.pod = replace(self.pod, status=replace(made.status, phase="Pending"))
+            case DeleteWorker():
+                self.pod = None
+            case DeleteClaim():
+                self.prime = None
+            case Rebind(_, _, target):
+                assert self.volume is not None
+                assert self.prime is not None
+                owner = ObjectReference(namespace="ns", name=target.name, uid=target.uid)
+                self.volume = replace(self.volume, spec=replace(self.volume.spec, claim_ref=owner))
+                self.prime = _with_phase(self.prime, "Lost")
+                self.target = _bound(self.target, self.volume.metadata.name)
+            case Emit():
+                self.events.append(action)
+
+    def _claim(self, body: Any) -> PersistentVolumeClaim:
+        made = _converted(body, PersistentVolumeClaim)
+        found = replace(made, metadata=replace(made.metadata, uid=next(self._uids)))
+        return _with_phase(found, "Pending")
+
+    def _annotate(self, uid: str, changed: dict[str, str | None]) -> None:
+        for name in ("target", "prime"):
+            claim: PersistentVolumeClaim | None = getattr(self, name)
+            if claim is not None and claim.metadata.uid == uid:
+                merged = claim.metadata.annotations | changed
+                kept = {key: value for key, value in merged.items() if value is not None}
+                setattr(self, name, replace(claim, metadata=replace(claim.metadata, annotations=kept)))
+
+    # --- what the world does --------------------------------------------------------------------------------------
+
+    def bind(self) -> None:
+        """The provisioner makes a volume for the claim that a worker writes to."""
+        name = "prime" if self.prime is not None else "target"
+        claim: PersistentVolumeClaim = getattr(self, name)
+        waits = self.storage_class.volume_binding_mode == "WaitForFirstConsumer" and self.pod is None
+        by_source = name == "target" and self.source is not None
+        if (
+            claim.status.phase != "Pending"
+            or by_source
+            or (waits and a.SELECTED_NODE not in claim.metadata.annotations)
+        ):
+            return
+        setattr(self, name, _bound(claim, "volume"))
+        if name == "prime":
+            owner = {"namespace": "ns", "name": claim.metadata.name, "uid": claim.metadata.uid}
+            body = {"metadata": {"name": "volume", "resourceVersion": "1"}, "spec": {"claimRef": owner}}
+            self.volume = _converted(body, PersistentVolume)
+
+    def choose_node(self) -> None:
+        """A consumer came, and the scheduler says where."""
+        self._annotate(self.target.metadata.uid, {a.SELECTED_NODE: "node1"})
+
+    def run(self) -> None:
+        self._container({"running": {"startedAt": "2026-01-01T00:00:00Z"}}, "Running")
+
+    def fail(self, message: str = "[SourceNotFound] gone. Try: mend it") -> None:
+        ended = {"exitCode": 1, "message": message, "finishedAt": "2026-01-01T00:00:00Z"}
+        self._container({"terminated": ended}, "Running", restarts=1)
+
+    def succeed(self, message: str = _SUCCESS) -> None:
+        ended = {"exitCode": 0, "message": message, "finishedAt": "2026-01-01T00:00:00Z"}
+        self._container({"terminated": ended}, "Running")
+
+    def evict(self) -> None:
+        if self.pod is not None:
+            self.pod = replace(self.pod, status=replace(self.pod.status, phase="Failed", reason="Evicted"))
+
+    def remove_pod(self) -> None:
+        self.pod = None
+
+    def _container(self, state: dict[str, Any], phase: str, restarts: int = 0) -> None:
+        claim = self.prime or self.target
+        if self.pod is None or claim.status.phase != "Bound":
+            return
+        status = {"phase": phase, "containerStatuses": [{"name": "importer", "restartCount": restarts, "state": state}]}
+        self.pod = replace(self.pod, status=_converted({"status": status}, Pod).status)
+
+
+def changes_something(action: Action) -> bool:
+    return not isinstance(action, Follow)
+
+
+def _with_phase(claim: PersistentVolumeClaim, phase: str) -> PersistentVolumeClaim:
+    return replace(claim, status=replace(claim.status, phase=phase))
+
+
+def _bound(claim: PersistentVolumeClaim, volume: str) -> PersistentVolumeClaim:
+    return _with_phase(replace(claim, spec=replace(claim.spec, volume_name=volume)), "Bound")
