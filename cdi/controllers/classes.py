@@ -19,12 +19,17 @@ def plain(found: StorageClass) -> classes.StorageClass:
     return classes.StorageClass(metadata.name, found.provisioner, found.parameters, metadata.annotations, created)
 
 
+def is_assumed(found: StorageProfile, cluster: Cluster) -> bool:
+    """Whether nothing is known of the class, and a default stands in for that."""
+    return not found.status.claim_property_sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates
+
+
 def profile(found: StorageProfile, cluster: Cluster) -> Profile:
     name = found.metadata.name
     sets = tuple(
         ClaimPropertySet(tuple(item.access_modes), item.volume_mode) for item in found.status.claim_property_sets
     )
-    if not sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates:
+    if is_assumed(found, cluster):
         sets = _ANYTHING
     minimum = found.metadata.annotations.get(MINIMUM_SIZE)
     overhead = cluster.overhead(name, "Filesystem")

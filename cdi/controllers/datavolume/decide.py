@@ -69,12 +69,24 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
     if operation is Operation.EXTERNAL:
         body["metadata"]["annotations"][a.EXTERNAL] = "true"
         return Plan((CreateClaim(body),))
-    actions: list[Action] = []
+    actions: list[Action] = _warned(seen)
     if a.USE_POPULATOR not in seen.volume.metadata.annotations:
         actions.append(AnnotateVolume({a.USE_POPULATOR: "true" if populator else "false"}))
     if populator and not static and seen.source is None:
         actions.append(CreateSource(source_body(seen)))
     return Plan((*actions, CreateClaim(body)))
+
+
+def _warned(seen: Observed) -> list[Action]:
+    storage = seen.volume.spec.storage
+    if not seen.is_assumed or storage is None or storage.access_modes or seen.storage_class is None:
+        return []
+    name = seen.storage_class.metadata.name
+    text = (
+        f"nothing is known of provisioner {seen.storage_class.provisioner}: ReadWriteOnce is assumed. "
+        f"Say what it can do in StorageProfile {name}, spec.claimPropertySets"
+    )
+    return [Emit("Warning", "DefaultClaimProperties", text)]
 
 
 def uses_populator(seen: Observed) -> bool:

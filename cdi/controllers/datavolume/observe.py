@@ -10,7 +10,7 @@ from cdi.api.datavolume import DataVolume, StorageSpec
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
-from cdi.controllers.classes import plain, profile
+from cdi.controllers.classes import is_assumed, plain, profile
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.observed import Observed
@@ -66,6 +66,7 @@ class Observer:
             storage_class=storage_class,
             named_class=named,
             profile=self._profile(cluster, storage_class, named),
+            is_assumed=self._is_assumed(cluster, storage_class),
             has_driver=storage_class is not None and self._own.drivers.get(storage_class.provisioner) is not None,
             volumes=self._static(volume, target) if a.CHECK_STATIC in volume.metadata.annotations else (),
             progress=self._progress(claim),
@@ -96,6 +97,10 @@ class Observer:
             overhead = cluster.overhead(name, "Filesystem")
             return classes.profile_of(plain(storage_class), overhead=overhead, volumes=self._modes(name))
         return profile(found, cluster)
+
+    def _is_assumed(self, cluster: Cluster, storage_class: StorageClass | None) -> bool:
+        found = self._own.profiles.get(storage_class.metadata.name) if storage_class else None
+        return found is not None and found.status.provisioner is not None and is_assumed(found, cluster)
 
     def _modes(self, class_name: str) -> list[tuple[str, str]]:
         found = self._stores.volumes.by(CLASS, class_name)

@@ -17,8 +17,9 @@ from storageprofiles.rendering import Profile
 @dataclass(frozen=True, slots=True)
 class Observed:
     """``storage_class``: of the claim, or of the claim to be made; None where there is none. ``named_class``: what the
-    claim is to say. ``profile``: of that class. ``has_driver``: whether a CSI driver serves it. ``volumes``: Available
-    ones that could be the claim's without population. ``progress``: of a worker that runs. ``now``: RFC 3339.
+    claim is to say. ``profile``: of that class; ``is_assumed``: nobody knows what it can do. ``has_driver``: whether a
+    CSI driver serves it. ``volumes``: Available ones that could be the claim's without population. ``progress``: of a
+    worker that runs. ``now``: RFC 3339.
     """
 
     volume: DataVolume
@@ -28,6 +29,7 @@ class Observed:
     storage_class: StorageClass | None = None
     named_class: str | None = None
     profile: Profile | None = None
+    is_assumed: bool = False
     has_driver: bool = False
     volumes: tuple[PersistentVolume, ...] = ()
     progress: Progress | None = None

@@ -1,0 +1,173 @@
+"""What a DataVolume makes, and what its status says, by example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from cdi.api.datavolume import DataVolume
+from cdi.controllers import annotations as a
+from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
+from cdi.controllers.datavolume.decide import decide
+from cdi.controllers.datavolume.observation import status_of
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.phases import announcement
+from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
+from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+from storageprofiles.rendering import ClaimPropertySet, Profile
+
+NOW = "2026-01-01T00:00:00Z"
+FAST = StorageClass(provisioner="csi.test", volume_binding_mode="Immediate")
+PROFILE = Profile("fast", (ClaimPropertySet(("ReadWriteMany",), "Block"),))
+CLUSTER = Cluster(gates=frozenset({HONOR_WAIT_FOR_FIRST_CONSUMER}))
+
+
+def volume(spec: dict[str, Any], **metadata: Any) -> DataVolume:
+    base = {"name": "disk", "namespace": "ns", "uid": "u1"}
+    return msgspec.convert({"metadata": base | metadata, "spec": spec}, DataVolume)
+
+
+def http(**more: Any) -> DataVolume:
+    spec = {"source": {"http": {"url": "http://a/disk.img"}}, "storage": _size()}
+    return volume(spec, **more)
+
+
+def _size() -> dict[str, Any]:
+    return {"resources": {"requests": {"storage": "1Gi"}}}
+
+
+def claim(phase: str = "Bound", owner: str = "u1", **notes: str) -> PersistentVolumeClaim:
+    keys = {"phase_": a.POD_PHASE, "running": a.RUNNING, "reason": a.RUNNING_REASON, "message": a.RUNNING_MESSAGE}
+    annotations = {keys.get(key, key): value for key, value in notes.items()} | {a.CREATED_FOR: "u1"}
+    owners = [{"uid": owner, "controller": True, "kind": "DataVolume", "name": "disk"}] if owner else []
+    metadata = {"name": "disk", "namespace": "ns", "uid": "c1", "annotations": annotations, "ownerReferences": owners}
+    return msgspec.convert({"metadata": metadata, "status": {"phase": phase}}, PersistentVolumeClaim)
+
+
+def seen(dv: DataVolume, found: PersistentVolumeClaim | None = None, **more: Any) -> Observed:
+    known: dict[str, Any] = {"storage_class": FAST, "named_class": "fast", "profile": PROFILE, "cluster": CLUSTER}
+    return Observed(dv, found, now=NOW, **(known | more))
+
+
+def test_a_class_with_a_driver_gets_a_source_object_and_a_claim_that_names_it() -> None:
+    plan = decide(seen(http(), has_driver=True))
+    note, source, made = plan.actions
+    assert isinstance(note, AnnotateVolume)
+    assert note.annotations == {a.USE_POPULATOR: "true"}
+    assert isinstance(source, CreateSource)
+    assert source.body["spec"]["source"] == {"http": {"url": "http://a/disk.img"}}
+    assert isinstance(made, CreateClaim)
+    assert made.body["spec"]["dataSourceRef"]["name"] == source.body["metadata"]["name"]
+    assert made.body["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert made.body["spec"]["volumeMode"] == "Block"
+    assert a.ENDPOINT not in made.body["metadata"]["annotations"]
+
+
+def test_a_class_without_a_driver_gets_a_claim_that_says_it_all() -> None:
+    plan = decide(seen(http(), has_driver=False))
+    made = plan.actions[-1]
+    assert isinstance(made, CreateClaim)
+    annotations = made.body["metadata"]["annotations"]
+    assert (annotations[a.SOURCE], annotations[a.ENDPOINT]) == ("http", "http://a/disk.img")
+    assert "dataSourceRef" not in made.body["spec"]
+
+
+def test_what_was_decided_once_stays() -> None:
+    plan = decide(seen(http(annotations={a.USE_POPULATOR: "false"}), has_driver=True))
+    assert [type(action) for action in plan.actions] == [CreateClaim]
+
+
+def test_no_class_is_waited_for_and_said() -> None:
+    at = seen(http(), storage_class=None, named_class=None, profile=None)
+    plan = decide(at)
+    text = "PVC spec is missing accessMode and no storageClass to choose profile"
+    assert plan.actions == (Emit("Warning", "ErrClaimNotValid", text),)
+    assert plan.wait is None
+    status = status_of(at, plan.hold)
+    bound, ready, _ = status.conditions
+    assert (status.phase, bound.reason, bound.message) == ("", "ErrClaimNotValid", text)
+    assert (ready.status, ready.reason) == ("False", "ErrClaimNotValid")
+
+
+def test_an_assumed_profile_is_warned_about() -> None:
+    first = decide(seen(http(), is_assumed=True)).actions[0]
+    assert isinstance(first, Emit)
+    assert (first.type, first.reason) == ("Warning", "DefaultClaimProperties")
+
+
+@pytest.mark.parametrize("source", ["upload", "registry", "imageio", "vddk", "gcs"])
+def test_a_source_that_nobody_serves_says_so(source: str) -> None:
+    members = {"upload": {}, "registry": {"url": "docker://a"}, "gcs": {"url": "gs://a/b"}}
+    at = seen(volume({"source": {source: members.get(source, {"url": "https://a"})}, "storage": _size()}))
+    plan = decide(at)
+    assert plan.hold is not None
+    assert "not acted on by this version" in status_of(at, plan.hold).conditions[0].message
+
+
+PHASES = {
+    "no claim yet": (None, "Pending"),
+    "bound, nothing else": (claim(), "PVCBound"),
+    "worker made": (claim(**{a.POD_NAME: "importer-disk"}), "ImportScheduled"),
+    "worker waits": (claim(phase_="Pending"), "ImportScheduled"),
+    "worker runs": (claim(phase_="Running", running="true"), "ImportInProgress"),
+    "refused by a quota": (claim(phase_="Failed", running="false"), "ImportScheduled"),
+    "given up": (claim(phase_="Failed", **{a.FATAL: "true"}), "Failed"),
+    "done": (claim(phase_="Succeeded"), "Succeeded"),
+    "done, bound a moment later": (claim("Pending", phase_="Succeeded"), "Succeeded"),
+    "lost": (claim("Lost"), "Failed"),
+    "populated for it": (claim(**{a.POPULATED_FOR: "disk"}), "Succeeded"),
+    "somebody else's": (claim(owner="other"), "Pending"),
+}
+
+
+@pytest.mark.parametrize("case", PHASES)
+def test_the_phase_is_read_off_the_claim(case: str) -> None:
+    found, phase = PHASES[case]
+    assert status_of(seen(http(), found)).phase == phase
+
+
+def test_a_held_import_shows_its_fault_and_stays_in_progress() -> None:
+    message = "Unable to connect to http data source: 404 [SourceNotFound] gone. Try: correct the URL."
+    found = claim(phase_="Running", running="false", reason="Error", message=message, **{a.POD_RESTARTS: "3"})
+    status = status_of(seen(http(), found))
+    assert status.phase == "ImportInProgress"
+    assert status.failure is not None
+    assert (status.failure.code, status.failure.permanent, status.failure.attempts) == ("SourceNotFound", True, 4)
+    bound, ready, running = status.conditions
+    assert (bound.status, ready.status, ready.reason) == ("True", "False", "")
+    assert (running.status, running.reason, running.message) == ("False", "Error", message)
+    assert status.restart_count == 3
+
+
+def test_times_of_conditions_stay_while_nothing_changes() -> None:
+    first = status_of(seen(http(), claim()))
+    later = status_of(replace_now(seen(replace(http(), status=first), claim()), "2026-01-01T01:00:00Z"))
+    assert [item.last_transition_time for item in later.conditions] == [NOW] * 3
+    assert later == first
+
+
+def replace_now(at: Observed, moment: str) -> Observed:
+    import dataclasses
+
+    return dataclasses.replace(at, now=moment)
+
+
+def test_an_orphan_is_taken_over_only_when_that_is_allowed() -> None:
+    orphan = claim(owner="", **{a.CREATED_FOR: ""})
+    orphan = replace(orphan, metadata=replace(orphan.metadata, annotations={}))
+    allowed = http(annotations={a.ADOPTION: "true"})
+    assert [type(action) for action in decide(seen(allowed, orphan)).actions] == [AdoptClaim]
+    refused = decide(seen(http(), orphan)).actions
+    assert isinstance(refused[0], Emit)
+    assert refused[0].reason == "ErrResourceExists"
+
+
+def test_a_change_of_phase_is_announced_once() -> None:
+    done = seen(http(), claim(phase_="Succeeded"))
+    event = announcement(done, "Succeeded")
+    assert event == Emit("Normal", "ImportSucceeded", "Successfully imported into PVC disk")
+    told = replace(http(), status=status_of(done))
+    assert announcement(seen(told, claim(phase_="Succeeded")), "Succeeded") is None
