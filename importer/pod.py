@@ -135,13 +135,14 @@ def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int
 
 
 def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
-    """The termination JSON of a success."""
+    """The termination JSON of a success. ``source`` is ours, for the record."""
+    origin: dict[str, str] = {}
     if environment.source == "none":
         from importer.blank import make_blank
 
         make_blank(environment.target(), environment.archive)
     elif environment.source in _CONNECT_PHRASE:
-        _transfer(environment, progress, cancel)
+        origin = _transfer(environment, progress, cancel)
     else:
         raise Fault(
             "SourceUrlInvalid",
@@ -150,10 +151,12 @@ def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> 
             cause="this worker does http, s3 and none",
         )
     preallocated = environment.preallocation and not environment.archive
-    return {"preallocationApplied": preallocated, "message": "Import Complete"}
+    said: dict[str, object] = {"preallocationApplied": preallocated, "message": "Import Complete"}
+    return said | ({"source": origin} if origin else {})
 
 
-def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> None:
+def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, str]:
+    """Which version of the source was imported."""
     from importer.checksum import Checksum
     from importer.transfer import Request, run
 
@@ -168,6 +171,7 @@ def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -
         log.warning("%s", note)
     # Text that tests of the Go CDI look for in the log.
     log.info("Successfully completed fsync(%s) syscall", request.target.path)
+    return result.origin
 
 
 def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> int:

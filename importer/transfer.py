@@ -34,7 +34,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``disk_size``: bytes of the published disk (virtual size, or larger when more was asked for)."""
+    """``disk_size``: bytes of the published disk (virtual size, or larger when more was asked for). ``verified``: the
+    checksum that the transferred bytes had, ``algorithm:hex``; empty where none was given."""
 
     plan: Plan
     disk_size: int
@@ -42,6 +43,14 @@ class Result:
     bytes_kept: int
     elapsed_s: float
     notes: tuple[str, ...] = ()
+    verified: str = ""
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Which version of the source this is, for the record: what is known of etag, lastModified, verified."""
+        facts = self.plan.facts
+        known = {"etag": facts.etag, "lastModified": facts.last_modified, "verified": self.verified}
+        return {name: value for name, value in known.items() if value}
 
 
 def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
@@ -79,7 +88,8 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
         with _telling_what_is_kept(feed):
             size, kept = _unpack(feed, request) if plan.route is Route.ARCHIVE else _write_disk(feed, request)
     progress.enter(Stage.DONE)
-    return Result(plan, size, progress.bytes_fetched, kept, time.monotonic() - started)
+    verified = str(request.checksum) if request.checksum else ""
+    return Result(plan, size, progress.bytes_fetched, kept, time.monotonic() - started, verified=verified)
 
 
 @contextmanager

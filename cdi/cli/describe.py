@@ -43,6 +43,7 @@ def description(view: View, story: Story, moment: datetime.datetime) -> str:
         ("Progress", status.progress),
         ("Restarts", str(status.restart_count)),
         ("Disk", story.disk),
+        ("Source", story.origin),
         ("Labels", ", ".join(f"{key}={value}" for key, value in metadata.labels.items())),
     ]
     spec = yaml.safe_dump(view.document.get("spec", {}), sort_keys=False, default_flow_style=False)

@@ -115,6 +115,7 @@ def as_json(result: Result, target: Target) -> dict[str, object]:
         "bytesKept": result.bytes_kept,
         "seconds": round(result.elapsed_s, 3),
         "route": result.plan.route.value,
+        "source": result.origin,
         "notes": [*result.plan.warnings, *result.notes],
     }
 

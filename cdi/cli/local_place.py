@@ -48,6 +48,7 @@ class LocalPlace:
         return Story(
             disk=str(disk) if disk.exists() else f"{disk} (not there yet)",
             continues=_CONTINUES,
+            origin=", ".join(f"{name} {value}" for name, value in record.origin.items()),
             is_worked_on=self._store.is_worked_on(view.name.namespace, view.name.name),
             log=self._log(view.name) if failed else (),
             attempts=tuple(Attempt(past.start, past.end, past.outcome, past.bytes_done) for past in record.history),

@@ -59,10 +59,12 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Story:
     """``disk``: where the bytes are, for people. ``continues``: how work goes on after a failure, here.
+    ``origin``: which version of the source it holds.
     ``attempts``: None where they are not recorded. ``unreadable``: what this user may not see."""
 
     disk: str
     continues: str
+    origin: str = ""
     is_worked_on: bool = True
     is_being_deleted: bool = False
     waits_for_consumer: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import random
 import time
 import uuid
@@ -203,6 +204,7 @@ class Run:
         task.worker = None
         task.record.progress = worker.progress
         if status == 0 and message and not is_checksum_mismatch(message):
+            task.record.origin = _origin(message)
             self._succeeded(task)
         else:
             died = Fault("WorkerDied", status=status, log=self.store.place(*task.key) / LOG)
@@ -270,3 +272,12 @@ class Run:
 def now(after_s: float = 0.0) -> str:
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=after_s)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _origin(message: str) -> dict[str, str]:
+    """What a worker said of its source's version in its termination JSON."""
+    try:
+        said = json.loads(message).get("source", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}

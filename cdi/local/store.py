@@ -37,12 +37,16 @@ class Attempt(msgspec.Struct, rename="camel"):
 
 
 class Record(msgspec.Struct, rename="camel"):
-    """What is known of a volume: the object as it was applied with its status, and the last attempts of all."""
+    """What is known of a volume: the object as it was applied with its status, and the last attempts of all.
+
+    ``origin``: which version of the source is in it: etag, lastModified, verified (a checksum), as far as known.
+    """
 
     volume: DataVolume
     progress: dict[str, Any] = {}
     history: list[Attempt] = []
     attempts: int = 0
+    origin: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
