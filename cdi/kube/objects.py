@@ -19,6 +19,7 @@ class OwnerReference(View, frozen=True):
     name: str = ""
     uid: str = ""
     controller: bool = False
+    block_owner_deletion: bool = False
 
 
 class Metadata(View, frozen=True):

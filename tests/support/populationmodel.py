@@ -184,6 +184,12 @@ class World:
     def remove_pod(self) -> None:
         self.pod = None
 
+    def start_removal(self) -> None:
+        """Somebody else deletes the pod; the kubelet has not finished with it."""
+        if self.pod is not None:
+            going = replace(self.pod.metadata, deletion_timestamp="2026-01-01T00:00:00Z")
+            self.pod = replace(self.pod, metadata=going)
+
     def _container(self, state: dict[str, Any], phase: str, restarts: int = 0) -> None:
         claim = self.prime or self.target
         if self.pod is None or claim.status.phase != "Bound":

@@ -98,8 +98,10 @@ class Actor:
             case AnnotateClaim(claim, annotations):
                 result.claim = await self._patch_claim(claim, {"annotations": annotations})
             case AdoptClaim(claim):
-                owners = {"ownerReferences": [owner_of(seen)], "resourceVersion": claim.metadata.resource_version}
-                result.claim = await self._patch_claim(claim, owners)
+                # A merge patch replaces the list: who owned it before, without being its controller, still does.
+                owners = [*to_builtins(claim.metadata.owner_references), owner_of(seen)]
+                taken = {"ownerReferences": owners, "resourceVersion": claim.metadata.resource_version}
+                result.claim = await self._patch_claim(claim, taken)
             case DeleteClaim(claim):
                 meta = claim.metadata
                 await self._client.delete(CLAIMS, meta.name, meta.namespace, uid=meta.uid)

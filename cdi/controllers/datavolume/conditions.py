@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cdi.api.datavolume import Condition
 from cdi.api.phase import Phase
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
-from cdi.controllers.datavolume.plan import Hold
+from cdi.controllers.datavolume.plan import Emit, Hold
 from cdi.controllers.datavolume.status import shown, with_times
+from cdi.controllers.population.report import NEEDS_SCRATCH_REASON
 from cdi.kube.storage import PersistentVolumeClaim
 
 
@@ -16,6 +19,20 @@ def conditions(seen: Observed, phase: str, hold: Hold | None) -> list[Condition]
     running = _running(seen.claim)
     wanted = [_bound(seen.claim, hold), _ready(phase, running, hold), running]
     return [with_times(item, seen.volume.status, seen.now) for item in wanted]
+
+
+def condition_events(before: Sequence[Condition], after: Sequence[Condition]) -> list[Emit]:
+    """What people learn of a change: of Bound always, of Running when the worker has come to grief."""
+    found: list[Emit] = []
+    known = {item.type: (item.status, item.reason, item.message) for item in before}
+    bound, ready, running = after
+    if known.get("Bound") != (bound.status, bound.reason, bound.message):
+        found.append(Emit("Normal", bound.reason, bound.message))
+    grieves = ready.status == "False" and running.status == "False" and running.message
+    changed = known.get("Running", ("", "", ""))[2] != running.message
+    if grieves and changed and running.reason != NEEDS_SCRATCH_REASON:
+        found.append(Emit("Warning", running.reason, running.message))
+    return found
 
 
 def _bound(claim: PersistentVolumeClaim | None, hold: Hold | None) -> Condition:

@@ -17,6 +17,7 @@ from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import NO_CLASS, claim_body, source_body, source_name, source_spec
+from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import (
@@ -109,7 +110,7 @@ def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operati
     if claim.metadata.deletion_timestamp:
         return Plan((Emit("Warning", "ErrResourceMarkedForDeletion", f'Resource "{name}" marked for deletion'),))
     if claim.metadata.controller_uid != seen.uid:
-        if is_populated_for(seen, claim) or is_adoptable(seen, claim):
+        if not claim.metadata.controller_uid and not needs_work(seen, claim):
             return Plan((AdoptClaim(claim), *_marked(seen, claim)))
         text = f'Resource "{name}" already exists and is not managed by DataVolume'
         return Plan((Emit("Warning", "ErrResourceExists", text),), wait=_TRY_AGAIN_S)
@@ -118,6 +119,8 @@ def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operati
     actions = [*_marked(seen, claim)]
     if operation is Operation.IMPORT:
         actions += _source_kept(seen, claim)
+    if operation is Operation.EXTERNAL and (obstacle := external_obstacle(seen, claim)):
+        actions.append(obstacle)
     return Plan(tuple(actions))
 
 

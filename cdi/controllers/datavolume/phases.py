@@ -15,6 +15,7 @@ from __future__ import annotations
 from cdi.api.phase import Phase
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.decide import needs_work
+from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
@@ -38,18 +39,21 @@ def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
     if a.VOLUME_LIST in claim.metadata.annotations:
         return Phase.PENDING
     if operation_of(seen.volume, seen.referred)[0] is Operation.EXTERNAL:
-        return _external(claim, before)
+        return _external(seen, claim, before)
     if not needs_work(seen, claim):
         return Phase.SUCCEEDED
     return _unbound(seen, claim) if claim.status.phase != "Bound" else _worked_on(claim)
 
 
 def _is_ours(seen: Observed, claim: PersistentVolumeClaim) -> bool:
-    return claim.metadata.controller_uid == seen.uid or not needs_work(seen, claim)
+    controller = claim.metadata.controller_uid
+    return controller == seen.uid or (not controller and not needs_work(seen, claim))
 
 
-def _external(claim: PersistentVolumeClaim, before: str) -> str:
-    return Phase.SUCCEEDED if claim.status.phase == "Bound" else before or Phase.PENDING
+def _external(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
+    if claim.status.phase != "Bound":
+        return before or Phase.PENDING
+    return Phase.PVC_BOUND if external_obstacle(seen, claim) else Phase.SUCCEEDED
 
 
 def _unbound(seen: Observed, claim: PersistentVolumeClaim) -> str:

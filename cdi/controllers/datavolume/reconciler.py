@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdi.api.datasource import DataSource
-from cdi.api.datavolume import DataVolume
+from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.api.populators import VolumeImportSource
 from cdi.controllers.datavolume.act import Actor
+from cdi.controllers.datavolume.claim import source_name
+from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observe import CLASS, Observer, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
-from cdi.controllers.datavolume.plan import Emit
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
 from cdi.controllers.settings import Settings
@@ -24,6 +26,7 @@ from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from cdi.kube.store import Key
 
 _REFERENCE = "reference"  # index of DataVolumes by the DataSource that they name
+_SOURCE = "source"  # index of DataVolumes by the name of their source object
 _UNMADE = ("", "Pending")  # phases of a DataVolume that may have no claim yet
 
 
@@ -44,6 +47,7 @@ class DataVolumes:
         self._actor = Actor(client, recorder, written)
         shared.volumes.index(CLASS, lambda item: [item.spec.storage_class_name] if item.spec.storage_class_name else [])
         own.volumes.index(_REFERENCE, _references)
+        own.volumes.index(_SOURCE, lambda item: [source_name(item.metadata.uid)])
         self._watch()
         population.on_progress(self.controller.enqueue)
 
@@ -58,25 +62,22 @@ class DataVolumes:
         after = replace(seen, claim=result.claim)
         status = status_of(after, result.hold)
         await self._actor.write_status(seen, status)
-        self._announce(after, status.phase)
+        self._announce(after, status)
         return result.wait
 
-    def _announce(self, seen: Observed, phase: str) -> None:
+    def _announce(self, seen: Observed, status: DataVolumeStatus) -> None:
         """Written after the status: an event that is lost is better than one that comes twice."""
-        event = announcement(seen, phase)
-        if event is not None:
+        phase = announcement(seen, status.phase)
+        if phase is not None:
+            self._actor.emit(seen.volume, phase)
+        for event in condition_events(seen.volume.status.conditions, status.conditions):
             self._actor.emit(seen.volume, event)
-        running = status_of(seen).conditions[2]
-        known = next((item for item in seen.volume.status.conditions if item.type == "Running"), None)
-        news = running.status == "False" and running.message and (known is None or known.message != running.message)
-        if news and phase != "Succeeded":
-            self._actor.emit(seen.volume, Emit("Warning", running.reason, running.message))
 
     def _watch(self) -> None:
         shared, own = self._stores, self._own
         self.controller.watches(own.volumes, lambda item: [_key(item)])
         self.controller.watches(shared.claims, self._keys_of_claim)
-        self.controller.watches(shared.sources, lambda item: self._owners(item.metadata.namespace, item.metadata.name))
+        self.controller.watches(shared.sources, self._keys_of_source)
         self.controller.watches(shared.classes, lambda _: self._unmade())
         self.controller.watches(own.profiles, lambda _: self._unmade())
         self.controller.watches(shared.volumes, self._keys_of_volume)
@@ -86,11 +87,9 @@ class DataVolumes:
         key = Key(claim.metadata.namespace, claim.metadata.name)
         return [key] if self._own.volumes.get(key.name, key.namespace) else []
 
-    def _owners(self, namespace: str, source: str) -> list[Key]:
-        prefix = "volume-import-source-"
-        uid = source.removeprefix(prefix)
-        found = (item for item in self._own.volumes.all() if item.metadata.uid == uid)
-        return [_key(item) for item in found if item.metadata.namespace == namespace]
+    def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
+        found = self._own.volumes.by(_SOURCE, source.metadata.name)
+        return [_key(item) for item in found if item.metadata.namespace == source.metadata.namespace]
 
     def _unmade(self) -> list[Key]:
         """Those without a claim: a new class or profile may be what they wait for."""

@@ -71,7 +71,10 @@ def _direct(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     after = outputs.without_bound(work.outputs) if is_bound(target) else work.outputs | _why_unbound(seen)
     if work.scratch_is_awaited:
         after = after | outputs.bound("CreatingScratchSpace", "Creating scratch space")
-    return Plan((*work.first, *_annotated(target, before, after), *work.then), _next_look(seen, target, work))
+    first = list(work.first)
+    if after.get(a.POD_PHASE) == "Succeeded" and before.get(a.POD_PHASE) != "Succeeded":
+        first.append(Emit(ref(target), "Normal", "ImportSucceeded", "Import Successful"))
+    return Plan((*first, *_annotated(target, before, after), *work.then), _next_look(seen, target, work))
 
 
 # --- populators' way ------------------------------------------------------------------------------------------------
@@ -94,7 +97,12 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     # Once PVC' is bound, what its provisioner said last is no news any more.
     after = outputs.without_bound(after) if is_bound(prime) else after | _why_unbound(seen)
     actions: list[Action] = [*work.first, *_annotated(prime, kept, work.outputs | asked)]
-    actions += [*_announced(target, before, after), *_annotated(target, before, after), *work.then]
+    actions += [
+        *_passed_on(seen, target, prime, before),
+        *_announced(target, before, after),
+        *_annotated(target, before, after),
+        *work.then,
+    ]
     if work.outputs.get(a.POD_PHASE) == "Succeeded":
         actions += _rebound(seen, target, prime)
     return Plan(tuple(actions), _next_look(seen, prime, work))
@@ -145,8 +153,18 @@ def _progress(seen: Observed, prime: PersistentVolumeClaim, after: Outputs) -> O
     if after.get(a.POD_PHASE) == "Succeeded":
         return {a.PROGRESS: "100.0%"}
     if seen.percent is not None:
-        return {a.PROGRESS: f"{seen.percent:.2f}%"}
+        return {a.PROGRESS: f"{min(seen.percent, 99.99):.2f}%"}
     return {a.PROGRESS: "N/A"} if is_bound(prime) and seen.pod is None else {}
+
+
+def _passed_on(
+    seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim, before: Outputs
+) -> list[Action]:
+    """People look at the target, while its provisioner talks about PVC'."""
+    event = seen.event
+    if event is None or is_bound(prime) or before.get(a.BOUND_MESSAGE) == event.message:
+        return []
+    return [Emit(ref(target), event.type or "Normal", event.reason, f"[{prime.metadata.name}] : {event.message}")]
 
 
 def _announced(target: PersistentVolumeClaim, before: Outputs, after: Outputs) -> list[Action]:
@@ -199,7 +217,7 @@ def _annotated(claim: PersistentVolumeClaim, before: Outputs, after: Outputs) ->
 
 def _why_unbound(seen: Observed) -> Outputs:
     """What the newest event says; without one, what was said before stays."""
-    return outputs.bound("Pending", seen.event) if seen.event else {}
+    return outputs.bound("Pending", seen.event.message) if seen.event else {}
 
 
 def _next_look(seen: Observed, claim: PersistentVolumeClaim, work: Work) -> float | None:

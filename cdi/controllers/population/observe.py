@@ -21,6 +21,7 @@ from cdi.controllers.population.way import awaits_consumer, is_bound
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
+from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
@@ -147,8 +148,8 @@ class Observer:
         found = self._stores.pods.by(MOUNTS, f"{claim.metadata.namespace}/{claim.metadata.name}")
         return tuple(pod.metadata.name for pod in found)
 
-    async def _event(self, claim: PersistentVolumeClaim | None) -> str:
+    async def _event(self, claim: PersistentVolumeClaim | None) -> Event | None:
         """Events are asked for only while a claim that should be bound is not."""
         if claim is None or is_bound(claim) or awaits_consumer(claim, self._class(claim)):
-            return ""
+            return None
         return await newest_event(self._client, claim)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cdi.api.populators import VolumeImportSource
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.settings import Settings
+from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
@@ -17,7 +18,7 @@ class Observed:
 
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
     have the worker's claim mounted and are not the worker. ``percent``: of the running worker, where it knows.
-    ``event``: newest text about PVC', or about the target in the direct way. ``now``: RFC 3339.
+    ``event``: newest about PVC', or about the target in the direct way. ``now``: RFC 3339.
     """
 
     target: PersistentVolumeClaim | None
@@ -31,7 +32,7 @@ class Observed:
     scratch_overhead: str = "0"
     users: tuple[str, ...] = ()
     percent: float | None = None
-    event: str = ""
+    event: Event | None = None
     now: str = ""
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from cdi.base.units import human_duration, human_size
 from cdi.controllers.population.plan import Follow
-from cdi.kube.client import Client, LogOptions
+from cdi.kube.client import LogOptions
 from cdi.kube.errors import ApiError
 from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
 
-_AGAIN_S = 2.0  # after a log that could not be read
+_AGAIN_S = 2.0  # after a log that ended, or could not be read
 
 
 class Progress(Struct, rename="camel", frozen=True):
@@ -44,10 +45,18 @@ class Progress(Struct, rename="camel", frozen=True):
         return human_duration(self.eta_seconds) if self.eta_seconds is not None else ""
 
 
-class Followers:
-    """``changed`` is called with the target's key whenever something is known anew."""
+class Logs(Protocol):
+    """Of the client: the one thing that is needed here."""
 
-    def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
+    def log_lines(self, namespace: str, pod: str, options: LogOptions) -> AsyncGenerator[bytes, None]: ...
+
+
+class Followers:
+    """``changed`` is called with the target's key whenever something is known anew, and when a log has ended: whoever
+    decides then asks for the worker again if it still runs, for a log also ends when the API server is restarted.
+    """
+
+    def __init__(self, client: Logs, changed: Callable[[Key], None]) -> None:
         self._client = client
         self._changed = changed
         self._latest: dict[str, Progress] = {}
@@ -62,13 +71,18 @@ class Followers:
         if worker.uid not in self._tasks:
             task = asyncio.create_task(self._read(worker), name=f"progress of {worker.pod}")
             self._tasks[worker.uid] = task
-            task.add_done_callback(lambda _: self._tasks.pop(worker.uid, None))
+            task.add_done_callback(lambda ended: self._ended(worker, ended))
 
     def forget(self, uid: str) -> None:
         """The pod is gone."""
         self._latest.pop(uid, None)
         if task := self._tasks.get(uid):
             task.cancel()
+
+    def _ended(self, worker: Follow, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(worker.uid, None)
+        if not task.cancelled():
+            self._changed(Key(worker.namespace, worker.target))
 
     async def _read(self, worker: Follow) -> None:
         try:
@@ -79,7 +93,7 @@ class Followers:
         except ApiError as error:
             # Progress is a comfort: an import that nobody can watch goes on all the same.
             log.info("no progress of %s/%s: %s", worker.namespace, worker.pod, error)
-            await asyncio.sleep(_AGAIN_S)  # whoever asks again asks no API server in a hot loop
+        await asyncio.sleep(_AGAIN_S)  # the store may call it running a moment longer: no hot loop
 
     def _take(self, worker: Follow, line: bytes) -> None:
         if not line.startswith(b"{"):

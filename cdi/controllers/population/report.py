@@ -22,7 +22,8 @@ from cdi.base.faults import CATALOGUE
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
 from cdi.kube.pods import ContainerStatus, Pod, Terminated
 
-COMPLETE = "Import Complete"  # the contract's message of a success
+CONTAINER = "importer"
+NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _LOST = "the worker ended without a result"
 
@@ -60,16 +61,21 @@ class Report:
 
 
 def report_of(pod: Pod) -> Report:
-    """``containerStatuses[0]`` is the importer: manifests have it first."""
-    status = pod.status.container_statuses[0] if pod.status.container_statuses else None
+    """What the container said at its end counts, also when the pod was evicted or a mesh's sidecar failed after it."""
+    status = _of_worker(pod)
+    ended = status.state.terminated if status is not None else None
+    if status is not None and ended is not None and ended.exit_code == 0:
+        return _ended_well(pod, status, ended)
     if pod.status.phase in {"Failed", "Unknown"}:
         return _lost(pod, status)
     if status is None:
         return Report(pod.status.phase or "Pending", schedulable=not _is_unschedulable(pod))
-    ended = status.state.terminated
-    if ended is not None and ended.exit_code == 0:
-        return _ended_well(pod, status, ended)
     return _current(pod, status)
+
+
+def _of_worker(pod: Pod) -> ContainerStatus | None:
+    """By name: the kubelet sorts the list by names, so an injected ``agent`` would come first."""
+    return next((status for status in pod.status.container_statuses if status.name == CONTAINER), None)
 
 
 def _current(pod: Pod, status: ContainerStatus) -> Report:
@@ -83,8 +89,12 @@ def _current(pod: Pod, status: ContainerStatus) -> Report:
     waiting = status.state.waiting
     reason, message = (waiting.reason or "", waiting.message or "") if waiting is not None else ("", "")
     if reason in _PULL_REASONS:
-        reason, message = "ImagePullFailed", f"failed to pull image: {pod.spec.containers[0].image}"
+        reason, message = "ImagePullFailed", f"failed to pull image: {_image(pod)}"
     return Report(phase, failed, False, reason, message, status.restart_count, not _is_unschedulable(pod))
+
+
+def _image(pod: Pod) -> str:
+    return next((container.image for container in pod.spec.containers if container.name == CONTAINER), "")
 
 
 def _failure(ended: Terminated) -> tuple[str, str]:
@@ -102,7 +112,7 @@ def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
     if is_checksum_mismatch(message):
         return Report("Failed", Outcome.FATAL, False, "ChecksumError", message, restarts, ended=at)
     if said.get("scratchSpaceRequired") is True:
-        texts = ("Scratch space required", "scratch space required and none found")
+        texts = (NEEDS_SCRATCH_REASON, "scratch space required and none found")
         return Report("Running", Outcome.NEEDS_SCRATCH, False, *texts, restarts, ended=at)
     if not message:
         return _lost(pod, status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdi.controllers import annotations as a
 from cdi.controllers.population import names, outputs
@@ -53,7 +53,7 @@ def work_on(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolu
         return Work(outputs.without_attempt(before) | outputs.running(False, "Error", text))
     if seen.pod is None:
         return _started(seen, claim, target, asked)
-    if seen.pod.metadata.deletion_timestamp:
+    if seen.pod.metadata.deletion_timestamp and report_of(seen.pod).outcome is not Outcome.SUCCEEDED:
         return Work(before)
     return _watched(seen, claim, seen.pod, asked)
 
@@ -87,7 +87,19 @@ def _watched(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, asked: Para
     if pod.metadata.annotations.get(a.OWN_DIGEST) != asked.digest:
         return Work(outputs.without_attempt(before), then=(_gone(pod),))
     report = report_of(pod)
-    return _concluded(seen, claim, pod, report, asked.digest) or _assisted(seen, claim, pod, report)
+    work = _concluded(seen, claim, pod, report, asked.digest) or _assisted(seen, claim, pod, report)
+    return replace(work, first=(*work.first, *_failure_told(seen, claim, work, report)))
+
+
+def _failure_told(seen: Observed, claim: PersistentVolumeClaim, work: Work, report: Report) -> list[Action]:
+    """Once per attempt, on the claim that people know."""
+    before, keys = outputs.outputs_of(claim), (a.POD_RESTARTS, a.RUNNING_MESSAGE)
+    failed = report.outcome in (Outcome.FAILED, Outcome.FATAL, Outcome.LOST)
+    if not failed or all(before.get(key) == work.outputs.get(key) for key in keys):
+        return []
+    target = seen.target or claim
+    source = "" if target is claim else f"[{claim.metadata.name}] : "
+    return [Emit(_ref(target), "Warning", "ErrImportFailed", f"{source}{report.message}")]
 
 
 def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report, digest: str) -> Work | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from cdi.api.datavolume import DataVolume
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
+from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
@@ -150,8 +152,6 @@ def test_times_of_conditions_stay_while_nothing_changes() -> None:
 
 
 def replace_now(at: Observed, moment: str) -> Observed:
-    import dataclasses
-
     return dataclasses.replace(at, now=moment)
 
 
@@ -171,3 +171,77 @@ def test_a_change_of_phase_is_announced_once() -> None:
     assert event == Emit("Normal", "ImportSucceeded", "Successfully imported into PVC disk")
     told = replace(http(), status=status_of(done))
     assert announcement(seen(told, claim(phase_="Succeeded")), "Succeeded") is None
+
+
+def adopted(found: PersistentVolumeClaim, **more: Any) -> Observed:
+    orphan = replace(found, metadata=replace(found.metadata, annotations=more))
+    return seen(http(annotations={a.ADOPTION: "true"}), orphan)
+
+
+def test_a_claim_that_another_controller_owns_is_not_taken_from_it() -> None:
+    at = adopted(claim(owner="a statefulset"))
+    event = decide(at).actions[0]
+    assert isinstance(event, Emit)
+    assert event.reason == "ErrResourceExists"
+    assert status_of(at).phase == "Pending"
+
+
+def test_a_populated_claim_of_another_controller_is_not_taken_either() -> None:
+    at = seen(http(), claim(owner="other", **{a.POPULATED_FOR: "disk"}))
+    assert not [action for action in decide(at).actions if isinstance(action, AdoptClaim)]
+
+
+def external(kind: str = "Populator", **more: Any) -> tuple[Observed, PersistentVolumeClaim]:
+    reference = {"apiGroup": "example.com", "kind": kind, "name": "sample"}
+    spec = {"accessModes": ["ReadWriteOnce"], "dataSourceRef": reference}
+    made = replace(claim(), spec=msgspec.convert({"spec": spec}, PersistentVolumeClaim).spec)
+    return seen(volume({"pvc": spec | {"resources": {"requests": {"storage": "1Gi"}}}}), made, **more), made
+
+
+def test_what_others_populate_is_done_when_it_is_bound() -> None:
+    at, _ = external(has_driver=True)
+    assert decide(at).actions == ()
+    assert status_of(at).phase == "Succeeded"
+    event = announcement(at, "Succeeded")
+    assert event is not None
+    assert (event.reason, event.message) == (
+        "ExternalPopulationSucceeded",
+        "PVC disk successfully populated by sample",
+    )
+
+
+@pytest.mark.parametrize(
+    ("has_driver", "reason"), [(False, "NoCSIDriverForExternalPopulation"), (True, "NoAnyVolumeDataSource")]
+)
+def test_what_nobody_can_populate_is_no_success(has_driver: bool, reason: str) -> None:
+    at, made = external(has_driver=has_driver)
+    dropped = replace(made, spec=replace(made.spec, data_source_ref=None))
+    at = dataclasses.replace(at, claim=dropped)
+    assert [action.reason for action in decide(at).actions if isinstance(action, Emit)] == [reason]
+    assert status_of(at).phase == "PVCBound"
+
+
+def test_a_snapshot_needs_no_driver() -> None:
+    at, _ = external("VolumeSnapshot", has_driver=False)
+    assert decide(at).actions == ()
+
+
+def test_people_learn_of_bound_and_of_grief_once() -> None:
+    found = claim(phase_="Running", running="false", reason="Error", message="Unable to connect")
+    status = status_of(seen(http(), found))
+    events = condition_events([], status.conditions)
+    assert [(event.type, event.reason) for event in events] == [("Normal", "Bound"), ("Warning", "Error")]
+    assert condition_events(status.conditions, status.conditions) == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        claim(phase_="Succeeded", running="false", reason="Completed", message="Import Complete"),
+        claim(phase_="Running", running="false", reason="Scratch space required", message="none found"),
+        claim(phase_="Running", running="true", reason="Pod is running"),
+    ],
+)
+def test_no_warning_about_what_is_in_order(found: PersistentVolumeClaim) -> None:
+    events = condition_events([], status_of(seen(http(), found)).conditions)
+    assert [event.reason for event in events] == ["Bound"]

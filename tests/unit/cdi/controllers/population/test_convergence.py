@@ -129,3 +129,40 @@ def test_an_evicted_worker_is_replaced_and_restarts_never_go_down() -> None:
     world.settle()
     assert world.workers == 2
     assert world.target.metadata.annotations[a.POD_RESTARTS] == "1"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_failure_is_told_once_per_attempt_on_the_claim_that_people_know(way: str) -> None:
+    world = World(way)
+    world.settle()
+    world.bind()
+    world.settle()
+    world.fail()
+    world.settle()
+    world.settle()
+    told = [event for event in world.events if event.reason == "ErrImportFailed"]
+    assert [event.claim.name for event in told] == ["disk"]
+    assert told[0].message.endswith("[SourceNotFound] gone. Try: mend it")
+
+
+def test_a_success_in_a_pod_that_goes_already_counts() -> None:
+    world = World()
+    world.settle()
+    world.bind()
+    world.settle()
+    world.succeed()
+    world.start_removal()
+    world.settle()
+    assert world.target.metadata.annotations[a.POD_PHASE] == "Succeeded"
+    assert world.workers == 1
+
+
+@pytest.mark.parametrize(("way", "reason"), [("direct", "ImportSucceeded"), ("populator", "importSucceeded")])
+def test_a_success_is_told_once(way: str, reason: str) -> None:
+    world = World(way)
+    world.settle()
+    world.bind()
+    world.settle()
+    world.succeed()
+    world.settle()
+    assert [event.reason for event in world.events if event.reason.lower() == "importsucceeded"] == [reason]

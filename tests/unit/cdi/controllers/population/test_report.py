@@ -1,0 +1,99 @@
+"""What a pod's status says of the work, word by word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cdi.controllers.population.report import Outcome, report_of
+from cdi.kube.pods import Pod
+
+DONE = '{"message": "Import Complete", "preallocationApplied": true}'
+MISMATCH = (
+    '{"message": "Unable to process data: checksum validation failed: checksum mismatch: expected a, calculated b"}'
+)
+
+
+def pod(state: dict[str, Any] | None = None, last: dict[str, Any] | None = None, **status: Any) -> Pod:
+    found: dict[str, Any] = {"phase": "Running"} | status
+    if state is not None:
+        container = {"name": "importer", "restartCount": 2, "state": state, "lastState": last or {}}
+        found["containerStatuses"] = [*status.get("containerStatuses", []), container]
+    spec = {"containers": [{"name": "importer", "image": "repo/importer:1"}]}
+    return msgspec.convert({"metadata": {"name": "importer-disk"}, "spec": spec, "status": found}, Pod)
+
+
+def ended(code: int, message: str = "", reason: str = "") -> dict[str, Any]:
+    return {
+        "terminated": {"exitCode": code, "message": message, "reason": reason, "finishedAt": "2026-01-01T00:00:00Z"}
+    }
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": "back-off"}}
+
+
+ENDS = {
+    "succeeded": (pod(ended(0, DONE)), Outcome.SUCCEEDED, "Succeeded", "Completed"),
+    "succeeded, then evicted": (pod(ended(0, DONE), phase="Failed"), Outcome.SUCCEEDED, "Succeeded", "Completed"),
+    "ended well without a word": (pod(ended(0)), Outcome.LOST, "Failed", "Error"),
+    "ended well with a log tail": (pod(ended(0, "bye")), Outcome.LOST, "Failed", "Error"),
+    "a number is no message": (pod(ended(0, "7")), Outcome.LOST, "Failed", "Error"),
+    "checksum": (pod(ended(0, MISMATCH)), Outcome.FATAL, "Failed", "ChecksumError"),
+    "scratch": (
+        pod(ended(0, '{"scratchSpaceRequired": true}')),
+        Outcome.NEEDS_SCRATCH,
+        "Running",
+        "Scratch space required",
+    ),
+    "failed": (pod(ended(1, "Unable")), Outcome.FAILED, "Running", "Error"),
+    "in back-off": (pod(waiting("CrashLoopBackOff"), ended(1, "Unable")), Outcome.FAILED, "Running", "Error"),
+    "killed": (pod(ended(137, reason="OOMKilled")), Outcome.FAILED, "Running", "Error"),
+    "evicted": (pod(phase="Failed", reason="Evicted"), Outcome.LOST, "Failed", "Error"),
+    "node is gone": (pod({"running": {}}, phase="Unknown"), Outcome.LOST, "Failed", "Error"),
+    "runs": (pod({"running": {}}), Outcome.NONE, "Running", "Pod is running"),
+    "no image": (pod(waiting("ErrImagePull"), phase="Pending"), Outcome.NONE, "Pending", "ImagePullFailed"),
+    "not placed": (pod(phase="Pending"), Outcome.NONE, "Pending", ""),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_the_end_of_a_worker(case: str) -> None:
+    found, outcome, phase, reason = ENDS[case]
+    report = report_of(found)
+    assert (report.outcome, report.phase, report.reason) == (outcome, phase, reason)
+
+
+def test_the_last_end_stays_in_view_while_the_kubelet_waits() -> None:
+    report = report_of(pod(waiting("CrashLoopBackOff"), ended(1, "Unable to connect")))
+    assert (report.running, report.message, report.restarts) == (False, "Unable to connect", 2)
+
+
+def test_a_killed_worker_says_by_what() -> None:
+    assert "OOMKilled, exit code 137" in report_of(pod(ended(137, reason="OOMKilled"))).message
+
+
+def test_an_image_that_cannot_be_had_is_named() -> None:
+    report = report_of(pod(waiting("ImagePullBackOff"), phase="Pending"))
+    assert report.message == "failed to pull image: repo/importer:1"
+
+
+def test_the_worker_is_found_behind_what_a_mesh_injected() -> None:
+    sidecar = {"name": "agent", "state": {"running": {}}}
+    assert report_of(pod(ended(0, DONE), containerStatuses=[sidecar])).outcome is Outcome.SUCCEEDED
+
+
+def test_preallocation_is_reported() -> None:
+    assert report_of(pod(ended(0, DONE))).preallocated
+
+
+@pytest.mark.parametrize(("code", "permanent"), [("SourceNotFound", True), ("SourceUnavailable", False)])
+def test_the_code_in_the_message_says_whether_it_is_worth_another_attempt(code: str, permanent: bool) -> None:
+    assert report_of(pod(ended(1, f"Unable to connect: [{code}] x. Try: y"))).is_permanent is permanent
+
+
+def test_a_pod_that_fits_nowhere_says_so() -> None:
+    placed = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    assert not report_of(pod(phase="Pending", conditions=[placed])).schedulable
