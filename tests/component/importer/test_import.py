@@ -144,7 +144,8 @@ def test_an_existing_file_is_not_replaced_unless_asked(served: tuple[Nginx, Path
 
 
 @pytest.mark.parametrize(
-    ("target", "said"), [("vm1", "write ./vm1 for a file, or dv/vm1 for a DataVolume"), ("dv/vm1", "no cluster is known")]
+    ("target", "said"),
+    [("vm1", "write ./vm1 for a file, or dv/vm1 for a DataVolume"), ("dv/vm1", "no cluster is known")],
 )
 def test_a_target_that_is_no_path_is_explained(
     target: str, said: str, served: tuple[Nginx, Path], tmp_path: Path
