@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.corpus import Corpus
 from support.kinds import Namespace, Object, annotations
-from support.manifests import V1BETA1, claim
+from support.manifests import V1BETA1, claim, datavolume
 from support.nginx import Nginx
 from support.volumes import read_volume
 
@@ -54,6 +54,13 @@ def test_a_claim_that_names_an_import_source_is_populated(
     space.wait_event("populated", "importSucceeded")
     content = read_volume(space, "populated", corpus.size, block=mode == "Block")
     assert (content.sum, content.rest_is_zero) == (corpus.sum, True)
+
+
+@pytest.mark.parametrize("storage_class", ["shared", "csi"])
+def test_the_claim_says_why_its_import_fails(space: Namespace, web: Nginx, storage_class: str) -> None:
+    source = {"http": {"url": web.url("missing.img")}}
+    space.create(datavolume("disk", source, pvc=claim("64Mi", storage_class)))
+    assert "expected status code 200, got 404" in space.wait_event("disk", "ErrImportFailed")
 
 
 def test_a_claim_of_nobody_is_left_alone(space: Namespace) -> None:

@@ -11,6 +11,7 @@ from support.nginx import Nginx
 from support.volumes import run_beside
 
 SOURCE = http("http://no-such-host.invalid/disk.img")
+ADOPT = {"cdi.kubevirt.io/allowClaimAdoption": "true"}
 
 
 def _claim(name: str, notes: dict[str, str] | None = None, spec: Object | None = None) -> Object:
@@ -29,13 +30,41 @@ def test_an_orphan_is_adopted_when_asked(space: Namespace) -> None:
     space.create(_claim("disk"))
     space.wait("PersistentVolumeClaim", "disk", lambda found: found["status"].get("phase") == "Bound")
     run_beside(space, "disk", "echo mine > /volume/note")
-    notes = {"cdi.kubevirt.io/allowClaimAdoption": "true"}
-    created = space.create(datavolume("disk", SOURCE, annotations=notes, pvc=claim("64Mi", "shared")))
+    created = space.create(datavolume("disk", SOURCE, annotations=ADOPT, pvc=claim("64Mi", "shared")))
     space.wait_phase("disk", "Succeeded")
 
     owner = space.get("PersistentVolumeClaim", "disk")["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["uid"]) == ("DataVolume", created["metadata"]["uid"])
     assert run_beside(space, "disk", "cat /volume/note") == "mine\n"
+
+
+def _owned(space: Namespace, owner: Object, *, controller: bool) -> Object:
+    """A claim ``disk`` of ``owner``; the reference to it."""
+    reference = {key: owner[key] for key in ("apiVersion", "kind")} | {"controller": controller}
+    reference |= {key: owner["metadata"][key] for key in ("name", "uid")} | {"blockOwnerDeletion": True}
+    found = _claim("disk")
+    found["metadata"]["ownerReferences"] = [reference]
+    space.create(found)
+    return reference
+
+
+def test_an_adopted_claim_keeps_who_owned_it_before(space: Namespace) -> None:
+    made = space.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}})
+    owner = _owned(space, made, controller=False)
+    space.create(datavolume("disk", SOURCE, annotations=ADOPT, pvc=claim("64Mi", "shared")))
+    space.wait_phase("disk", "Succeeded")
+    owners = space.get("PersistentVolumeClaim", "disk")["metadata"]["ownerReferences"]
+    assert [found["kind"] for found in owners] == ["ConfigMap", "DataVolume"]
+    assert {key: owners[0].get(key, False) for key in owner} == owner
+
+
+def test_a_claim_of_another_datavolume_is_left_to_it(space: Namespace) -> None:
+    made = space.create(datavolume("owner", {"blank": {}}, pvc=claim("64Mi", "shared")))
+    owner = _owned(space, made, controller=True)
+    space.create(datavolume("disk", SOURCE, annotations=ADOPT, pvc=claim("64Mi", "shared")))
+    space.wait_event("disk", "ErrResourceExists")
+    space.wait_phase("disk", "Pending")
+    assert space.get("PersistentVolumeClaim", "disk")["metadata"]["ownerReferences"] == [owner]
 
 
 def test_a_populated_claim_is_taken_as_it_is(space: Namespace) -> None:
