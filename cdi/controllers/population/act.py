@@ -36,6 +36,7 @@ from cdi.kube.resources import CLAIMS, CONFIG_MAPS, PODS, VOLUMES, Resource
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_NAMESPACE_GOES = "NamespaceTerminating"  # a cause of the API server's
 _REFUSED_AGAIN_S = 5.0  # after a quota or a policy refused something
 
 
@@ -101,6 +102,8 @@ class Actor:
         try:
             await self._create(PODS, action.body, action.claim.uid)
         except (Forbidden, Invalid) as refused:
+            if any(cause.reason == _NAMESPACE_GOES for cause in refused.causes):
+                raise Refused from refused  # the claim goes with it: nobody is left to be told
             reason = "ErrExceededQuota" if "exceeded quota" in refused.message else "ErrStartingPod"
             log.warning("pod %s/%s is refused: %s", action.claim.namespace, name, refused)
             failed = outputs.start_failed({}, reason, name)
