@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubernetes.client import ApiClient
+from urllib3.exceptions import MaxRetryError, ProtocolError
 
 Object = dict[str, Any]
+
+_DOWN_S = 20.0  # as long as an API server may take to start again
 
 # kind -> (group/version, plural, namespaced)
 _CDI = "cdi.kubevirt.io/v1beta1"
@@ -137,7 +140,8 @@ class Cluster:
         while (left := deadline - time.monotonic()) > 0:
             path = f"{self._path(kind, '', namespace)}?watch=true&fieldSelector={fields}"
             path += f"&timeoutSeconds={max(1, round(left))}" + (f"&resourceVersion={version}" if version else "")
-            with self._response("GET", path) as response:
+            # A watch that breaks off begins again: tests beside this one may restart the API server.
+            with contextlib.suppress(ProtocolError), self._response("GET", path) as response:
                 for line in response:
                     yield json.loads(line)
 
@@ -156,12 +160,23 @@ class Cluster:
         with self._response(method, path, body) as response:
             return str(response.read().decode())
 
+    def _answer(self, method: str, url: str, headers: dict[str, str], body: Mapping[str, Any] | None) -> Any:
+        """Asks until somebody listens: what was refused a connection did not happen."""
+        deadline = time.monotonic() + _DOWN_S
+        while True:
+            try:
+                return self._client.call_api(method, url, header_params=dict(headers), body=body).response
+            except MaxRetryError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)  # another program's start has no event to wait for
+
     @contextlib.contextmanager
     def _response(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Any]:
         content = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Accept": "application/json", "Content-Type": content}
         url = self._client.configuration.host + path
-        response = self._client.call_api(method, url, header_params=headers, body=body).response
+        response = self._answer(method, url, headers, body)
         try:
             if response.status >= 400:
                 raise _refused(response.status, response.read())
