@@ -40,10 +40,20 @@ def start(program: Program) -> None:
 
 
 def stop(name: str, how: signal.Signals = signal.SIGKILL) -> None:
-    """Ends one program. Does nothing when it does not run; waits until it has ended."""
+    """Ends one program. Does nothing when it does not run; waits until it has ended and holds no port any more."""
     while (pid := pid_of(name)) is not None:
         os.kill(pid, how)
-        _until(lambda: pid_of(name) is None, 30, lambda: f"{name} does not end")
+        _until(lambda: pid_of(name) is None and _has_let_go(pid), 30, lambda: f"{name} does not end")
+
+
+def _has_let_go(pid: int) -> bool:
+    """The first thread leaves the control group while others may still hold the listening sockets, for half a second
+    where 500 MB of memory have to be given back."""
+    threads = Path(f"/proc/{pid}/task")
+    try:
+        return len(list(threads.iterdir())) <= 1 and "\nState:\tZ" in (threads.parent / "status").read_text()
+    except OSError:
+        return True  # nothing is left of it
 
 
 def pid_of(name: str) -> int | None:
