@@ -27,7 +27,7 @@ test: setup-cluster lint ## lint, all fast tests and one slice of the long ones 
 	@$(BED) during $(BIN)/pytest tests
 
 test-cluster: setup-cluster ## the tests on the test cluster only, 4 at a time
-	@$(BED) during $(BIN)/pytest -n 4 tests/cluster
+	@$(BED) during sh -c '$(BIN)/pytest -n 4 -m "not alone" tests/cluster && $(BIN)/pytest -m alone tests/cluster'
 
 unit: setup-test ## the pure tests only: < 20 s
 	@$(BIN)/pytest -q -n 2 tests/unit

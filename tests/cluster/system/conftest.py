@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import support.cluster
 from support.corpus import Corpus, build_corpus
-from support.kinds import Cluster, Namespace
+from support.kinds import Cluster, Namespace, Object
 from support.nginx import Nginx
 
 from tests.cluster.bed import bed
@@ -48,3 +48,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def web(corpus: Corpus, host: str) -> Iterator[Nginx]:
     with Nginx(corpus.files, host) as server:
         yield server
+
+
+@pytest.fixture
+def configured(kinds: Cluster) -> Iterator[Object]:
+    """The config of the CDI object; what a test changes of it goes back afterwards."""
+    before = kinds.get("CDI", "cdi")["spec"]["config"]
+    yield before
+    after = kinds.get("CDI", "cdi")["spec"]["config"]
+    kinds.patch("CDI", "cdi", {"spec": {"config": {**dict.fromkeys(after), **before}}})

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support.kinds import Cluster, Namespace, Object
 from support.manifests import V1BETA1, datavolume, storage
 
 LEGACY = "kubevirt-storage-class-defaults"
 
-
-@pytest.fixture
-def configured(kinds: Cluster) -> Iterator[Object]:
-    """The config of the CDI object; what a test changes of it goes back afterwards."""
-    before = kinds.get("CDI", "cdi")["spec"]["config"]
-    yield before
-    after = kinds.get("CDI", "cdi")["spec"]["config"]
-    kinds.patch("CDI", "cdi", {"spec": {"config": {**dict.fromkeys(after), **before}}})
+pytestmark = pytest.mark.alone
 
 
 def _spec(kinds: Cluster, config: Object) -> None:

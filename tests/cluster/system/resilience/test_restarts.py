@@ -35,6 +35,7 @@ def _importer(space: Namespace) -> Object:
     return next(pod for pod in space.list("Pod") if pod["metadata"]["name"].startswith("importer-"))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("class_name", ["shared", "csi"])
 def test_the_controller_is_replaced(
     space: Namespace, kinds: Cluster, web: Nginx, corpus: Corpus, class_name: str
@@ -48,6 +49,7 @@ def test_the_controller_is_replaced(
     assert done["status"].get("restartCount", 0) == 0
 
 
+@pytest.mark.alone
 def test_the_api_server_is_restarted(
     space: Namespace, cluster: support.cluster.Cluster, web: Nginx, corpus: Corpus
 ) -> None:
