@@ -99,6 +99,10 @@ _SNAPSHOT_FORMAT = frozenset(
 )
 
 
+# A DataImportCron's volumes are written by one node there, and its snapshots are of the class for images.
+_CRON_IMAGES = frozenset(["pd.csi.storage.gke.io", "pd.csi.storage.gke.io/hyperdisk"])
+
+
 def _sets(text: str) -> tuple[ClaimPropertySet, ...]:
     pairs = (word.split("/") for word in text.split())
     return tuple(ClaimPropertySet((_MODES[mode],), _VOLUMES[volume]) for mode, volume in pairs)
@@ -122,6 +126,7 @@ class Capabilities:
     clone_strategy: str = ""
     minimum_size: int = 0
     snapshot_format: bool = False  # a DataImportCron keeps snapshots rather than volumes
+    cron_images: bool = False  # a DataImportCron's volumes are ReadWriteOnce, its snapshots of the class for images
 
     @property
     def recognized(self) -> bool:
@@ -144,4 +149,5 @@ def capabilities(provisioner: str, parameters: Mapping[str, str]) -> Capabilitie
         _STRATEGY.get(key, ""),
         _MINIMUM.get(key, 0),
         key in _SNAPSHOT_FORMAT,
+        key in _CRON_IMAGES,
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from storageprofiles.capabilities import capabilities
 from storageprofiles.rendering import ClaimNotValid, ClaimPropertySet, Profile
 
-_VIRT_DEFAULT = "storageclass.kubevirt.io/is-default-virt-class"
-_KUBERNETES_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+VIRT_DEFAULT = "storageclass.kubevirt.io/is-default-virt-class"
+KUBERNETES_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -27,7 +27,7 @@ class StorageClass:
 def default_class(classes: Iterable[StorageClass], *, archive: bool = False) -> StorageClass | None:
     """The class of a claim that names none: virt default (disks only), else Kubernetes' default."""
     known = list(classes)
-    keys = (_KUBERNETES_DEFAULT,) if archive else (_VIRT_DEFAULT, _KUBERNETES_DEFAULT)
+    keys = (KUBERNETES_DEFAULT,) if archive else (VIRT_DEFAULT, KUBERNETES_DEFAULT)
     return next((found for key in keys if (found := _annotated(known, key))), None)
 
 

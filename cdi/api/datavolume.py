@@ -269,11 +269,21 @@ class DataVolumeSpec(Struct, rename="camel", omit_defaults=True):
         return self.content_type == "archive"
 
 
+class OwnerReference(Struct, rename="camel", omit_defaults=True):
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+    block_owner_deletion: bool = False
+
+
 class ObjectMeta(Struct, rename="camel", omit_defaults=True):
     name: str = ""
     namespace: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    owner_references: list[OwnerReference] = []
     uid: str = ""
     resource_version: str = ""
     creation_timestamp: str | None = ""

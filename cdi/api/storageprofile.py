@@ -10,7 +10,10 @@ from cdi.api.datavolume import GROUP, Condition, ObjectMeta
 from cdi.api.marks import Required, limited, one_of
 
 KIND = "StorageProfile"
-MINIMUM_SIZE = "cdi.kubevirt.io/minimumSupportedPvcSize"  # annotation
+# Annotations. The last one is the controller's, the others are a person's to change.
+MINIMUM_SIZE = "cdi.kubevirt.io/minimumSupportedPvcSize"
+CRON_READ_WRITE_ONCE = "cdi.kubevirt.io/useReadWriteOnceForDataImportCron"
+CRON_SNAPSHOT_CLASS = "cdi.kubevirt.io/snapshotClassForDataImportCron"
 
 
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
