@@ -1,46 +1,76 @@
-"""What a kubelet asks: whether the process lives, and whether it is ready. And the metrics."""
+"""What a kubelet asks: whether the process lives, and whether it is ready. And the metrics, for who may see them."""
 
 from __future__ import annotations
 
-import argparse
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+
+METRICS = "/metrics"
+
+Refusal = Callable[[str, str], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """``address``: where both listen, all addresses when empty. A port of 0: not served."""
+
+    health: int
+    metrics: int
+    address: str = ""
 
 
 class Health:
-    """Serves from ``async with`` on. An event loop that hangs answers nothing, which is the point of /healthz."""
+    """Serves from ``async with`` on: probes without TLS, metrics with ``context``. An event loop that hangs answers
+    nothing, which is the point of /healthz.
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    ``refusal(path, authorization)``: the status of a refusal, or 0. ``registry``: what the metrics are.
+    """
+
+    def __init__(self, ports: Ports, context: ssl.SSLContext, refusal: Refusal) -> None:
         self.ready = False
-        self._arguments = arguments
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._ports = ports
+        self._context = context
+        self._refusal = refusal
         self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> Self:
         probes = web.Application()
         probes.router.add_get("/healthz", self._alive)
         probes.router.add_get("/readyz", self._is_ready)
-        await self._serve(probes, self._arguments.health_port)
         metrics = web.Application()
-        metrics.router.add_get("/metrics", self._metrics)
-        await self._serve(metrics, self._arguments.metrics_port)
+        metrics.router.add_get(METRICS, self._metrics)
+        try:
+            await self._serve(probes, self._ports.health, None)
+            await self._serve(metrics, self._ports.metrics, self._context)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
 
-    async def _serve(self, application: web.Application, port: int) -> None:
+    async def _serve(self, application: web.Application, port: int, context: ssl.SSLContext | None) -> None:
         if not port:
             return
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         self._runners.append(runner)
-        await web.TCPSite(runner, self._arguments.address or None, port).start()
+        await web.TCPSite(runner, self._ports.address or None, port, ssl_context=context).start()
 
     async def _alive(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -50,5 +80,15 @@ class Health:
             web.Response(text="ok\n") if self.ready else web.Response(status=503, text="the stores are not complete\n")
         )
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, request: web.Request) -> web.Response:
+        status = await self._refusal(METRICS, request.headers.get("Authorization", ""))
+        if status:
+            return web.Response(status=status, text=_REFUSED[status])
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+_REFUSED = {
+    401: "Unauthorized: send a bearer token that the API server knows\n",
+    403: "Forbidden: the token's owner may not get the path /metrics\n",
+    503: "the API server was not able to say whose token this is\n",
+}

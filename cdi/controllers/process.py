@@ -11,22 +11,31 @@ import logging
 import os
 import secrets
 import signal
+import ssl
 import sys
 from collections.abc import Sequence
+from functools import partial
 
+from cdi.api.cdiconfig import CDIConfig
+from cdi.api.tlsprofile import terms_of
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
-from cdi.controllers.health import Health
+from cdi.controllers.guard import Guard
+from cdi.controllers.health import Health, Ports
 from cdi.controllers.installation.reconcile import Installations
+from cdi.controllers.metrics import ControllerMetrics
+from cdi.controllers.metrics import Stores as MetricStores
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
+from cdi.controllers.serving import self_signed, set_terms
 from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
 from cdi.controllers.storageprofile.reconcile import Stores as ProfileStores
+from cdi.controllers.topology import has_one_node
 from cdi.kube import cdi_resources as ours
 from cdi.kube import config, resources
 from cdi.kube.cache import Cache
@@ -61,7 +70,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="cdi-controller", description="Runs the controllers of the data importer.")
     parser.add_argument("--kubeconfig", help="default: the pod's service account, else KUBECONFIG")
     parser.add_argument("--health-port", type=int, default=8444, help="plain HTTP: /healthz, /readyz (0: none)")
-    parser.add_argument("--metrics-port", type=int, default=8443, help="/metrics (0: none)")
+    parser.add_argument("--metrics-port", type=int, default=8443, help="HTTPS: /metrics (0: none)")
     parser.add_argument("--address", default="", help="where both listen; default: all addresses of the pod")
     parser.add_argument("-v", dest="verbosity", type=int, default=1)
     return parser.parse_args(argv)
@@ -69,11 +78,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(access: config.Access, settings: Settings, arguments: argparse.Namespace) -> None:
     _stop_on_signals()
-    async with Client(access) as client, Health(arguments) as health:
+    ports = Ports(arguments.health_port, arguments.metrics_port, arguments.address)
+    context = self_signed("cdi-controller")
+    set_terms(context, terms_of(None))
+    async with Client(access) as client, Health(ports, context, Guard(client).refusal) as health:
         await _kinds_are_served(client)
         has_snapshots = await _serves(client, f"/apis/snapshot.storage.k8s.io/v1/{resources.SNAPSHOT_CLASSES.plural}")
+        single_node = await has_one_node(client)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
         system = System(client, cache, recorder, settings, has_snapshots=has_snapshots)
+        cache.store(ours.CDI_CONFIGS).subscribe(partial(_adopt_terms, context))
         async with asyncio.TaskGroup() as group:
             group.create_task(cache.run(), name="cache")
             group.create_task(recorder.run(), name="recorder")
@@ -82,6 +96,7 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
             identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{secrets.token_hex(8)}"
             async with Leadership(client, settings.namespace, LEASE, identity):
                 log.info("successfully acquired lease %s/%s", settings.namespace, LEASE)
+                health.registry.register(ControllerMetrics(system.metrics, single_node=single_node))
                 await system.run()
 
 
@@ -104,7 +119,8 @@ class System:
             configs,
             systems,
         )
-        own = VolumeStores(datavolumes, profiles, cache.store(resources.CSI_DRIVERS), sources)
+        drivers = cache.store(resources.CSI_DRIVERS)
+        own = VolumeStores(datavolumes, profiles, drivers, sources)
         here = settings.namespace
         maps, ingresses = (
             cache.store(resources.CONFIG_MAPS, namespace=here),
@@ -112,6 +128,7 @@ class System:
         )
         snapshot_classes = cache.store(resources.SNAPSHOT_CLASSES) if has_snapshots else None
         snapshots = cache.store(resources.SNAPSHOTS) if has_snapshots else None
+        self.metrics = MetricStores(profiles, classes, drivers, snapshot_classes, datavolumes, systems)
         self._installations = Installations(client, systems, settings.pull_policy)
         self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses))
         population = Population(client, shared, recorder, settings)
@@ -152,6 +169,10 @@ async def _serves(client: Client, path: str) -> bool:
             await asyncio.sleep(_KIND_AGAIN_S)
         else:
             return True
+
+
+def _adopt_terms(context: ssl.SSLContext, _: CDIConfig | None, config: CDIConfig | None) -> None:
+    set_terms(context, terms_of(config.spec.tls_security_profile if config is not None else None))
 
 
 def _stop_on_signals() -> None:

@@ -19,7 +19,8 @@ CONTROLLER = "cdi-sa"
 APISERVER = "cdi-apiserver"
 UPLOADPROXY = "cdi-uploadproxy"
 CRONJOB = "cdi-cronjob"
-ACCOUNTS = (CONTROLLER, APISERVER, UPLOADPROXY, CRONJOB)
+METRICS_READER = "cdi-metrics-reader"
+ACCOUNTS = (CONTROLLER, APISERVER, UPLOADPROXY, CRONJOB, METRICS_READER)
 
 # The serving certificate of cdi-apiserver and its signer: made and renewed by cdi-apiserver itself.
 _SERVING_SECRETS = ("cdi-apiserver-signer", "cdi-apiserver-server-cert")
@@ -106,7 +107,7 @@ _CRONJOB_CLUSTER = (rule(_CDI, "dataimportcrons", "get", "list", "update", "patc
 
 
 def rbac(installation: Installation) -> list[Manifest]:
-    """Accounts, roles and bindings."""
+    """Accounts, roles and bindings, and the one token that is kept."""
     here = installation.namespace
     return [
         *(_account(name, here) for name in ACCOUNTS),
@@ -115,6 +116,8 @@ def rbac(installation: Installation) -> list[Manifest]:
         *_clusterwide("cdi-apiserver", _APISERVER_CLUSTER, APISERVER, here),
         *_clusterwide("cdi-uploadproxy", _UPLOADPROXY_CLUSTER, UPLOADPROXY, here),
         *_clusterwide("cdi-cronjob", _CRONJOB_CLUSTER, CRONJOB, here),
+        *_clusterwide(METRICS_READER, ({"nonResourceURLs": ["/metrics"], "verbs": ["get"]},), METRICS_READER, here),
+        _token(METRICS_READER, here),
         *_local("cdi-deployment", _CONTROLLER_HERE, CONTROLLER, here),
         *_local("cdi-apiserver", _APISERVER_HERE, APISERVER, here),
         *_local("cdi-uploadproxy", _UPLOADPROXY_HERE, UPLOADPROXY, here),
@@ -156,6 +159,13 @@ def _local(name: str, rules: tuple[Manifest, ...], account: str, namespace: str)
 
 def _account(name: str, namespace: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name, namespace)}
+
+
+def _token(account: str, namespace: str) -> Manifest:
+    """A Secret that Kubernetes fills: for monitoring systems, which read a bearer token from one."""
+    named = metadata(f"{account}-token", namespace)
+    named["annotations"] = {"kubernetes.io/service-account.name": account}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": named, "type": "kubernetes.io/service-account-token"}
 
 
 def _role(kind: str, name: str, rules: tuple[Manifest, ...], namespace: str = "") -> Manifest:

@@ -45,7 +45,7 @@ def test_every_object_says_what_it_belongs_to() -> None:
 
 
 def test_what_is_namespaced_is_in_the_namespace_of_the_installation() -> None:
-    namespaced = ("ServiceAccount", "Role", "RoleBinding", "Service", "Deployment")
+    namespaced = ("ServiceAccount", "Secret", "Role", "RoleBinding", "Service", "Deployment")
     for one in manifests(PLACE):
         assert one["metadata"].get("namespace") == ("elsewhere" if one["kind"] in namespaced else None)
     assert "namespace: cdi\n" not in document(PLACE)
