@@ -133,7 +133,9 @@ class System:
         self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses))
         population = Population(client, shared, recorder, settings)
         volumes_ = DataVolumes(client, (shared, own), recorder, settings, population)
-        profiles_ = StorageProfiles(client, ProfileStores(profiles, classes, volumes, maps, snapshot_classes), here)
+        profiles_ = StorageProfiles(
+            client, ProfileStores(profiles, classes, volumes, maps, systems, snapshot_classes), here
+        )
         sources_ = DataSources(client, SourceStores(sources, datavolumes, claims, snapshots))
         self._first = (self._installations, self._configuration, profiles_, sources_)
         self._then = (population, volumes_)

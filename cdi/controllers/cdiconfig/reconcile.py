@@ -9,11 +9,11 @@ from msgspec import to_builtins
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME, CDIConfig
-from cdi.api.datavolume import GROUP
 from cdi.controllers import annotations as a
 from cdi.controllers.cdiconfig.decide import AUTHORITY, Observed, spec_of, status_of
 from cdi.controllers.changes import difference
 from cdi.controllers.installation.decide import active_of
+from cdi.controllers.ownership import owned_by_system
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
@@ -49,8 +49,7 @@ class Configuration:
         config = stores.configs.get(key.name)
         if config is None:
             labels = a.APP | {a.COMPONENT: ""}
-            body = {"apiVersion": f"{GROUP}/v1beta1", "kind": "CDIConfig", "metadata": {"name": NAME, "labels": labels}}
-            await self._client.create(CDI_CONFIGS, {**body, "spec": {}})
+            await self._client.create(CDI_CONFIGS, {"metadata": {"name": NAME, "labels": labels}, "spec": {}})
             return None
         if system is not None and AUTHORITY not in system.metadata.annotations:
             await self._make_authority(system, config)
@@ -58,6 +57,7 @@ class Configuration:
         classes = tuple(item.metadata.name for item in stores.classes.all())
         seen = Observed(config, system, classes, tuple(stores.ingresses.all()))
         changes = {
+            "metadata": owned_by_system(config.metadata, system),
             "spec": difference(to_builtins(config.spec), to_builtins(spec_of(seen))),
             "status": difference(to_builtins(config.status), to_builtins(status_of(seen))),
         }

@@ -11,8 +11,8 @@ from cdi.api.populators import IMPORT_KIND
 from cdi.base.units import MiB, parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population.parameters import source_annotations
-from cdi.controllers.population.pod import owner_reference
 from storageprofiles.rendering import Claim, ClaimNotValid, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from cdi.api.datavolume import ObjectMeta
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import Cluster
+from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names
 from cdi.controllers.population.parameters import Parameters
 from cdi.controllers.settings import Settings
-from cdi.kube.objects import Metadata
 from cdi.kube.storage import PersistentVolumeClaim
 
 _UID = 107  # qemu, whom the disk belongs to
@@ -52,17 +51,6 @@ def _metadata(job: Job, settings: Settings) -> dict[str, Any]:
         "annotations": a.passed_on(job.claim.metadata.annotations)
         | {a.CREATED_BY: "yes", a.OWN_TARGET: job.target.metadata.name, a.OWN_DIGEST: job.parameters.digest},
         "ownerReferences": [owner_reference("v1", "PersistentVolumeClaim", job.claim.metadata)],
-    }
-
-
-def owner_reference(api_version: str, kind: str, metadata: Metadata | ObjectMeta) -> dict[str, Any]:
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "name": metadata.name,
-        "uid": metadata.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
+from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names
-from cdi.controllers.population.pod import owner_reference
 from cdi.controllers.settings import Settings
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim

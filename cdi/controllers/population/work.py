@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cdi.controllers import annotations as a
+from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names, outputs
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
@@ -19,7 +20,7 @@ from cdi.controllers.population.plan import (
     Emit,
     Follow,
 )
-from cdi.controllers.population.pod import SCRATCH_VOLUME, Job, importer_pod, owner_reference
+from cdi.controllers.population.pod import SCRATCH_VOLUME, Job, importer_pod
 from cdi.controllers.population.prime import scratch_claim
 from cdi.controllers.population.report import Outcome, Report, report_of, seconds_between
 from cdi.controllers.population.way import worker_may_start

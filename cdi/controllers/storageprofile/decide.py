@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cdi.api.datavolume import Condition
-from cdi.api.storageprofile import ClaimPropertySet, StorageProfileSpec, StorageProfileStatus
+from cdi.api.storageprofile import (
+    CRON_READ_WRITE_ONCE,
+    CRON_SNAPSHOT_CLASS,
+    MINIMUM_SIZE,
+    ClaimPropertySet,
+    StorageProfileSpec,
+    StorageProfileStatus,
+)
 from cdi.controllers.classes import plain
 from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
 from storageprofiles.capabilities import Capabilities, capabilities
@@ -47,12 +54,20 @@ def status_of(seen: Observed) -> StorageProfileStatus:
     )
 
 
-def annotations_of(known: Capabilities, before: dict[str, str]) -> dict[str, str]:
-    """What is added to the profile; a person's own values stay."""
-    wanted = {}
+def annotations_of(seen: Observed, before: Mapping[str, str]) -> dict[str, str | None]:
+    """What changes of ``before``; None is removed. A person's own values stay, but for the class of snapshots."""
+    known = capabilities(seen.storage_class.provisioner, seen.storage_class.parameters)
+    wanted: dict[str, str | None] = {}
     if known.minimum_size:
-        wanted["cdi.kubevirt.io/minimumSupportedPvcSize"] = f"{known.minimum_size >> 30}Gi"
-    return {key: value for key, value in wanted.items() if key not in before}
+        wanted[MINIMUM_SIZE] = f"{known.minimum_size >> 30}Gi"
+    if known.cron_images:
+        wanted[CRON_READ_WRITE_ONCE] = "true"
+    changes = {key: value for key, value in wanted.items() if key not in before}
+    images = _chosen(item for item in _own(seen) if item.parameters.get("snapshot-type") == "images")
+    fitting = images if known.cron_images else None
+    if before.get(CRON_SNAPSHOT_CLASS) != fitting:
+        changes[CRON_SNAPSHOT_CLASS] = fitting
+    return changes
 
 
 def _sets(seen: Observed) -> Sequence[Set]:
@@ -80,10 +95,14 @@ def _format(seen: Observed, known: Capabilities, snapshots: str | None) -> str:
 
 
 def _snapshot_class(seen: Observed) -> str | None:
-    ours = [item for item in seen.snapshot_classes if item.driver == seen.storage_class.provisioner]
     if seen.spec.snapshot_class:
-        return next((item.metadata.name for item in ours if item.metadata.name == seen.spec.snapshot_class), None)
-    return _chosen(ours)
+        names = (item.metadata.name for item in _own(seen))
+        return next((name for name in names if name == seen.spec.snapshot_class), None)
+    return _chosen(_own(seen))
+
+
+def _own(seen: Observed) -> list[VolumeSnapshotClass]:
+    return [item for item in seen.snapshot_classes if item.driver == seen.storage_class.provisioner]
 
 
 def _chosen(found: Iterable[VolumeSnapshotClass]) -> str | None:

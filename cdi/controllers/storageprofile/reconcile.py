@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from msgspec import to_builtins
 
-from cdi.api.datavolume import GROUP
+from cdi.api.cdi import CDI
 from cdi.api.storageprofile import StorageProfile
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
+from cdi.controllers.installation.decide import active_of
+from cdi.controllers.ownership import owned_by_system
 from cdi.controllers.storageprofile.decide import Observed, annotations_of, status_of
 from cdi.kube.cdi_resources import STORAGE_PROFILES
 from cdi.kube.client import Client
@@ -20,7 +22,6 @@ from cdi.kube.errors import AlreadyExists
 from cdi.kube.objects import ConfigMap
 from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
 from cdi.kube.store import Key, Store
-from storageprofiles.capabilities import capabilities
 from storageprofiles.legacy import NAME as LEGACY
 from storageprofiles.rendering import ClaimNotValid
 
@@ -37,6 +38,7 @@ class Stores:
     classes: Store[StorageClass]
     volumes: Store[PersistentVolume]
     maps: Store[ConfigMap]
+    systems: Store[CDI]
     snapshot_classes: Store[VolumeSnapshotClass] | None
 
 
@@ -52,6 +54,7 @@ class StorageProfiles:
         self.controller.watches(stores.profiles, lambda item: [Key("", item.metadata.name)])
         self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.maps, lambda item: self._all() if item.metadata.name == LEGACY else [])
+        self.controller.watches(stores.systems, lambda _: self._all())
         if stores.snapshot_classes is not None:
             self.controller.watches(stores.snapshot_classes, lambda _: self._all())
 
@@ -77,31 +80,22 @@ class StorageProfiles:
         return None
 
     async def _create(self, storage_class: StorageClass) -> None:
-        known = capabilities(storage_class.provisioner, storage_class.parameters)
-        metadata = {
-            "name": storage_class.metadata.name,
-            "labels": a.APP | {a.COMPONENT: ""},
-            "annotations": annotations_of(known, {}),
-        }
-        body = {"apiVersion": f"{GROUP}/v1beta1", "kind": "StorageProfile", "metadata": metadata, "spec": {}}
+        """Bare: what else it needs is added when the store has it."""
+        metadata = {"name": storage_class.metadata.name, "labels": a.APP | {a.COMPONENT: ""}}
         try:
-            await self._client.create(STORAGE_PROFILES, body)
+            await self._client.create(STORAGE_PROFILES, {"metadata": metadata, "spec": {}})
         except AlreadyExists:
             log.debug("profile %s is there already", storage_class.metadata.name)
 
     async def _refresh(self, storage_class: StorageClass, profile: StorageProfile) -> None:
         name = storage_class.metadata.name
-        stores = self._stores
-        legacy = stores.maps.get(LEGACY, self._namespace)
-        seen = Observed(
-            storage_class,
-            profile.spec,
-            profile.status,
-            tuple(stores.snapshot_classes.all()) if stores.snapshot_classes is not None else (),
-            tuple(item for item in stores.volumes.all() if item.spec.storage_class_name == name),
-            dict(legacy.data) if legacy else None,
-            now(),
-        )
+        seen = self._observe(storage_class, profile)
+        changed = owned_by_system(profile.metadata, active_of(self._stores.systems.all()))
+        annotations = annotations_of(seen, profile.metadata.annotations)
+        if annotations:
+            changed["annotations"] = annotations
+        if changed:
+            await self._client.merge_patch(STORAGE_PROFILES, name, {"metadata": changed})
         try:
             status = status_of(seen)
         except ClaimNotValid as refused:
@@ -110,3 +104,17 @@ class StorageProfiles:
         changes = difference(to_builtins(profile.status), to_builtins(status))
         if changes:
             await self._client.merge_patch(STORAGE_PROFILES, name, {"status": changes}, subresource="status")
+
+    def _observe(self, storage_class: StorageClass, profile: StorageProfile) -> Observed:
+        stores = self._stores
+        legacy = stores.maps.get(LEGACY, self._namespace)
+        volumes = (item for item in stores.volumes.all() if item.spec.storage_class_name == storage_class.metadata.name)
+        return Observed(
+            storage_class,
+            profile.spec,
+            profile.status,
+            tuple(stores.snapshot_classes.all()) if stores.snapshot_classes is not None else (),
+            tuple(volumes),
+            dict(legacy.data) if legacy else None,
+            now(),
+        )
