@@ -60,5 +60,5 @@ def set_terms(context: ssl.SSLContext, terms: TlsTerms) -> None:
         return
     try:
         context.set_ciphers(":".join(older))
-    except ssl.SSLError as error:
-        log.warning("none of the suites %s can be used: %s", ", ".join(terms.suites), error)
+    except ssl.SSLError:  # OpenSSL has then forgotten the old ones as well
+        log.warning("no suite of %s is one before TLS 1.3: only that is spoken", ", ".join(terms.suites))

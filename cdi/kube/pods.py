@@ -129,3 +129,26 @@ class IngressSpec(View, frozen=True):
 
 class Ingress(Object, frozen=True):
     spec: IngressSpec = field(default_factory=IngressSpec)
+
+
+class RouteTarget(View, frozen=True):
+    name: str = ""
+
+
+class RouteSpec(View, frozen=True):
+    to: RouteTarget = field(default_factory=RouteTarget)
+
+
+class RouteIngress(View, frozen=True):
+    host: str = ""
+
+
+class RouteStatus(View, frozen=True):
+    ingress: list[RouteIngress] = []
+
+
+class Route(Object, frozen=True):
+    """OpenShift's older sister of Ingress; it leads to services only."""
+
+    spec: RouteSpec = field(default_factory=RouteSpec)
+    status: RouteStatus = field(default_factory=RouteStatus)

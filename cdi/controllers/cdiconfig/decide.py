@@ -15,24 +15,25 @@ from cdi.api.cdiconfig import (
     ImportProxy,
     PodResources,
 )
-from cdi.kube.pods import Ingress
+from cdi.kube.pods import Ingress, Route
 
 AUTHORITY = "cdi.kubevirt.io/configAuthority"  # annotation of the CDI object
 PROXY_SERVICE = "cdi-uploadproxy"
 _LIMITS = {"cpu": "750m", "memory": "600M"}
 _REQUESTS = {"cpu": "100m", "memory": "60M"}
 _OVERHEAD = "0.06"
-_PERCENT = re.compile(r"(0(?:\.\d{1,3})?|1)")
+_PERCENT = re.compile(r"(0(?:\.[0-9]{1,3})?|1)")
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """``classes``: names of the storage classes. ``ingresses``: where the system is installed."""
+    """``classes``: names of the storage classes. ``ingresses``, ``routes``: where the system is installed."""
 
     config: CDIConfig
     system: CDI | None
     classes: tuple[str, ...]
     ingresses: tuple[Ingress, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 def spec_of(seen: Observed) -> CDIConfigSpec:
@@ -53,7 +54,7 @@ def status_of(seen: Observed) -> CDIConfigStatus:
         preallocation=bool(spec.preallocation),
         scratch_space_storage_class=wanted if wanted in seen.classes else "",
         upload_proxy_ca=seen.config.status.upload_proxy_ca,
-        upload_proxy_url=spec.upload_proxy_url_override or _published(seen.ingresses),
+        upload_proxy_url=spec.upload_proxy_url_override or _published(seen.ingresses) or _routed(seen.routes),
     )
 
 
@@ -94,3 +95,9 @@ def _published(ingresses: Iterable[Ingress]) -> str | None:
             if any(service and service.name == PROXY_SERVICE for service in backends):
                 return rule.host or None
     return None
+
+
+def _routed(routes: Iterable[Route]) -> str | None:
+    """The first host at which OpenShift serves a Route that leads to the upload proxy."""
+    hosts = (place.host for route in routes if route.spec.to.name == PROXY_SERVICE for place in route.status.ingress)
+    return next((host for host in hosts if host), None)

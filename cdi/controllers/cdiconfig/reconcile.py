@@ -17,7 +17,7 @@ from cdi.controllers.ownership import owned_by_system
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
-from cdi.kube.pods import Ingress
+from cdi.kube.pods import Ingress, Route
 from cdi.kube.storage import StorageClass
 from cdi.kube.store import Key, Store
 
@@ -26,10 +26,13 @@ _KEY = Key("", NAME)
 
 @dataclass(frozen=True)
 class Stores:
+    """``routes`` is None where the cluster does not know that kind."""
+
     configs: Store[CDIConfig]
     systems: Store[CDI]
     classes: Store[StorageClass]
     ingresses: Store[Ingress]
+    routes: Store[Route] | None
 
 
 class Configuration:
@@ -42,6 +45,8 @@ class Configuration:
         self.controller.watches(stores.systems, lambda _: [_KEY])
         self.controller.watches(stores.classes, lambda _: [_KEY])
         self.controller.watches(stores.ingresses, lambda _: [_KEY])
+        if stores.routes is not None:
+            self.controller.watches(stores.routes, lambda _: [_KEY])
 
     async def _reconcile(self, key: Key) -> float | None:
         stores = self._stores
@@ -55,7 +60,8 @@ class Configuration:
             await self._make_authority(system, config)
             return None
         classes = tuple(item.metadata.name for item in stores.classes.all())
-        seen = Observed(config, system, classes, tuple(stores.ingresses.all()))
+        routes = tuple(stores.routes.all()) if stores.routes is not None else ()
+        seen = Observed(config, system, classes, tuple(stores.ingresses.all()), routes)
         changes = {
             "metadata": owned_by_system(config.metadata, system),
             "spec": difference(to_builtins(config.spec), to_builtins(spec_of(seen))),

@@ -17,7 +17,7 @@ from cdi.api.storageprofile import (
 from cdi.controllers.classes import plain
 from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
 from storageprofiles.capabilities import Capabilities, capabilities
-from storageprofiles.classes import profile_of
+from storageprofiles.classes import check_sets, profile_of
 from storageprofiles.legacy import legacy_sets
 from storageprofiles.rendering import ClaimPropertySet as Set
 
@@ -75,7 +75,11 @@ def _sets(seen: Observed) -> Sequence[Set]:
     found = seen.storage_class
     modes = [(mode, item.spec.volume_mode or "Filesystem") for item in seen.volumes for mode in item.spec.access_modes]
     sets = profile_of(plain(found), said, volumes=modes).sets
-    return sets or legacy_sets(seen.defaults or {}, found.metadata.name)
+    if sets:
+        return sets
+    legacy = legacy_sets(seen.defaults or {}, found.metadata.name)
+    check_sets(legacy)
+    return legacy
 
 
 def _strategy(seen: Observed, known: Capabilities, snapshots: str | None) -> str | None:

@@ -97,6 +97,46 @@ def test_the_tls_profile_counts_for_the_next_handshake(kubectl: Kubectl, access:
         wait_until(lambda: is_served(ssl.TLSVersion.TLSv1_2), "TLS 1.2 again")
 
 
+ROUTES: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "routes.route.openshift.io"},
+    "spec": {
+        "group": "route.openshift.io",
+        "scope": "Namespaced",
+        "names": {"kind": "Route", "plural": "routes", "singular": "route"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.slow
+def test_a_route_says_where_the_upload_proxy_is(kubectl: Kubectl, access: Path, tmp_path: Path) -> None:
+    kubectl.done("apply", "-f", "-", objects=ROUTES)
+    kubectl.done("wait", "--for=condition=Established", "crd/routes.route.openshift.io", "--timeout=60s")
+    to = {"to": {"kind": "Service", "name": "cdi-uploadproxy"}}
+    metadata = {"name": "upload", "namespace": NAMESPACE}
+    route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": to}
+    kubectl.done("apply", "-f", "-", objects=route | {"status": {"ingress": [{"host": "upload.test"}]}})
+
+    def url() -> str:
+        found = kubectl.run("get", "cdiconfig", "config", "-o", "jsonpath={.status.uploadProxyURL}")
+        return found.stdout
+
+    with Controller(access, tmp_path) as controller:
+        controller.wait_until_it_leads()
+        wait_until(lambda: url() == "upload.test", "the route's host")
+        kubectl.done("delete", "route", "upload", "-n", NAMESPACE)
+        wait_until(lambda: url() == "", "no host")
+
+
 @pytest.mark.slow
 def test_of_two_processes_one_works_and_the_other_takes_over(kubectl: Kubectl, access: Path, tmp_path: Path) -> None:
     reader = kubectl.done("create", "token", "cdi-metrics-reader", "-n", NAMESPACE).strip()

@@ -184,3 +184,11 @@ def test_everybody_may_read_the_configuration() -> None:
     assert role("ClusterRole", "cdi.kubevirt.io:config-reader") == [
         {"apiGroups": ["cdi.kubevirt.io"], "resources": ["cdiconfigs", "storageprofiles"], "verbs": sorted(READ)}
     ]
+
+
+def test_a_reader_of_metrics_may_read_metrics_only_and_has_a_token_that_lasts() -> None:
+    assert rules_of("cdi-metrics-reader", "RoleBinding") == []
+    assert rules_of("cdi-metrics-reader", "ClusterRoleBinding") == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    (token,) = [one for one in ALL if one["kind"] == "Secret"]
+    assert token["metadata"]["name"] == "cdi-metrics-reader-token"
+    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "cdi-metrics-reader"}
