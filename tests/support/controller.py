@@ -67,9 +67,14 @@ class Controller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Asked first: a lease that is not given back would make the next one wait."""
         assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()
+        try:
+            self.process.wait(_WAIT_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
 
     @property
     def log(self) -> str:
