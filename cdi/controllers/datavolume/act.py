@@ -30,7 +30,7 @@ from cdi.controllers.datavolume.plan import (
 from cdi.controllers.written import Written
 from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, BadRequest, Forbidden, Invalid
+from cdi.kube.errors import AlreadyExists, ApiError, BadRequest, Forbidden, Invalid
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim
@@ -118,10 +118,8 @@ class Actor:
         except AlreadyExists:
             log.debug("claim %s is there already: the stores will show it", body["metadata"]["name"])
         except (Forbidden, Invalid, BadRequest) as refused:
-            quota = "exceeded quota" in refused.message
-            reason = "ErrExceededQuota" if quota else "ErrClaimNotValid"
-            self.emit(seen.volume, Emit("Warning", reason, refused.message))
-            result.hold = Hold(reason, refused.message, "Pending" if quota else "")
+            event, result.hold = _told(refused)
+            self.emit(seen.volume, event)
             result.wait = _REFUSED_AGAIN_S
 
     async def _create_source(self, body: Mapping[str, Any]) -> None:
@@ -129,6 +127,17 @@ class Actor:
             await self._client.create(VOLUME_IMPORT_SOURCES, body)
         except AlreadyExists:
             log.debug("source %s is there already", body["metadata"]["name"])
+
+
+def _told(refused: ApiError) -> tuple[Emit, Hold]:
+    """The condition of a claim that our webhook refuses to complete is the contract's: there is none."""
+    if "exceeded quota" in refused.message:
+        reason = "ErrExceededQuota"
+        return Emit("Warning", reason, refused.message), Hold(reason, refused.message, "Pending")
+    event = Emit("Warning", "ErrClaimNotValid", refused.message)
+    if isinstance(refused, BadRequest):
+        return event, Hold("NotFound", f"No PVC found: {refused.message}", "")
+    return event, Hold(event.reason, refused.message, "")
 
 
 def reference(volume: DataVolume) -> dict[str, str]:
