@@ -34,6 +34,7 @@ _KINDS: dict[str, tuple[str, str, bool]] = {
     "ResourceQuota": ("v1", "resourcequotas", True),
     "Event": ("v1", "events", True),
     "Lease": ("coordination.k8s.io/v1", "leases", True),
+    "Ingress": ("networking.k8s.io/v1", "ingresses", True),
     "Deployment": ("apps/v1", "deployments", True),
     "StorageClass": ("storage.k8s.io/v1", "storageclasses", False),
     "PriorityClass": ("scheduling.k8s.io/v1", "priorityclasses", False),

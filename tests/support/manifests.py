@@ -38,3 +38,8 @@ def storage(size: str, class_name: str | None = None, **more: Any) -> Object:
 def claim(size: str, class_name: str | None = None, mode: str = "ReadWriteOnce", **more: Any) -> Object:
     """``spec.pvc``: taken as it is."""
     return {"accessModes": [mode], **storage(size, class_name, **more)}
+
+
+def storage_class(name: str, provisioner: str, **more: Any) -> Object:
+    kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+    return {**kind, "provisioner": provisioner, **more}

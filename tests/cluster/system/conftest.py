@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import support.cluster
@@ -11,7 +13,7 @@ from support.corpus import Corpus, build_corpus
 from support.kinds import Cluster, Namespace, Object
 from support.nginx import Nginx
 
-from tests.cluster.bed import bed
+from tests.cluster.bed import bed, place
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +54,27 @@ def web(corpus: Corpus, host: str) -> Iterator[Nginx]:
 
 @pytest.fixture
 def configured(kinds: Cluster) -> Iterator[Object]:
-    """The config of the CDI object; what a test changes of it goes back afterwards."""
-    before = kinds.get("CDI", "cdi")["spec"]["config"]
-    yield before
-    after = kinds.get("CDI", "cdi")["spec"]["config"]
-    kinds.patch("CDI", "cdi", {"spec": {"config": {**dict.fromkeys(after), **before}}})
+    """The config of the CDI object; what a test changes of it goes back afterwards. One at a time on a bed: what
+    another run has changed for a moment must not be taken for what was there before."""
+    with Path(f"/run/lock/{place.NAME}-config.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = kinds.get("CDI", "cdi")["spec"]["config"]
+        yield before
+        after = kinds.get("CDI", "cdi")["spec"]["config"]
+        kinds.patch("CDI", "cdi", {"spec": {"config": {**dict.fromkeys(after), **before}}})
+        kinds.wait("CDIConfig", "config", lambda found: _said(found["spec"]) == _said(before))
+
+
+@pytest.fixture
+def configure(configured: Object, kinds: Cluster) -> Callable[[Object], None]:
+    """Changes members of the config, and waits until all can see it; None takes one away."""
+
+    def change(members: Object) -> None:
+        wanted = kinds.patch("CDI", "cdi", {"spec": {"config": members}})["spec"]["config"]
+        kinds.wait("CDIConfig", "config", lambda found: _said(found["spec"]) == _said(wanted))
+
+    return change
+
+
+def _said(config: Object) -> Object:
+    return {key: value for key, value in config.items() if value}

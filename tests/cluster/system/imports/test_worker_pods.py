@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.kinds import Cluster, Namespace, Object, annotations
@@ -91,3 +91,15 @@ def test_a_retained_pod_stays_and_others_go(space: Namespace, web: Nginx, class_
 def test_long_names_make_valid_pods(space: Namespace, web: Nginx, name: str) -> None:
     space.create(datavolume(name, http(web.url("disk.qcow2")), storage=storage("128Mi", "shared")))
     space.wait_phase(name, "Succeeded")
+
+
+@pytest.mark.alone
+def test_a_pod_has_the_resources_that_are_configured(
+    space: Namespace, web: Nginx, configure: Callable[[Object], None]
+) -> None:
+    configure({"podResourceRequirements": {"limits": {"memory": "700M"}, "requests": {"cpu": "50m"}}})
+    space.create(datavolume("disk", http(web.url("disk.raw", "slow")), storage=storage("128Mi", "csi")))
+    assert _importer(space)["spec"]["containers"][0]["resources"] == {
+        "limits": {"cpu": "750m", "memory": "700M"},
+        "requests": {"cpu": "50m", "memory": "60M"},
+    }

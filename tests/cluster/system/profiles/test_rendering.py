@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from support.kinds import Cluster, Namespace, Object, condition
-from support.manifests import claim, datavolume, storage
+from support.manifests import claim, datavolume, storage, storage_class
 
 BLANK = {"blank": {}}
 
@@ -15,26 +12,8 @@ def _claim_of(space: Namespace, name: str = "disk") -> Object:
     return space.wait("PersistentVolumeClaim", name, lambda _: True)
 
 
-@pytest.fixture
-def new_class(kinds: Cluster, space: Namespace) -> Iterator[str]:
-    """The name of a class of this test, which the test may create."""
-    name = f"class-{space.name}"
-    yield name
-    kinds.delete("StorageClass", name)
-
-
-def _class(name: str, provisioner: str, **more: object) -> Object:
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": name},
-        "provisioner": provisioner,
-        **more,
-    }
-
-
 def test_modes_come_from_the_profile(kinds: Cluster, space: Namespace, new_class: str) -> None:
-    kinds.create(_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
+    kinds.create(storage_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
     kinds.wait("StorageProfile", new_class, lambda found: bool(found.get("status", {}).get("claimPropertySets")))
     space.create(datavolume("disk", BLANK, storage=storage("1Gi", new_class)))
     spec = _claim_of(space)["spec"]
@@ -43,7 +22,7 @@ def test_modes_come_from_the_profile(kinds: Cluster, space: Namespace, new_class
 
 
 def test_a_mode_that_is_given_stays(kinds: Cluster, space: Namespace, new_class: str) -> None:
-    kinds.create(_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
+    kinds.create(storage_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
     kinds.wait("StorageProfile", new_class, lambda found: bool(found.get("status", {}).get("claimPropertySets")))
     space.create(datavolume("once", BLANK, storage=storage("1Gi", new_class, accessModes=["ReadWriteOnce"])))
     space.create(datavolume("file", BLANK, storage=storage("1Gi", new_class, volumeMode="Filesystem")))
@@ -62,7 +41,7 @@ def test_a_filesystem_gets_room_for_itself_and_a_device_does_not(space: Namespac
 
 
 def test_an_unknown_provisioner_gets_the_default_of_the_gate(kinds: Cluster, space: Namespace, new_class: str) -> None:
-    kinds.create(_class(new_class, "nobody.example.org/knows"))
+    kinds.create(storage_class(new_class, "nobody.example.org/knows"))
     kinds.wait("StorageProfile", new_class, lambda found: "status" in found)
     space.create(datavolume("disk", BLANK, storage=storage("64Mi", new_class)))
     spec = _claim_of(space)["spec"]
@@ -71,7 +50,7 @@ def test_an_unknown_provisioner_gets_the_default_of_the_gate(kinds: Cluster, spa
 
 
 def test_a_profile_that_a_person_filled_in_wins(kinds: Cluster, space: Namespace, new_class: str) -> None:
-    kinds.create(_class(new_class, "nobody.example.org/knows"))
+    kinds.create(storage_class(new_class, "nobody.example.org/knows"))
     kinds.wait("StorageProfile", new_class, lambda _: True)
     sets = [{"accessModes": ["ReadWriteMany"], "volumeMode": "Block"}]
     kinds.patch("StorageProfile", new_class, {"spec": {"claimPropertySets": sets}})
@@ -89,12 +68,12 @@ def test_a_class_that_comes_later_is_waited_for(kinds: Cluster, space: Namespace
     space.wait_event("disk", "ErrClaimNotValid")
     assert space.find("PersistentVolumeClaim", "disk") is None
 
-    kinds.create(_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
+    kinds.create(storage_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
     assert _claim_of(space)["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_a_class_has_a_profile_while_it_exists(kinds: Cluster, new_class: str) -> None:
-    kinds.create(_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
+    kinds.create(storage_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
     profile = kinds.wait("StorageProfile", new_class, lambda found: "status" in found)
     assert profile["status"]["provisioner"] == "rook-ceph.rbd.csi.ceph.com"
     assert profile["status"]["storageClass"] == new_class

@@ -137,3 +137,26 @@ def test_a_permanent_fault_fails_where_that_is_asked_for(space: Namespace, web: 
     failed = space.wait_phase("disk", "Failed")
     assert failed["status"]["failure"]["code"] == "SourceNotFound"
     space.wait_event("disk", "ImportFailed")
+
+
+@pytest.mark.alone
+def test_the_kubelet_is_restarted(
+    space: Namespace, cluster: support.cluster.Cluster, web: Nginx, corpus: Corpus
+) -> None:
+    if os.environ.get("CDI_TEST_KUBECONFIG"):
+        pytest.skip("only the bed's kubelet may be killed")
+    _begun(space, web.url("disk.raw", "crawl"), "csi")
+    worker = _importer(space)["metadata"]["uid"]
+    cluster.restart("kubelet")
+    assert _importer(space)["metadata"]["uid"] == worker
+    done = _ends_well(space, corpus)
+    assert done["status"].get("restartCount", 0) == 0
+
+
+def test_two_with_one_source_do_not_disturb_each_other(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    for name, class_name in {"first": "shared", "second": "shared", "third": "csi"}.items():
+        space.create(datavolume(name, http(web.url("disk.raw", "slow")), storage=storage("128Mi", class_name)))
+    for name in ("first", "second", "third"):
+        space.wait_phase(name, "Succeeded", timeout_s=120)
+        content = read_volume(space, name, corpus.size)
+        assert (content.sum, content.rest_is_zero) == (corpus.sum, True)
