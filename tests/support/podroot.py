@@ -61,8 +61,9 @@ class PodRun:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The termination JSON."""
-        return dict(json.loads(self.message))
+        """The contract's part of the termination JSON; ``source`` is ours."""
+        said: dict[str, Any] = json.loads(self.message)
+        return {name: value for name, value in said.items() if name != "source"}
 
 
 def run_in_pod(
