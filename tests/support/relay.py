@@ -39,7 +39,7 @@ class Relay:
     ) -> None:
         self.close()
 
-    def wait_for_bytes(self, count: int, timeout_s: float = 120) -> None:
+    def wait_for_bytes(self, count: int, timeout_s: float = 300) -> None:
         """Block until so many bytes were passed on to clients in total."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.count >= count, timeout_s):
