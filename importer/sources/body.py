@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from cdi.base.faults import Fault
 from cdi.base.units import KiB
 from importer.sources import Body
+from importer.sources.patient import PATIENCE_S, PatientSocket
 from importer.sources.pool import Answer
 
-# A slow server's bytes are handed over after so long even when the buffer is not full, for progress and marks.
-_PATIENCE_S = 0.5
 _CHUNKED_PIECE = 64 * KiB
 _EARLY = 8 * KiB  # io.DEFAULT_BUFFER_SIZE: what http.client may have read beyond the headers
 
@@ -57,7 +56,7 @@ class AnswerBody:
         if self._failure is not None:
             raise self._failure
         filled = 0
-        give_up_s = time.monotonic() + _PATIENCE_S
+        give_up_s = time.monotonic() + PATIENCE_S
         try:
             while filled < len(buffer) and not self._complete:
                 count = self._guarded(buffer[filled:])
@@ -132,7 +131,8 @@ class AnswerBody:
             view[:count] = self._early[:count]
             self._early = self._early[count:]
             return count
-        return self._answer.connection.sock.recv_into(view)
+        sock = self._answer.connection.sock
+        return sock.fill(view) if isinstance(sock, PatientSocket) else sock.recv_into(view)
 
     def _check_nothing_follows(self) -> None:
         """Best effort: sees what has arrived by now. A later byte makes the pool throw the connection away."""

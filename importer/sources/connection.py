@@ -18,6 +18,7 @@ from typing import cast
 from cdi.base.faults import Fault
 from importer.sources.answers import status_code_name, status_text
 from importer.sources.live import LiveSockets
+from importer.sources.patient import PatientSocket
 from importer.sources.proxy import Proxy, choose_proxy
 from importer.sources.trust import Trust
 from importer.sources.url import HttpUrl
@@ -95,7 +96,10 @@ class Dialer:
         except Fault:
             self.live.check(0)
             raise
-        sock.settimeout(self.stall_timeout_s)
+        if isinstance(sock, PatientSocket):
+            sock.become_patient(self.stall_timeout_s)
+        else:
+            sock.settimeout(self.stall_timeout_s)
         exchange = http.client.HTTPConnection(route.host, route.port)
         exchange.sock = sock
         exchange.auto_open = 0  # a closed connection must not come back as an unencrypted one
@@ -131,7 +135,7 @@ class Dialer:
             raise Fault("HostUnknown", host=host, cause=cause) from error
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in addresses:
-            sock = socket.socket(family, kind, protocol)
+            sock = PatientSocket(family, kind, protocol)
             self.live.add(sock)
             try:
                 sock.settimeout(self.connect_timeout_s)
