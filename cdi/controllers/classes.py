@@ -20,8 +20,10 @@ def plain(found: StorageClass) -> classes.StorageClass:
 
 
 def is_assumed(found: StorageProfile, cluster: Cluster) -> bool:
-    """Whether nothing is known of the class, and a default stands in for that."""
-    return not found.status.claim_property_sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates
+    """Whether nothing is known of the class, and a default stands in for that. A profile whose status was not written
+    yet says nothing of the kind: its class may well be known."""
+    written = bool(found.status.provisioner)
+    return written and not found.status.claim_property_sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates
 
 
 def profile(found: StorageProfile, cluster: Cluster) -> Profile:

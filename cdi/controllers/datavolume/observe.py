@@ -100,7 +100,7 @@ class Observer:
 
     def _is_assumed(self, cluster: Cluster, storage_class: StorageClass | None) -> bool:
         found = self._own.profiles.get(storage_class.metadata.name) if storage_class else None
-        return found is not None and found.status.provisioner is not None and is_assumed(found, cluster)
+        return found is not None and is_assumed(found, cluster)
 
     def _modes(self, class_name: str) -> list[tuple[str, str]]:
         found = self._stores.volumes.by(CLASS, class_name)

@@ -190,8 +190,8 @@ def test_progress_is_shown_while_it_runs(space: Namespace, web: Nginx) -> None:
         "disk",
         lambda found: (
             found.get("status", {}).get("phase") == "ImportInProgress"
-            and re.fullmatch(r"\d{1,3}\.?\d{1,2}%", found["status"].get("progress", "")) is not None
-            and found["status"]["progress"] != "0.0%"
+            and re.fullmatch(r"\d{1,3}\.?\d{1,2}%", found.get("status", {}).get("progress", "")) is not None
+            and found.get("status", {}).get("progress") != "0.0%"
         ),
     )
     assert condition(shown, "Running")["status"] == "True"

@@ -100,7 +100,7 @@ def test_the_time_moves_when_another_claim_is_named(space: Namespace) -> None:
         "DataSource",
         "golden",
         lambda found: (
-            found["status"]["source"].get("pvc", {}).get("name") == "other"
+            found.get("status", {}).get("source", {}).get("pvc", {}).get("name") == "other"
             and condition(found, "Ready")["lastTransitionTime"] > before
         ),
     )

@@ -54,7 +54,7 @@ def test_a_profile_that_a_person_filled_in_wins(kinds: Cluster, space: Namespace
     kinds.wait("StorageProfile", new_class, lambda _: True)
     sets = [{"accessModes": ["ReadWriteMany"], "volumeMode": "Block"}]
     kinds.patch("StorageProfile", new_class, {"spec": {"claimPropertySets": sets}})
-    kinds.wait("StorageProfile", new_class, lambda found: found["status"].get("claimPropertySets") == sets)
+    kinds.wait("StorageProfile", new_class, lambda found: found.get("status", {}).get("claimPropertySets") == sets)
     space.create(datavolume("disk", BLANK, storage=storage("64Mi", new_class)))
     spec = _claim_of(space)["spec"]
     assert (spec["accessModes"], spec["volumeMode"]) == (["ReadWriteMany"], "Block")

@@ -32,7 +32,8 @@ def a_claim(size: str | None = GI, annotations: dict[str, str] | None = None, **
 def a_cluster(*sets: dict[str, Any], **config: Any) -> Known:
     """With one class, ``fast``, which is the default."""
     known = Known().add(STORAGE_CLASSES, "fast", metadata=DEFAULT, provisioner="csi.example")
-    known.add(STORAGE_PROFILES, "fast", status={"claimPropertySets": list(sets), "storageClass": "fast"})
+    profile = {"claimPropertySets": list(sets), "storageClass": "fast", "provisioner": "csi.example"}
+    known.add(STORAGE_PROFILES, "fast", status=profile)
     status = {"filesystemOverhead": {"global": "0.06", "storageClass": {}}}
     return known.add(CDI_CONFIGS, "config", spec=config, status=status)
 
@@ -120,6 +121,13 @@ async def test_a_profile_without_a_usable_set_is_told() -> None:
 async def test_our_gate_gives_an_unknown_provisioner_what_any_storage_can_do() -> None:
     spec = await completed(a_claim(), a_cluster(featureGates=["DefaultClaimProperties"]))
     assert (spec["accessModes"], spec["volumeMode"]) == (["ReadWriteOnce"], "Filesystem")
+
+
+@asynchronous
+async def test_a_profile_that_nobody_has_written_yet_is_not_assumed() -> None:
+    known = a_cluster(featureGates=["DefaultClaimProperties"])
+    known.add(STORAGE_PROFILES, "fast")
+    assert await refusal(a_claim(), known) == "no accessMode specified in StorageProfile fast"
 
 
 @asynchronous
