@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from cdi.kube.resources import CLAIMS, CSI_DRIVERS, CUSTOM_RESOURCES, NAMESPACES
 from cdi.kube.store import Store
 
 REPOSITORY = Path(__file__).parents[3]
-NUMBER = 200
+MEMORY_LIMIT = 300 << 20  # of the controller, with 10,000 DataVolumes
+AT_ONCE = 16  # DataVolumes created side by side
 DRIVER = "rook-ceph.rbd.csi.ceph.com"
 
 
@@ -40,14 +41,15 @@ async def install(client: Client) -> None:
 
 
 @contextmanager
-def controller(kubeconfig: Path, log: Path) -> Iterator[None]:
+def controller(kubeconfig: Path, log: Path) -> Iterator[int]:
+    """Its process id."""
     command = [sys.executable, "-m", "cdi.controllers.process", "--kubeconfig", str(kubeconfig)]
     command += ["--health-port", "0", "--metrics-port", "0"]
     environ = {**os.environ, "POD_NAMESPACE": "cdi", "IMPORTER_IMAGE": "cdi:test"}
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environ, cwd=REPOSITORY, stdout=output, stderr=output)
     try:
-        yield
+        yield process.pid
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
@@ -68,34 +70,52 @@ def versions(*stores: Store[Any]) -> list[dict[Any, str]]:
     return [dict(store._versions) for store in stores]
 
 
+def peak_memory(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+
+async def create(client: Client, numbers: Iterable[int]) -> None:
+    async def some() -> None:
+        for number in left:
+            await client.create(ours.DATA_VOLUMES, data_volume(number))
+
+    left = iter(numbers)
+    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("number", [200, 10_000])
 @asynchronous
-async def test_waiting_data_volumes_cost_no_writes_also_after_the_api_server_was_killed(tmp_path: Path) -> None:
+async def test_waiting_data_volumes_cost_no_writes_also_after_the_api_server_was_killed(
+    tmp_path: Path, number: int
+) -> None:
     with ApiServer(tmp_path / "api") as api:
         kubeconfig = api.kubeconfig()
         async with Client(load(str(kubeconfig))) as client:
             await install(client)
-            with controller(kubeconfig, tmp_path / "log"):
+            with controller(kubeconfig, tmp_path / "log") as pid:
                 cache = Cache(client)
                 volumes, claims = cache.store(ours.DATA_VOLUMES), cache.store(CLAIMS)
                 configs, profiles = cache.store(ours.CDI_CONFIGS), cache.store(ours.STORAGE_PROFILES)
                 watching = asyncio.create_task(cache.run())
                 await until(lambda: any(each.spec.feature_gates for each in configs.all()) and len(profiles) == 1)
-                for number in range(NUMBER):
-                    await client.create(ours.DATA_VOLUMES, data_volume(number))
-                await until(lambda: all_wait(volumes, NUMBER), 60)
+                await create(client, range(number))
+                await until(lambda: all_wait(volumes, number), 300)
 
                 await asyncio.sleep(2)  # what follows the last status
                 before = versions(volumes, claims)
                 api.kill()
                 api.start()
                 async with Client(load(str(kubeconfig))) as fresh:
-                    await fresh.create(ours.DATA_VOLUMES, data_volume(NUMBER))
-                await until(lambda: all_wait(volumes, NUMBER + 1), 60)
+                    await fresh.create(ours.DATA_VOLUMES, data_volume(number))
+                await until(lambda: all_wait(volumes, number + 1), 60)
 
                 after = versions(volumes, claims)
                 changed = [key for old, new in zip(before, after, strict=True) for key in old if new[key] != old[key]]
                 assert changed == []
                 assert await client.list(PODS) == []
+                assert peak_memory(pid) < MEMORY_LIMIT
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
