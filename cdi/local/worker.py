@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from cdi.api.datavolume import DataVolume, HttpSource, S3Source
 from cdi.base.faults import Fault
+from cdi.controllers.annotations import CHECKSUM
 from cdi.local.manifests import Manifests
 from cdi.local.store import LOG
 from importer.sinks.refusal import refusals
@@ -45,6 +46,7 @@ def environment_of(
         "IMPORTER_IMAGE_SIZE": str(size),
         "FILESYSTEM_OVERHEAD": "0",
         "PREALLOCATION": "true" if spec.preallocation else "false",
+        "IMPORTER_CHECKSUM": volume.metadata.annotations.get(CHECKSUM, ""),
         "OWNER_UID": volume.metadata.uid,
         "CDI_TARGET": str(target),
         "CDI_PARENT_PIPE": "1",
@@ -54,7 +56,8 @@ def environment_of(
         environment["IMPORTER_ENDPOINT"] = remote.url
         environment |= _credentials(volume, found, remote)
     if source.http is not None:
-        environment["IMPORTER_CHECKSUM"] = source.http.checksum
+        if source.http.checksum:
+            environment["IMPORTER_CHECKSUM"] = source.http.checksum
         environment["INSECURE_TLS"] = "true" if source.http.insecure_skip_verify else "false"
         for index, header in enumerate(source.http.extra_headers):
             environment[f"IMPORTER_EXTRA_HEADER_{index}"] = header

@@ -68,7 +68,7 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
     if populator:
         found[a.USE_POPULATOR] = "true"
     elif spec.source is not None:
-        found |= source_annotations(spec.source)
+        found |= asked_of(seen)
         found[a.USE_POPULATOR] = "false"
     if not seen.cluster.honors_consumers:
         found[a.IMMEDIATE] = ""
@@ -76,6 +76,13 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
 
 
 _KEPT_BACK = (a.POPULATED_FOR, _LAST_APPLIED)
+
+
+def asked_of(seen: Observed) -> dict[str, str]:
+    """The annotations that ask for the import of the source. A checksum on the DataVolume serves any source."""
+    source = seen.volume.spec.source
+    said = seen.volume.metadata.annotations.get(a.CHECKSUM)
+    return ({a.CHECKSUM: said} if said else {}) | (source_annotations(source) if source is not None else {})
 
 
 def source_body(seen: Observed) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
-from cdi.controllers.datavolume.claim import NO_CLASS, claim_body, source_body, source_name, source_spec
+from cdi.controllers.datavolume.claim import NO_CLASS, asked_of, claim_body, source_body, source_name, source_spec
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
@@ -34,7 +34,7 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
-from cdi.controllers.population.parameters import edited, source_annotations
+from cdi.controllers.population.parameters import edited
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
@@ -163,7 +163,7 @@ def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     if claim.spec.data_source_ref is None:
         if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
             return []
-        wanted = edited(claim.metadata.annotations, source_annotations(spec.source))
+        wanted = edited(claim.metadata.annotations, asked_of(seen))
         changed = {key: value for key, value in wanted.items() if claim.metadata.annotations.get(key, "") != value}
         return [AnnotateClaim(claim, changed)] if changed and not is_populated_for(seen, claim) else []
     if seen.volume.status.phase == "Succeeded" and claim.status.phase == "Bound":
@@ -171,4 +171,8 @@ def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     if source is None:
         return [] if claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded" else [CreateSource(source_body(seen))]
     changes = difference({"source": to_builtins(source.spec.source)}, {"source": source_spec(seen)["source"]})
-    return [CorrectSource(source_name(seen.uid), changes)] if changes else []
+    corrected: list[Action] = [CorrectSource(source_name(seen.uid), changes)] if changes else []
+    checksum = seen.volume.metadata.annotations.get(a.CHECKSUM)
+    if claim.metadata.annotations.get(a.CHECKSUM) != checksum:
+        corrected.append(AnnotateClaim(claim, {a.CHECKSUM: checksum}))
+    return corrected

@@ -1,7 +1,7 @@
 """The phase of a DataVolume, read off its claim, and what is announced when it changes. Pure.
 
 PVC missing                     Pending at first, then as it was
-PVC Pending, class waits        PendingPopulation (populator), WaitForFirstConsumer (direct way)
+PVC Pending, class waits        PendingPopulation (populator, ours or not), WaitForFirstConsumer (direct way)
 worker not started, or failed to start          ImportScheduled
 worker runs, or is started again by the kubelet ImportInProgress
 worker gave up for good         Failed
@@ -52,7 +52,9 @@ def _is_ours(seen: Observed, claim: PersistentVolumeClaim) -> bool:
 
 def _external(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
     if claim.status.phase != "Bound":
-        return before or Phase.PENDING
+        # KubeVirt starts a VM only in a phase that says it may: in Pending, the VM and the volume wait for each other.
+        waits = waits_for_consumer(seen.storage_class) and a.SELECTED_NODE not in claim.metadata.annotations
+        return Phase.PENDING_POPULATION if waits else before or Phase.PENDING
     return Phase.PVC_BOUND if external_obstacle(seen, claim) else Phase.SUCCEEDED
 
 

@@ -74,7 +74,7 @@ class Actor:
             case CreateWorker():
                 await self._create_worker(action)
             case CreatePrime():
-                await self._create_claim(action.body, action.target, "ErrCreatingPVCPrime")
+                await self._create_prime(action)
             case CreateScratch():
                 await self._create_claim(action.body, action.claim, "ErrCreatingScratchSpace")
             case CopyProxyCertificates():
@@ -112,13 +112,20 @@ class Actor:
                 self._recorder.event(reference(claim), "Warning", reason, failed[a.RUNNING_MESSAGE])
             raise Refused from refused
 
+    async def _create_prime(self, action: CreatePrime) -> None:
+        try:
+            await self._create_claim(action.body, action.target, "ErrCreatingPVCPrime")
+        except Refused as refused:
+            await self._annotate(action.target, outputs.bound("Pending", str(refused)))
+            raise
+
     async def _create_claim(self, body: Mapping[str, Any], told: ClaimRef, reason: str) -> None:
         owner = body["metadata"]["ownerReferences"][0]["uid"]
         try:
             await self._create(CLAIMS, body, owner)
         except (Forbidden, Invalid) as refused:
             self._recorder.event(reference(told), "Warning", reason, refused.message)
-            raise Refused from refused
+            raise Refused(refused.message) from refused
 
     async def _create(self, resource: Resource[T], body: Mapping[str, Any], owner: str) -> None:
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]

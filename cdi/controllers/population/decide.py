@@ -133,7 +133,9 @@ def _asked(seen: Observed, target: PersistentVolumeClaim) -> dict[str, str] | No
     if seen.source is None or seen.source.spec.target_claim not in (None, "", target.metadata.name):
         return None
     spec = seen.source.spec
-    asked = source_annotations(spec.source) if spec.source is not None else {}
+    checksum = target.metadata.annotations.get(a.CHECKSUM)
+    asked = {a.CHECKSUM: checksum} if checksum and spec.source is not None else {}
+    asked |= source_annotations(spec.source) if spec.source is not None else {}
     wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
     return asked | {
         a.CONTENT_TYPE: "archive" if spec.content_type == "archive" else "kubevirt",

@@ -34,6 +34,20 @@ def test_a_storage_quota_holds_the_claim_and_lets_it_go(space: Namespace, web: N
     space.wait_phase("disk", "Succeeded", timeout_s=120)
 
 
+def test_a_storage_quota_without_room_for_a_second_claim_says_so(space: Namespace, web: Nginx) -> None:
+    """A populator needs a claim of its own beside the one that the user asked for."""
+    space.create(_quota(requests_storage="100Mi"))
+    space.wait("ResourceQuota", "quota", _in_force)
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("64Mi", "csi")))
+    held = space.wait("DataVolume", "disk", lambda dv: "exceeded quota" in condition(dv, "Bound").get("message", ""))
+    assert condition(held, "Bound")["status"] == "False"
+    assert "exceeded quota" in space.wait_event("disk", "ErrCreatingPVCPrime")
+
+    _raise(space, requests_storage="10Gi")
+    done = space.wait_phase("disk", "Succeeded", timeout_s=120)
+    assert condition(done, "Bound")["message"] == "PVC disk Bound"
+
+
 def test_a_pod_quota_holds_the_import_and_lets_it_go(space: Namespace, web: Nginx) -> None:
     space.create(_quota(pods="0"))
     space.wait("ResourceQuota", "quota", _in_force)

@@ -17,7 +17,7 @@ from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
-from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
+from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
@@ -75,6 +75,25 @@ def test_a_class_without_a_driver_gets_a_claim_that_says_it_all() -> None:
     annotations = made.body["metadata"]["annotations"]
     assert (annotations[a.SOURCE], annotations[a.ENDPOINT]) == ("http", "http://a/disk.img")
     assert "dataSourceRef" not in made.body["spec"]
+
+
+S3 = {"source": {"s3": {"url": "s3://bucket/disk.img"}}, "storage": {"resources": {"requests": {"storage": "1Gi"}}}}
+
+
+def test_a_checksum_on_the_datavolume_serves_any_source() -> None:
+    noted = volume(S3, annotations={a.CHECKSUM: "md5:12"})
+    for has_driver in (False, True):  # the direct way reads it off the claim, the populators' way off the target
+        made = decide(seen(noted, has_driver=has_driver)).actions[-1]
+        assert isinstance(made, CreateClaim)
+        assert made.body["metadata"]["annotations"][a.CHECKSUM] == "md5:12"
+
+
+def test_a_checksum_on_the_datavolume_may_be_corrected() -> None:
+    noted = volume(S3, annotations={a.CHECKSUM: "md5:34"})
+    asks = {a.SOURCE: "s3", a.ENDPOINT: "s3://bucket/disk.img", a.CHECKSUM: "md5:12"}
+    (action,) = decide(seen(noted, claim(**asks))).actions
+    assert isinstance(action, AnnotateClaim)
+    assert action.annotations == {a.CHECKSUM: "md5:34"}
 
 
 def test_what_was_decided_once_stays() -> None:
@@ -208,6 +227,15 @@ def test_what_others_populate_is_done_when_it_is_bound() -> None:
         "ExternalPopulationSucceeded",
         "PVC disk successfully populated by sample",
     )
+
+
+def test_what_others_populate_may_wait_for_the_consumer_that_waits_for_it() -> None:
+    late = StorageClass(provisioner="csi.test", volume_binding_mode="WaitForFirstConsumer")
+    at, made = external(has_driver=True, storage_class=late)
+    waiting = replace(made, status=replace(made.status, phase="Pending"))
+    assert status_of(dataclasses.replace(at, claim=waiting)).phase == "PendingPopulation"
+    chosen = replace(waiting, metadata=replace(made.metadata, annotations={a.SELECTED_NODE: "node"}))
+    assert status_of(dataclasses.replace(at, claim=chosen)).phase == "Pending"
 
 
 @pytest.mark.parametrize(
