@@ -82,7 +82,8 @@ class PodEnvironment:
 
     def spec(self) -> SourceSpec:
         environ = self._environ
-        numbered = sorted(name for name in environ if name.startswith("IMPORTER_EXTRA_HEADER_"))
+        extra = (name for name in environ if name.startswith("IMPORTER_EXTRA_HEADER_"))
+        numbered = sorted(extra, key=lambda name: (len(name), name))  # 2 before 10: the order of the list
         directories = (environ.get("IMPORTER_CERT_DIR", ""), environ.get("IMPORTER_PROXY_CERT_DIR", ""))
         return SourceSpec(
             url=self.endpoint,
@@ -184,6 +185,11 @@ def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> in
         text = fault.with_contract("Unable to process data: ").message
         log.error("%s", text)
         _terminate(environment, json.dumps({"message": text}))
+        return 0
+    if fault.code == "ScratchRequired":
+        # Contract: exit 0 as well; the controller makes the volume and a pod that has it.
+        log.info("%s", fault.message)
+        _terminate(environment, json.dumps({"scratchSpaceRequired": True, "message": "Import Complete"}))
         return 0
     text = fault.with_contract(_prefix(environment, progress, fault)).message
     log.error("%s", text)

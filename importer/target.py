@@ -50,6 +50,7 @@ class Target:
     overwrite: bool = False
     archive: bool = False
     state: Path | None = None  # directory for the journal of a device
+    in_pod: bool = False  # its container has no room of its own: what is large goes to a volume
 
     @staticmethod
     def at_path(  # noqa: PLR0913  keywords, one per option of the command
@@ -72,7 +73,9 @@ class Target:
         """The volume of an importer pod: the contract's device when it is there, else ``/data/disk.img``."""
         if BLOCK_DEVICE.exists():
             available = _capacity(BLOCK_DEVICE)
-            return Target(BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, state=STATE_DIR)
+            return Target(
+                BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, state=STATE_DIR, in_pod=True
+            )
         free = free_bytes(DATA_DIR)
         path = DATA_DIR if archive else DATA_DIR / "disk.img"
         available = free if size is None else min(free, size)
@@ -82,12 +85,16 @@ class Target:
     def is_device(self) -> bool:
         return self.path.is_block_device()
 
-    @property
     def spool_directory(self) -> Path:
-        """Where a temporary file may go: beside the file; for a device the scratch volume, else the temporary one."""
+        """Where a temporary file may go: beside the file; for a device the scratch volume, else, outside of a pod, the
+        temporary directory. Fault ScratchRequired in a pod that has none (yet)."""
         if not self.is_device:
             return self.path.parent
-        return SCRATCH_DIR if SCRATCH_DIR.is_dir() else Path(os.environ.get("TMPDIR", _TEMPORARY))
+        if SCRATCH_DIR.is_dir():
+            return SCRATCH_DIR
+        if self.in_pod:
+            raise Fault("ScratchRequired")
+        return Path(os.environ.get("TMPDIR", _TEMPORARY))
 
     def archive_directory(self) -> Path:
         if not self.path.is_dir():

@@ -189,7 +189,7 @@ def _take_route(job: Job, target: Target) -> int:
         case Route.SPOOL:
             from importer.routes import spool
 
-            return spool.run(job, target.spool_directory)
+            return spool.run(job, target.spool_directory())
         case Route.ARCHIVE:
             raise AssertionError("an archive makes no disk")
 

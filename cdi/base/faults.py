@@ -424,6 +424,12 @@ CATALOGUE: dict[str, Entry] = {
         "There is no place to write to.",
         "create its directory first.",
     ),
+    "ScratchRequired": _transient(
+        "The image cannot be written to the device while it arrives, and the pod has no scratch volume.",
+        "It has to be kept whole somewhere before it is written.",
+        "nothing: the pod is replaced by one with a scratch volume. A server with ranges needs none.",
+        Exit.STORAGE,
+    ),
     "TargetBusy": _permanent(
         Exit.STORAGE,
         "{target} is in use: {cause}.",

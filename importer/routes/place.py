@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Self
 
 from cdi.base.units import MiB
 from importer.fetch.rangeset import RangeSet
@@ -21,13 +24,14 @@ _BUFFER = MiB
 _IN_MEMORY = 8 * MiB  # parked bytes before a temporary file is made; ordinary images park nothing
 
 
-def run(job: Job, spool_directory: Path) -> int:
-    """The bytes of disk. Blocking; raises the first Fault. Parked bytes go to an unlinked file in the directory."""
+def run(job: Job, directory: Callable[[], Path]) -> int:
+    """The bytes of disk. Blocking; raises the first Fault. What is parked and does not fit into memory goes to an
+    unlinked file in ``directory()``, which is not asked before."""
     job.progress.expect(job.plan.facts.size)
     plain = PlainStream(job)
     size = job.plan.facts.size if not job.plan.compression else None
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(spool_directory), prefix=".cdi-park-") as file:
-        placer = Qcow2Placer(FilePark(file, str(spool_directory)), size)
+    with FilePark(directory) as park:
+        placer = Qcow2Placer(park, size)
         placing = _Placing(job)
         buffer = memoryview(bytearray(_BUFFER))
         try:
@@ -71,18 +75,34 @@ class FilePark:
     """The placer's park: memory first, then a file nobody else can name. Offsets in the image are those in the file
     less what was never parked: an index keeps them, since the file must not be as large as the image."""
 
-    def __init__(self, file: tempfile.SpooledTemporaryFile[bytes], name: str) -> None:
-        self._file = file
-        self._name = name
+    def __init__(self, directory: Callable[[], Path]) -> None:
+        self._directory = directory
+        self._file: IO[bytes] = io.BytesIO()
+        self._name = "memory"
         self._index: list[tuple[int, int, int]] = []  # (offset in the image, length, offset in the file), growing
         self._used = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
     def put(self, host: int, data: memoryview) -> None:
+        if self._used + len(data) > _IN_MEMORY and isinstance(self._file, io.BytesIO):
+            self._move_to_file(self._file)
         with refusals(self._name, self._used):
             self._file.seek(self._used)
             self._file.write(data)
         self._index.append((host, len(data), self._used))
         self._used += len(data)
+
+    def _move_to_file(self, memory: io.BytesIO) -> None:
+        directory = self._directory()
+        self._name = str(directory)
+        with refusals(self._name):
+            self._file = tempfile.TemporaryFile(dir=directory, prefix=".cdi-park-")  # noqa: SIM115  closed on exit
+            self._file.write(memory.getbuffer())
 
     def get(self, host: int, length: int) -> bytes:
         found = bytearray()

@@ -15,6 +15,7 @@ from support.nginx import PASSWORD, USER, Nginx
 from support.volumes import Content, read_volume, run_beside
 
 MiB = 1024 * 1024
+PRIME = "cdi.kubevirt.io/storage.populator.pvcPrime"
 VIRTUAL_FORMATS = ["disk.vmdk", "disk.vhd", "disk.vhdx", "disk.vdi"]
 
 
@@ -58,6 +59,27 @@ def test_every_format_needs_one_pod_and_no_scratch(space: Namespace, web: Nginx,
     space.wait_phase("disk", "Succeeded")
     check(read_volume(space, "disk", corpus.size), corpus)
     assert not [found for found in space.list("PersistentVolumeClaim") if "scratch" in found["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("populator", ["true", "false"])
+def test_a_device_gets_scratch_space_for_what_cannot_be_written_on_arrival(
+    space: Namespace, web: Nginx, corpus: Corpus, populator: str
+) -> None:
+    """A server without ranges, and a format whose tables are anywhere."""
+    use = {"cdi.kubevirt.io/storage.usePopulator": populator}
+    block = storage("128Mi", "csi", volumeMode="Block")
+    space.create(datavolume("disk", http(web.url("disk.vhdx", "stream")), annotations=use, storage=block))
+    worked_on = "disk" if populator == "false" else _prime(space, "disk")
+    scratch = space.wait("PersistentVolumeClaim", f"{worked_on}-scratch", lambda _: True)
+    assert scratch["spec"]["accessModes"] == ["ReadWriteOnce"]
+    space.wait_phase("disk", "Succeeded", timeout_s=120)
+    check(read_volume(space, "disk", corpus.size, block=True), corpus)
+    space.wait_gone("PersistentVolumeClaim", f"{worked_on}-scratch")
+
+
+def _prime(space: Namespace, name: str) -> str:
+    found = space.wait("PersistentVolumeClaim", name, lambda claim: PRIME in annotations(claim))
+    return annotations(found)[PRIME]
 
 
 def test_a_finished_import_shows_what_clients_look_for(space: Namespace, web: Nginx) -> None:
