@@ -46,6 +46,7 @@ class PodEnvironment:
         self.termination_log = Path(environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
         self.parent_pipe = environ.get("CDI_PARENT_PIPE") == "1"
         self.owner_uid = environ.get("OWNER_UID", "")
+        self.handed = environ.get("IMPORTER_DURABLE", "")  # ours: what an earlier pod recorded of the device
 
     @property
     def preallocation(self) -> bool:
@@ -78,7 +79,9 @@ class PodEnvironment:
                 overwrite=True,  # whose parent says to make it anew
                 archive=self.archive,
             )
-        return Target.in_volume(self.size, self.overhead, preallocation=self.preallocation, archive=self.archive)
+        return Target.in_volume(
+            self.size, self.overhead, preallocation=self.preallocation, archive=self.archive, handed=self.handed
+        )
 
     def spec(self) -> SourceSpec:
         environ = self._environ
@@ -136,14 +139,14 @@ def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int
 
 
 def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
-    """The termination JSON of a success. ``source`` is ours, for the record."""
-    origin: dict[str, str] = {}
+    """The termination JSON of a success. ``source`` and ``notes`` are ours, for the record."""
+    more: dict[str, object] = {}
     if environment.source == "none":
         from importer.blank import make_blank
 
         make_blank(environment.target(), environment.archive)
     elif environment.source in _CONNECT_PHRASE:
-        origin = _transfer(environment, progress, cancel)
+        more = _transfer(environment, progress, cancel)
     else:
         raise Fault(
             "SourceUrlInvalid",
@@ -153,11 +156,11 @@ def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> 
         )
     preallocated = environment.preallocation and not environment.archive
     said: dict[str, object] = {"preallocationApplied": preallocated, "message": "Import Complete"}
-    return said | ({"source": origin} if origin else {})
+    return said | more
 
 
-def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, str]:
-    """Which version of the source was imported."""
+def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
+    """Which version of the source was imported, and what people should know."""
     from importer.checksum import Checksum
     from importer.transfer import Request, run
 
@@ -172,7 +175,8 @@ def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -
         log.warning("%s", note)
     # Text that tests of the Go CDI look for in the log.
     log.info("Successfully completed fsync(%s) syscall", request.target.path)
-    return result.origin
+    known: dict[str, object] = {"source": result.origin, "notes": list(result.notes)}
+    return {name: value for name, value in known.items() if value}
 
 
 def _report(environment: PodEnvironment, progress: Progress, fault: Fault) -> int:

@@ -36,10 +36,11 @@ class Snapshot:
     eta_s: float | None
     elapsed_s: float
     durable: int = 0  # bytes of disk that would survive a power cut
+    record: str = ""  # of a device: which ones, for another process
 
     def json_line(self) -> str:
         eta = None if self.eta_s is None else round(self.eta_s)
-        record = {
+        record: dict[str, object] = {
             "stage": self.stage.value,
             "bytesDone": self.bytes_done,
             "bytesTotal": self.bytes_total,
@@ -48,6 +49,8 @@ class Snapshot:
             "etaSeconds": eta,
             "durable": self.durable,
         }
+        if self.record:
+            record["record"] = self.record
         return json.dumps(record, separators=(",", ":"))
 
 
@@ -69,6 +72,7 @@ class Progress:
         self._rate_at = self._started
         self._rate_done = 0
         self.durable = 0
+        self.record = ""
 
     def enter(self, stage: Stage) -> None:
         with self._lock:
@@ -112,6 +116,7 @@ class Progress:
                 eta_s=eta,
                 elapsed_s=now - self._started,
                 durable=self.durable,
+                record=self.record,
             )
 
     def _current_percent(self, done: int) -> float | None:

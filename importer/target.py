@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdi.base.faults import Fault
@@ -50,6 +50,7 @@ class Target:
     overwrite: bool = False
     archive: bool = False
     state: Path | None = None  # directory for the journal of a device
+    handed: str = ""  # what another process recorded of a device
     in_pod: bool = False  # its container has no room of its own: what is large goes to a volume
 
     @staticmethod
@@ -69,13 +70,14 @@ class Target:
         return Target(path, size, available, 0.0, preallocation, overwrite, archive, state)
 
     @staticmethod
-    def in_volume(size: int | None, overhead: float, *, preallocation: bool = False, archive: bool = False) -> Target:
+    def in_volume(
+        size: int | None, overhead: float, *, preallocation: bool = False, archive: bool = False, handed: str = ""
+    ) -> Target:
         """The volume of an importer pod: the contract's device when it is there, else ``/data/disk.img``."""
         if BLOCK_DEVICE.exists():
             available = _capacity(BLOCK_DEVICE)
-            return Target(
-                BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, state=STATE_DIR, in_pod=True
-            )
+            device = Target(BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, in_pod=True)
+            return replace(device, state=STATE_DIR, handed=handed)
         free = free_bytes(DATA_DIR)
         path = DATA_DIR if archive else DATA_DIR / "disk.img"
         available = free if size is None else min(free, size)
@@ -153,7 +155,11 @@ class Target:
                 disk_size=plan.virtual_size,
             )
             journal, kept = Journal.open(
-                self._journal_path(), header, keep=resume and not sink.fresh, volatile=sink.volatile_ranges()
+                self._journal_path(),
+                header,
+                keep=resume and not sink.fresh,
+                volatile=sink.volatile_ranges(),
+                handed=(self.handed, sink.stamp),
             )
             if resume and kept.nothing and not sink.fresh:
                 sink.start_anew()  # what is there belongs to something else

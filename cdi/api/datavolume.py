@@ -341,6 +341,17 @@ class Transfer(Struct, rename="camel", omit_defaults=True):
     """Time that is left, for people: 3 min 05 s."""
 
 
+class Provenance(Struct, rename="camel", omit_defaults=True):
+    """Our extension of the status: which version of the source the volume holds."""
+
+    etag: str = ""
+    """The validator that the server gave."""
+    last_modified: str = ""
+    """When the server says that it was changed last."""
+    verified: str = ""
+    """The checksum that the transferred bytes had, as algorithm:hex."""
+
+
 class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
     """DataVolumeStatus contains the current status of the DataVolume."""
 
@@ -358,6 +369,8 @@ class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
     """The last failure, while it is not overcome."""
     transfer: Transfer | None = None
     """How fast the data comes, while it does."""
+    provenance: Provenance | None = None
+    """Which version of the source it is, after an import."""
 
 
 class DataVolume(Struct, rename="camel", omit_defaults=True, kw_only=True):

@@ -19,7 +19,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -33,6 +33,7 @@ Frame = tuple[int, int]
 
 COMPACT_AT = 4 * MiB  # bytes of journal; then it is written anew with merged ranges
 _UNBOUNDED = 2**63
+_RECORDED = 64  # ranges of a record at most: it travels in an annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +179,23 @@ class Journal:
 
     @staticmethod
     def open(
-        path: Path, header: Header, *, keep: bool = True, volatile: Sequence[tuple[int, int]] = ()
+        path: Path,
+        header: Header,
+        *,
+        keep: bool = True,
+        volatile: Sequence[tuple[int, int]] = (),
+        handed: tuple[str, str] = ("", ""),
     ) -> tuple[Journal, Kept]:
         """The journal at ``path`` and what it allows to keep: nothing unless it was written for the same ``header``.
 
         ``keep`` False starts anew (a sink that is ``fresh``). ``volatile``: (start, end) of what the sink holds in
-        memory; it is never marked.
+        memory; it is never marked. ``handed``: a ``record`` of another process, whose journal is out of reach, and the
+        stamp that the target bears.
         """
         marks = read_journal(_content(path), header, volatile) if keep else None
+        if marks is None and keep and all(handed):
+            record, stamp = handed
+            marks = read_journal(record.encode(), replace(header, target=stamp, boot_id=""), volatile)
         if marks is None:
             marks = Marks(_limit(header), volatile)
         kept = marks.kept(same_boot=True)  # read_journal has dropped what does not count
@@ -211,6 +221,17 @@ class Journal:
         with self._lock, refusals(str(self._path)):
             os.fdatasync(self._fd)
             return self._marks.durable.ranges.total
+
+    def record(self, stamp: str) -> str:
+        """The durable marks, for a process that sees the target but not this file: a journal whose target is
+        ``stamp``. Of a very scattered disk only the largest ranges."""
+        with self._lock:
+            durable = self._marks.durable
+            largest = sorted(durable.ranges, key=lambda each: each[0] - each[1])[:_RECORDED]
+            lines = [_header_line(replace(self._header, target=stamp))]
+            lines += [_line("W", start, end) for start, end in sorted(largest)]
+            lines += [_line("F", *durable.frame)] if durable.frame else []
+        return b"".join((*lines, _line("S"), _line("D"))).decode()
 
     def remove(self) -> None:
         """The import is over: nothing is left to continue."""
@@ -275,6 +296,10 @@ def _limit(header: Header) -> int:
     return _UNBOUNDED if header.disk_size is None else header.disk_size
 
 
+def _header_line(header: Header) -> bytes:
+    return _sealed(b"H " + json.dumps(asdict(header)).encode())
+
+
 def _line(kind: str, *numbers: int) -> bytes:
     return _sealed(" ".join((kind, *map(str, numbers))).encode())
 
@@ -319,7 +344,7 @@ def _layer_lines(layer: _Layer) -> Iterator[bytes]:
 def _write_all(fd: int, header: Header, marks: Marks) -> int:
     """Bytes written. In parts: a scattered disk has a long journal."""
     size = 0
-    part = bytearray(_sealed(b"H " + json.dumps(asdict(header)).encode()))
+    part = bytearray(_header_line(header))
     for line in marks.lines():
         part += line
         if len(part) > 256 * KiB:

@@ -71,3 +71,5 @@ class Job(Feed):
         """Make what is written durable every 256 MiB or 10 s. One thread only."""
         if self.checkpointer.due(self.disk_bytes, time.monotonic()):
             self.progress.durable = self.journal.durable(self.sink.sync)
+            if self.sink.stamp:
+                self.progress.record = self.journal.record(self.sink.stamp)

@@ -14,6 +14,9 @@ class Sink(Protocol):
     name: str
     size: int  # bytes of disk
     align: int  # offsets and lengths of writes must be multiples of it (except the end of the disk); 1 when buffered
+    # Written into an unfinished target and nowhere else: a record that names it is about this target, as it is now.
+    # Another one after start_anew; empty where the journal is kept beside the target.
+    stamp: str
 
     @property
     def fresh(self) -> bool:

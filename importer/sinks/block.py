@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from cdi.base.faults import Fault
-from cdi.base.units import MiB, format_quantity, round_down, round_up
+from cdi.base.units import KiB, MiB, format_quantity, round_down, round_up
 from importer.sinks import kernel
 from importer.sinks.direct import Channel
 from importer.sinks.identity import device_identity
@@ -24,6 +25,9 @@ from importer.sinks.refusal import fault_of, refusals
 from importer.sinks.zeroes import pieces
 
 HEAD = MiB
+# An unfinished device says which attempt it is of, where no disk has a signature; the finished head overwrites it.
+_STAMP_AT, _STAMP_SIZE = HEAD - 4 * KiB, 4 * KiB
+_STAMP = re.compile(rb"cdi-unfinished-([0-9a-f]{32})\n")
 _NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
 
 
@@ -38,6 +42,7 @@ class BlockSink:
         self.name = str(path)
         self.size = size
         self.fresh = not options.resume
+        self.stamp = ""
         self.blank = False
         self._preallocate = options.preallocate
         self._lock = threading.Lock()  # guards _head, size
@@ -53,7 +58,9 @@ class BlockSink:
             self._head = memoryview(mmap.mmap(-1, HEAD))[: min(HEAD, self.capacity)]
             self._check_fits(size)
             if options.resume:
+                self.stamp = self._read_stamp() or _new_stamp()
                 self._wipe_head()  # an earlier process may have died between writing it and saying so
+                self._write_stamp()
             else:
                 self.start_anew()
         except BaseException:
@@ -66,6 +73,8 @@ class BlockSink:
         self._wipe_ends()
         self._head[:] = bytes(len(self._head))
         self.blank = not self._preallocate and self._punch(0, self.capacity)
+        self.stamp = _new_stamp()
+        self._write_stamp()
 
     def identity(self) -> str:
         """What tells this device from every other, for the journal."""
@@ -204,10 +213,28 @@ class BlockSink:
         self._channel.put_zeroes(0, len(self._head))
         self._channel.sync()
 
+    def _read_stamp(self) -> str:
+        if self.capacity < HEAD:
+            return ""
+        found = _STAMP.match(self._channel.get(_STAMP_AT, _STAMP_SIZE))
+        return found[1].decode() if found else ""
+
+    def _write_stamp(self) -> None:
+        if self.capacity < HEAD:
+            self.stamp = ""  # too small to be worth going on with
+            return
+        text = f"cdi-unfinished-{self.stamp}\n".encode()
+        self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
+        self._channel.sync()
+
     def _wipe_ends(self) -> None:
         tail = max(0, self.capacity - HEAD)
         self._channel.put_zeroes(tail, self.capacity - tail)
         self._wipe_head()
+
+
+def _new_stamp() -> str:
+    return os.urandom(16).hex()
 
 
 def _claim(path: Path, direct: bool) -> tuple[int, bool]:

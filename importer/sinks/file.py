@@ -40,6 +40,8 @@ class FileSink:
     With ``options.resume`` an existing part file is kept until ``start_anew``; ``fresh`` says that there is none.
     """
 
+    stamp = ""  # the journal is beside the target
+
     def __init__(self, path: Path, size: int, options: SinkOptions = DEFAULT) -> None:
         self.name = str(path)
         self.size = size

@@ -11,6 +11,7 @@ class MemorySink:
     name = "memory"
     align = 1
     fresh = True
+    stamp = ""
 
     def __init__(self, size: int) -> None:
         if size > GiB:

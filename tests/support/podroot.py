@@ -24,7 +24,7 @@ from support.ports import free_port
 UID = 107
 _SETUP = r"""
 set -eu
-root=$1 log=$2 tmp=$3 data=$4 device=$5 places=$6
+root=$1 log=$2 tmp=$3 data=$4 device=$5 scratch=$6 places=$7
 mount -t tmpfs -o mode=755 none "$root"
 cd "$root"
 mkdir -p dev proc tmp data var/tmp
@@ -41,11 +41,12 @@ mount --rbind /proc proc
 for name in null zero urandom; do : > dev/$name; mount --bind "/dev/$name" dev/$name; done
 : > dev/termination-log; mount --bind "$log" dev/termination-log
 if [ -n "$data" ]; then mount --bind "$data" data; fi
+if [ -n "$scratch" ]; then mkdir scratch; mount --bind "$scratch" scratch; fi
 if [ -n "$device" ]; then
     mknod -m 0660 dev/cdi-block-volume b $(stat -Lc '0x%t 0x%T' "$device")
     chgrp 107 dev/cdi-block-volume
 fi
-shift 6
+shift 7
 exec chroot . setpriv --reuid 107 --regid 107 --clear-groups --no-new-privs --bounding-set -all "$@"
 """
 
@@ -67,20 +68,31 @@ class PodRun:
 
 
 def run_in_pod(
-    directory: Path, variables: Mapping[str, str], *, data: Path | None = None, device: Path | None = None
+    directory: Path,
+    variables: Mapping[str, str],
+    *,
+    data: Path | None = None,
+    device: Path | None = None,
+    scratch: Path | None = None,
 ) -> PodRun:
-    """Runs ``cdi-importer`` to its end. ``data`` is mounted at /data; ``directory``: for the run's own files."""
-    process = start_in_pod(directory, variables, data=data, device=device)
+    """Runs ``cdi-importer`` to its end. ``data`` is mounted at /data, ``scratch`` at /scratch; ``directory``: for the
+    run's own files."""
+    process = start_in_pod(directory, variables, data=data, device=device, scratch=scratch)
     stdout, stderr = process.communicate(timeout=120)
     progress = [json.loads(line) for line in stdout.splitlines()]
     return PodRun(process.returncode, (directory / "termination-log").read_text(), stderr, progress)
 
 
 def start_in_pod(
-    directory: Path, variables: Mapping[str, str], *, data: Path | None = None, device: Path | None = None
+    directory: Path,
+    variables: Mapping[str, str],
+    *,
+    data: Path | None = None,
+    device: Path | None = None,
+    scratch: Path | None = None,
 ) -> subprocess.Popen[str]:
     """The same, running: the process is the worker itself. Another start with ``directory`` is a container's restart:
-    it finds /tmp as it was."""
+    it finds /tmp as it was. With another one it is a new pod."""
     root, log, tmp = directory / "root", directory / "termination-log", directory / "pod-tmp"
     root.mkdir(exist_ok=True)
     log.write_bytes(b"")
@@ -97,7 +109,7 @@ def start_in_pod(
         "CDI_METRIC_ADDRESS": f"127.0.0.1:{free_port()}",
         **variables,
     }
-    setup = [_SETUP, "pod", root, log, tmp, data or "", device or "", " ".join(places)]
+    setup = [_SETUP, "pod", root, log, tmp, data or "", device or "", scratch or "", " ".join(places)]
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", *setup]
     command += [_real(sys.prefix) / "bin" / "python", "-m", "importer.pod"]
     return subprocess.Popen(

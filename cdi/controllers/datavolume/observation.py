@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cdi.api.datavolume import Condition, DataVolumeStatus, Failure, Transfer
+import msgspec
+from msgspec.structs import replace
+
+from cdi.api.datavolume import Condition, DataVolumeStatus, Failure, Provenance, Transfer
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE
 from cdi.controllers import annotations as a
@@ -31,6 +34,7 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
         conditions=found,
         failure=_failure(seen, phase, found[2]),
         transfer=_transfer(seen, phase),
+        provenance=_provenance(seen),
     )
 
 
@@ -73,9 +77,18 @@ def _failure(seen: Observed, phase: str, running: Condition) -> Failure | None:
     if not code and running.reason == "Error":
         code = "Unknown"
     if not code or running.status == "True":
-        return before
+        return before and replace(before, next_attempt="")
     entry = CATALOGUE.get(code)
     restarts = seen.claim.metadata.annotations.get(a.POD_RESTARTS, "0") if seen.claim else "0"
     since = before.since if before and before.code == code else seen.now
     attempts = int(restarts) + 1 if restarts.isdecimal() else 1
-    return Failure(code, entry.permanent if entry else False, since, attempts)
+    again = seen.claim.metadata.annotations.get(a.OWN_NEXT_ATTEMPT, "") if seen.claim else ""
+    return Failure(code, entry.permanent if entry else False, since, attempts, again)
+
+
+def _provenance(seen: Observed) -> Provenance | None:
+    written = seen.claim.metadata.annotations.get(a.OWN_PROVENANCE, "") if seen.claim else ""
+    try:
+        return msgspec.json.decode(written, type=Provenance)
+    except msgspec.MsgspecError:  # nothing, or nothing of ours
+        return seen.volume.status.provenance

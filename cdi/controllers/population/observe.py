@@ -101,6 +101,7 @@ class Observer:
             scratch_overhead=cluster.overhead(self._scratch_class(cluster, worked_on), "Filesystem"),
             users=self._users(worked_on, pod),
             percent=latest.percent if latest else None,
+            durable=latest.record if latest else "",
             event=await self._event(worked_on),
             now=datetime.datetime.now(datetime.UTC).isoformat(),
             cluster=cluster,

@@ -18,6 +18,7 @@ class Observed:
 
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
     have the worker's claim mounted and are not the worker. ``percent``: of the running worker, where it knows.
+    ``durable``: what it has recorded of a device, for a pod that has to go on with it.
     ``event``: newest about PVC', or about the target in the direct way. ``now``: RFC 3339.
     """
 
@@ -32,6 +33,7 @@ class Observed:
     scratch_overhead: str = "0"
     users: tuple[str, ...] = ()
     percent: float | None = None
+    durable: str = ""
     event: Event | None = None
     now: str = ""
     cluster: Cluster = field(default_factory=Cluster)

@@ -20,13 +20,36 @@ MIRRORED = (
     a.POD_RESTARTS,
     a.POD_SCHEDULABLE,
     a.PREALLOCATION,
+    a.PREALLOCATION_REQUESTED,
     *_RUNNING,
     a.FATAL,
+    a.OWN_NEXT_ATTEMPT,
+    a.OWN_PROVENANCE,
 )
 _OWNED = frozenset(
-    (*MIRRORED, *_BOUND, a.POD_NAME, a.REQUIRES_SCRATCH, a.PROGRESS, a.PRIME, a.OWN_DIGEST, a.OWN_RETAINED)
+    (
+        *MIRRORED,
+        *_BOUND,
+        a.POD_NAME,
+        a.REQUIRES_SCRATCH,
+        a.PROGRESS,
+        a.PRIME,
+        a.OWN_DIGEST,
+        a.OWN_RETAINED,
+        a.OWN_DURABLE,
+    )
 )
-_OF_ATTEMPT = (a.POD_PHASE, a.POD_READY, *_RUNNING, a.FATAL, a.OWN_DIGEST, a.PREALLOCATION, a.PROGRESS)
+_OF_ATTEMPT = (
+    a.POD_PHASE,
+    a.POD_READY,
+    *_RUNNING,
+    a.FATAL,
+    a.OWN_DIGEST,
+    a.PREALLOCATION,
+    a.PROGRESS,
+    a.OWN_NEXT_ATTEMPT,
+    a.OWN_PROVENANCE,
+)
 
 
 def outputs_of(claim: PersistentVolumeClaim) -> Outputs:
@@ -47,6 +70,8 @@ def reported(before: Mapping[str, str], report: Report) -> Outputs:
     after[a.POD_SCHEDULABLE] = "true" if report.schedulable else "false"
     if report.running is not None:
         after |= running(report.running, report.reason, report.message)
+    known = {a.OWN_NEXT_ATTEMPT: report.next_attempt, a.OWN_PROVENANCE: report.provenance}
+    after |= {key: value for key, value in known.items() if value}
     if report.preallocated:
         after[a.PREALLOCATION] = "true"
     return after

@@ -124,6 +124,8 @@ def _environment(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
         "PREALLOCATION": "true" if asked.preallocation else "false",
         "IMPORTER_CHECKSUM": "" if blank else asked.checksum,
     }
+    if durable := job.claim.metadata.annotations.get(a.OWN_DURABLE):
+        values["IMPORTER_DURABLE"] = durable
     variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     return variables if blank else variables + _optional(asked, cluster)
 

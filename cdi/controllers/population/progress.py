@@ -35,6 +35,7 @@ class Progress(Struct, rename="camel", frozen=True):
     rate_bps: float = 0
     eta_seconds: float | None = None
     durable: int = 0
+    record: str = ""
 
     @property
     def rate(self) -> str:

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from cdi.base.faults import CATALOGUE
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
-from cdi.kube.pods import ContainerStatus, Pod, Terminated
+from cdi.kube.pods import ContainerStatus, Pod, Terminated, Waiting
 
 CONTAINER = "importer"
 NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_BACK_OFF = re.compile(r"back-off (?:(?P<minutes>\d+)m)?(?P<seconds>\d+)s restarting")
 _LOST = "the worker ended without a result"
 
 
@@ -40,7 +42,9 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class Report:
     """``phase``: as the contract reports it, which is the pod's but for an outcome that the pod's phase lags behind.
-    ``reason`` and ``message`` are those of the Running condition. ``ended``: RFC 3339, of the last attempt.
+    ``reason`` and ``message`` are those of the Running condition. ``ended``: RFC 3339, of the last attempt;
+    ``next_attempt``: while the kubelet waits. ``provenance``: JSON, which version of the source was imported.
+    ``notes``: what people should know although it ended well.
     """
 
     phase: str
@@ -52,6 +56,9 @@ class Report:
     schedulable: bool = True
     preallocated: bool = False
     ended: str = ""
+    next_attempt: str = ""
+    provenance: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def is_permanent(self) -> bool:
@@ -84,13 +91,23 @@ def _current(pod: Pod, status: ContainerStatus) -> Report:
     phase = pod.status.phase or "Pending"
     if status.state.running is not None:
         return Report(phase, Outcome.NONE, True, "Pod is running", "", status.restart_count)
-    if last is not None:
-        return Report(phase, failed, False, *_failure(last), status.restart_count, ended=last.finished_at or "")
     waiting = status.state.waiting
+    if last is not None:
+        ended, after = last.finished_at or "", _next_attempt(waiting, last)
+        return Report(phase, failed, False, *_failure(last), status.restart_count, ended=ended, next_attempt=after)
     reason, message = (waiting.reason or "", waiting.message or "") if waiting is not None else ("", "")
     if reason in _PULL_REASONS:
         reason, message = "ImagePullFailed", f"failed to pull image: {_image(pod)}"
     return Report(phase, failed, False, reason, message, status.restart_count, not _is_unschedulable(pod))
+
+
+def _next_attempt(waiting: Waiting | None, last: Terminated) -> str:
+    """The kubelet tells its back-off in a sentence only: "back-off 2m40s restarting failed container=..."."""
+    said = _BACK_OFF.match(waiting.message) if waiting is not None else None
+    if said is None or not last.finished_at:
+        return ""
+    delay = datetime.timedelta(minutes=int(said["minutes"] or 0), seconds=int(said["seconds"]))
+    return (datetime.datetime.fromisoformat(last.finished_at) + delay).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _image(pod: Pod) -> str:
@@ -125,7 +142,14 @@ def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
         restarts,
         preallocated=said.get("preallocationApplied") is True,
         ended=at,
+        provenance=_provenance(said.get("source")),
+        notes=tuple(map(str, said.get("notes", ()))),
     )
+
+
+def _provenance(source: object) -> str:
+    known = {str(key): str(value) for key, value in source.items()} if isinstance(source, dict) else {}
+    return json.dumps(known, sort_keys=True) if known else ""
 
 
 def _termination(text: str) -> dict[str, Any]:

@@ -105,9 +105,11 @@ def _failure_told(seen: Observed, claim: PersistentVolumeClaim, work: Work, repo
 
 def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report, digest: str) -> Work | None:
     """None: it has not ended, or the kubelet starts it again."""
-    after = _reported(claim, pod, report)
+    after = _reported(seen, claim, pod, report)
     if report.outcome is Outcome.SUCCEEDED:
-        return Work(after, then=_removed(claim, pod))
+        after.pop(a.OWN_DURABLE, None)
+        told = (Emit(_ref(seen.target or claim), "Warning", *_parted(note)) for note in report.notes)
+        return Work(after, first=tuple(told), then=_removed(claim, pod))
     if report.outcome is Outcome.LOST:
         return _replaced(seen, after, pod, report)
     if report.outcome is Outcome.NEEDS_SCRATCH:
@@ -118,8 +120,15 @@ def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: R
     return None
 
 
-def _reported(claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Outputs:
-    return outputs.reported(outputs.outputs_of(claim), report) | {a.POD_NAME: pod.metadata.name}
+def _parted(note: str) -> tuple[str, str]:
+    """The reason in front of a worker's note, and the note."""
+    reason, _, text = note.partition(": ")
+    return reason, text
+
+
+def _reported(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Outputs:
+    found = outputs.reported(outputs.outputs_of(claim), report) | {a.POD_NAME: pod.metadata.name}
+    return found | ({a.OWN_DURABLE: seen.durable} if seen.durable else {})
 
 
 def _policy(claim: PersistentVolumeClaim, seen: Observed) -> str:
@@ -159,7 +168,7 @@ def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Re
         target = meta.annotations.get(a.OWN_TARGET, claim.metadata.name)
         then.append(Follow(meta.namespace, meta.name, meta.uid, target))
     awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")
-    return Work(_reported(claim, pod, report), then=tuple(then), scratch_is_awaited=awaited)
+    return Work(_reported(seen, claim, pod, report), then=tuple(then), scratch_is_awaited=awaited)
 
 
 def _removed(claim: PersistentVolumeClaim, pod: Pod | None) -> tuple[Action, ...]:

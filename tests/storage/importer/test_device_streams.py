@@ -38,7 +38,7 @@ def test_a_killed_stream_onto_a_device_goes_on(body: bytes, options: list[str], 
         server.wait_for_bytes(len(body) // 2)
         kill(first)
         with open(device, "rb") as disk:
-            assert disk.read(MiB) == bytes(MiB)
+            assert not any(disk.read(MiB - 4096))  # behind it is the attempt's stamp
         before = server.bytes_sent
         server.add("/disk", Route(body=body))
         again = cdi(*command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import os
 import random
 import ssl
@@ -234,19 +235,52 @@ def a_vhdx(directory: Path) -> bytes:
     return (directory / "disk.vhdx").read_bytes()
 
 
-def test_what_must_be_kept_whole_meanwhile_is_kept_beside_or_in_the_temporary_place(
+def test_a_new_pod_goes_on_with_a_device_where_the_last_one_had_made_it_durable(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    """The journal was in the pod; what the controller has kept of its progress is what the next one is given."""
+    noise = random.Random(14).randbytes(8 * MiB)
+    body = noise * 40
+    variables = {"IMPORTER_IMAGE_SIZE": "320Mi"}
+    variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=body, trickle=(256 * 1024, 0.02)))
+    with loop_device(tmp_path, 320 * MiB) as device:
+        first, other, second = (tmp_path / name for name in ("first", "other", "second"))
+        for directory in (first, other, second):
+            directory.mkdir()
+        container = start_in_pod(first, variables, device=device)
+        assert container.stdout is not None
+        record = next(said["record"] for said in map(json.loads, container.stdout) if "record" in said)
+        container.kill()
+        container.communicate()
+        before = server.bytes_sent
+        server.add("/disk", Route(body=body))
+        run = run_in_pod(second, variables | {"IMPORTER_DURABLE": record}, device=device)
+        assert run.result == DONE, run.log
+        assert device.read_bytes() == body
+        assert server.bytes_sent - before < 100 * MiB  # 256 MiB were durable
+        # The device is another one by now, and the record is worth nothing.
+        before = server.bytes_sent
+        run = run_in_pod(other, variables | {"IMPORTER_DURABLE": record}, device=device)
+        assert run.result == DONE, run.log
+        assert device.read_bytes() == body
+        assert server.bytes_sent - before >= len(body)
+
+
+def test_what_must_be_kept_whole_meanwhile_is_kept_beside_or_on_the_scratch_volume(
     ext4: Path, server: FaultServer, tmp_path: Path
 ) -> None:
     url = server.add("/disk", Route(body=a_vhdx(tmp_path), ranges=False))
     variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_IMAGE_SIZE": "24Mi"}
     with loop_device(tmp_path, 24 * MiB) as device:
         run = run_in_pod(tmp_path, variables, device=device)
+        assert (run.status, run.result["scratchSpaceRequired"]) == (0, True), run.log
+        run = run_in_pod(tmp_path, variables, device=device, scratch=ext4)
         assert run.result == DONE, run.log
         assert device.read_bytes() == DISK
-        run = run_in_pod(tmp_path, variables | {"TMPDIR": "/nowhere"}, device=device)
-        assert (run.status, "[TargetMissing] /nowhere does not exist" in run.message) == (1, True), run.log
-        run = run_in_pod(tmp_path, variables | {"TMPDIR": "/usr"}, device=device)
-        assert (run.status, "[TargetDenied] cannot write /usr" in run.message) == (1, True), run.log
+        ext4.chmod(0o755)
+        run = run_in_pod(tmp_path, variables, device=device, scratch=ext4)
+        assert (run.status, "[TargetDenied] cannot write /scratch" in run.message) == (1, True), run.log
+        ext4.chmod(0o777)
     run = run_in_pod(tmp_path, variables, data=ext4)
     assert run.result == DONE, run.log
     assert (ext4 / "disk.img").read_bytes() == DISK

@@ -150,7 +150,7 @@ def test_a_thin_device_that_runs_out_is_told_and_is_no_disk(server: FaultServer,
     with mounted(tmp_path, "ext4", 32 * MiB) as place, loop_device(place, 64 * MiB) as device:
         refused(cdi("import", server.add("/disk", Route(body=noise)), device, "--state", tmp_path / "state"), "NoSpace")
         with device.open("rb") as disk:
-            assert disk.read(MiB) == bytes(MiB)
+            assert not any(disk.read(MiB - 4096))  # behind it is the attempt's stamp
 
 
 def test_a_volume_that_is_read_only_is_told(volume: Path, server: FaultServer) -> None:

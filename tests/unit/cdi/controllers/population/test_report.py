@@ -35,6 +35,21 @@ def waiting(reason: str) -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": "back-off"}}
 
 
+def test_an_end_says_which_version_of_the_source_it_was() -> None:
+    said = '{"message": "Import Complete", "source": {"etag": "x", "verified": "md5:1"}, "notes": ["SourceChanged: a"]}'
+    report = report_of(pod(ended(0, said)))
+    assert report.provenance == '{"etag": "x", "verified": "md5:1"}'
+    assert report.notes == ("SourceChanged: a",)
+
+
+@pytest.mark.parametrize(("delay", "at"), [("10s", "00:00:10"), ("2m40s", "00:02:40"), ("5m0s", "00:05:00")])
+def test_the_next_attempt_is_when_the_back_off_of_the_kubelet_ends(delay: str, at: str) -> None:
+    message = f"back-off {delay} restarting failed container=importer pod=importer-disk_ns(u1)"
+    held = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+    assert report_of(pod(held, ended(1, "Unable"))).next_attempt == f"2026-01-01T{at}Z"
+    assert report_of(pod(ended(1, "Unable"))).next_attempt == ""
+
+
 ENDS = {
     "succeeded": (pod(ended(0, DONE)), Outcome.SUCCEEDED, "Succeeded", "Completed"),
     "succeeded, then evicted": (pod(ended(0, DONE), phase="Failed"), Outcome.SUCCEEDED, "Succeeded", "Completed"),
