@@ -24,10 +24,10 @@ run: ## import a real bootable disk over HTTP, check it, boot it (SOURCE=https:/
 	@examples/run.sh $(SOURCE)
 
 test: setup-cluster lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all), on a cluster too
-	@$(BED) during $(BIN)/pytest tests
+	@$(BED) during $(BIN)/pytest -n 4 tests
 
 test-cluster: setup-cluster ## the tests on the test cluster only, 4 at a time
-	@$(BED) during sh -c '$(BIN)/pytest -n 4 -m "not alone" tests/cluster && $(BIN)/pytest -m alone tests/cluster'
+	@$(BED) during $(BIN)/pytest -n 4 tests/cluster
 
 unit: setup-test ## the pure tests only: < 20 s
 	@$(BIN)/pytest -q -n 2 tests/unit

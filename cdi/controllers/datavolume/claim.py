@@ -17,7 +17,7 @@ from storageprofiles.rendering import Claim, ClaimNotValid, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_FROM_PROFILE = "FromStorageProfile"  # a volume mode that the webhook replaces
+FROM_PROFILE = "FromStorageProfile"  # a volume mode that the webhook replaces
 
 
 def source_name(uid: str) -> str:
@@ -111,7 +111,7 @@ def claim_spec(seen: Observed) -> dict[str, Any]:
     if seen.named_class is not None:
         literal["storageClassName"] = seen.named_class
     if seen.volume.metadata.labels.get(a.APPLY_PROFILE) == "true" and seen.cluster.webhook_rendering:
-        return {"volumeMode": _FROM_PROFILE, **literal}
+        return {"volumeMode": FROM_PROFILE, **literal}
     if spec.target.data_source_ref is not None or spec.target.data_source is not None:
         return literal | _modes(seen, spec.storage)
     wanted = _wanted(seen, spec.storage)

@@ -10,13 +10,25 @@ What becomes of the claim is the population controller's; here it is only read o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import to_builtins
 
+from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
-from cdi.controllers.datavolume.claim import NO_CLASS, asked_of, claim_body, source_body, source_name, source_spec
+from cdi.controllers.datavolume.claim import (
+    FROM_PROFILE,
+    NO_CLASS,
+    asked_of,
+    claim_body,
+    claim_spec,
+    source_body,
+    source_name,
+    source_spec,
+)
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
@@ -35,7 +47,7 @@ from cdi.controllers.datavolume.plan import (
     Plan,
 )
 from cdi.controllers.population.parameters import edited
-from cdi.kube.storage import PersistentVolumeClaim
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
 _TRY_AGAIN_S = 5.0
@@ -59,8 +71,8 @@ def decide(seen: Observed) -> Plan:
 
 def _claimed(seen: Observed, operation: Operation) -> Plan:
     populator = operation is Operation.IMPORT and uses_populator(seen)
-    static = _static(seen)
     try:
+        static = _static(seen)
         body = claim_body(seen, populator=populator, static=static)
     except ClaimNotValid as refused:
         text = str(refused)
@@ -97,9 +109,21 @@ def uses_populator(seen: Observed) -> bool:
 
 
 def _static(seen: Observed) -> str:
+    """The volumes that the claim may be bound to as they are."""
     if a.CHECK_STATIC not in seen.volume.metadata.annotations or not seen.volumes:
         return ""
-    return json.dumps([volume.metadata.name for volume in seen.volumes])
+    spec = claim_spec(seen)
+    names = [volume.metadata.name for volume in seen.volumes if _fits(volume, spec)]
+    return json.dumps(names) if names else ""
+
+
+def _fits(volume: PersistentVolume, spec: Mapping[str, Any]) -> bool:
+    wanted = parse_quantity(str(spec.get("resources", {}).get("requests", {}).get("storage", "0")))
+    large = parse_quantity(str(volume.spec.capacity.get("storage", "0"))) >= wanted
+    same_class = spec.get("storageClassName") in (None, volume.spec.storage_class_name)
+    modes = (FROM_PROFILE, volume.spec.volume_mode or "Filesystem")
+    same_mode = (spec.get("volumeMode") or "Filesystem") in modes
+    return large and same_class and same_mode and set(spec.get("accessModes", ())) <= set(volume.spec.access_modes)
 
 
 # --- there is a claim -----------------------------------------------------------------------------------------------
@@ -144,6 +168,10 @@ def _marked(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     bound = claim.status.phase == "Bound"
     if bound and is_populated_for(seen, claim) and a.PRE_POPULATED not in seen.volume.metadata.annotations:
         return [AnnotateVolume({a.PRE_POPULATED: claim.metadata.name})]
+    said = seen.volume.metadata.annotations.get(a.POPULATED_FOR)
+    done = seen.volume.status.phase == "Succeeded"
+    if done and said is not None and claim.metadata.annotations.get(a.POPULATED_FOR) != said:
+        return [AnnotateClaim(claim, {a.POPULATED_FOR: said})]  # before, it would have said that there is nothing to do
     return []
 
 

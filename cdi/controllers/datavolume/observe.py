@@ -6,9 +6,8 @@ import datetime
 from dataclasses import dataclass
 
 from cdi.api.datasource import DataSource
-from cdi.api.datavolume import DataVolume, StorageSpec
+from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
-from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.classes import is_assumed, plain, profile
 from cdi.controllers.cluster import Cluster
@@ -54,7 +53,6 @@ class Observer:
             return None
         claim = self._stores.claims.get(key.name, key.namespace)
         cluster = self._stores.cluster()
-        target = volume.spec.target
         named = self._named_class(volume)
         class_name = claim.spec.storage_class_name if claim else named if named is not None else self._default()
         storage_class = self._stores.classes.get(class_name) if class_name else None
@@ -68,7 +66,7 @@ class Observer:
             profile=self._profile(cluster, storage_class, named),
             is_assumed=self._is_assumed(cluster, storage_class),
             has_driver=storage_class is not None and self._own.drivers.get(storage_class.provisioner) is not None,
-            volumes=self._static(volume, target) if a.CHECK_STATIC in volume.metadata.annotations else (),
+            volumes=self._reserved(volume) if a.CHECK_STATIC in volume.metadata.annotations else (),
             progress=self._progress(claim),
             now=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             cluster=cluster,
@@ -119,9 +117,8 @@ class Observer:
             return None
         return self._own.referred.get(reference.name, reference.namespace or volume.metadata.namespace)
 
-    def _static(self, volume: DataVolume, target: StorageSpec) -> tuple[PersistentVolume, ...]:
-        wanted = parse_quantity(str(target.resources.requests.get("storage", "0")))
-        return tuple(item for item in self._stores.volumes.all() if _fits(item, volume, target, wanted))
+    def _reserved(self, volume: DataVolume) -> tuple[PersistentVolume, ...]:
+        return tuple(item for item in self._stores.volumes.all() if _is_free_for(item, volume))
 
     def _progress(self, claim: PersistentVolumeClaim | None) -> Progress | None:
         if claim is None:
@@ -131,12 +128,8 @@ class Observer:
         return self._followers.latest(pod.metadata.uid) if pod else None
 
 
-def _fits(item: PersistentVolume, volume: DataVolume, target: StorageSpec, wanted: int) -> bool:
+def _is_free_for(item: PersistentVolume, volume: DataVolume) -> bool:
     owner = item.spec.claim_ref
     if owner is None or (owner.namespace, owner.name) != (volume.metadata.namespace, volume.metadata.name):
         return False
-    free = item.status.phase == "Available" and not item.metadata.deletion_timestamp
-    large = parse_quantity(str(item.spec.capacity.get("storage", "0"))) >= wanted
-    same_class = target.storage_class_name in (None, item.spec.storage_class_name)
-    same_mode = (item.spec.volume_mode or "Filesystem") == (target.volume_mode or "Filesystem")
-    return free and large and same_class and same_mode and set(target.access_modes) <= set(item.spec.access_modes)
+    return item.status.phase == "Available" and not item.metadata.deletion_timestamp

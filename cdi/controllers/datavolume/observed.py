@@ -18,7 +18,7 @@ from storageprofiles.rendering import Profile
 class Observed:
     """``storage_class``: of the claim, or of the claim to be made; None where there is none. ``named_class``: what the
     claim is to say. ``profile``: of that class; ``is_assumed``: nobody knows what it can do. ``has_driver``: whether a
-    CSI driver serves it. ``volumes``: Available ones that could be the claim's without population. ``progress``: of a
+    CSI driver serves it. ``volumes``: Available ones that are reserved for the claim. ``progress``: of a
     worker that runs. ``now``: RFC 3339.
     """
 

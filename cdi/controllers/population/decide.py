@@ -44,6 +44,9 @@ def decide(seen: Observed) -> Plan:
     match way_of(target):
         case Way.NONE:
             return Plan()
+        case Way.UNSERVED:
+            text = "uploads and clones are accepted, but not acted on by this version"
+            return Plan((Emit(ref(target), "Warning", "NotActedOn", text),))
         case Way.DIRECT:
             return _direct(seen, target)
         case Way.POPULATOR:

@@ -11,10 +11,12 @@ from cdi.kube.storage import PersistentVolumeClaim, StorageClass
 
 GROUP = "cdi.kubevirt.io"
 IMPORT_SOURCE = "VolumeImportSource"
+_UNSERVED = ("VolumeUploadSource", "VolumeCloneSource")
 
 
 class Way(Enum):
     NONE = "none"  # nobody of us, or another controller
+    UNSERVED = "unserved"  # asks for what is accepted, and not acted on by this version
     DIRECT = "direct"  # a worker writes to the claim itself
     POPULATOR = "populator"  # a worker writes to PVC', whose volume becomes the claim's
 
@@ -24,9 +26,20 @@ def way_of(claim: PersistentVolumeClaim) -> Way:
     reference = claim.spec.data_source_ref
     if reference is not None and reference.api_group == GROUP and reference.kind == IMPORT_SOURCE:
         return Way.NONE if reference.namespace else Way.POPULATOR
+    if _asks_for_more(claim):
+        return Way.UNSERVED
     if a.EXTERNAL in annotations or a.POPULATOR_KIND in annotations or parameters_of(annotations) is None:
         return Way.NONE
     return Way.DIRECT
+
+
+def _asks_for_more(claim: PersistentVolumeClaim) -> bool:
+    """An upload or a clone that is still to be done."""
+    annotations, reference = claim.metadata.annotations, claim.spec.data_source_ref
+    if reference is not None and reference.api_group == GROUP and reference.kind in _UNSERVED:
+        return not claim.spec.volume_name
+    asks = a.UPLOAD_TARGET in annotations or a.CLONE_REQUEST in annotations
+    return asks and annotations.get(a.POD_PHASE) != "Succeeded"
 
 
 def waits_for_consumer(storage_class: StorageClass | None) -> bool:

@@ -18,7 +18,7 @@ from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
-from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 NOW = "2026-01-01T00:00:00Z"
@@ -208,6 +208,34 @@ def test_a_claim_that_another_controller_owns_is_not_taken_from_it() -> None:
 def test_a_populated_claim_of_another_controller_is_not_taken_either() -> None:
     at = seen(http(), claim(owner="other", **{a.POPULATED_FOR: "disk"}))
     assert not [action for action in decide(at).actions if isinstance(action, AdoptClaim)]
+
+
+def reserved(mode: str = "Block", size: str = "2Gi") -> PersistentVolume:
+    spec = {"capacity": {"storage": size}, "accessModes": ["ReadWriteMany", "ReadWriteOnce"], "volumeMode": mode}
+    found = {"metadata": {"name": "prepared"}, "spec": spec | {"storageClassName": "fast"}}
+    return msgspec.convert(found, PersistentVolume)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "taken"),
+    [(reserved(), True), (reserved("Filesystem"), False), (reserved(size="1Mi"), False)],
+    ids=["as the profile has it", "of another mode", "too small"],
+)
+def test_a_prepared_volume_is_compared_with_the_claim_as_it_will_be(prepared: PersistentVolume, taken: bool) -> None:
+    at = seen(http(annotations={a.CHECK_STATIC: ""}), volumes=(prepared,))
+    made = decide(at).actions[-1]
+    assert isinstance(made, CreateClaim)
+    assert (a.VOLUME_LIST in made.body["metadata"]["annotations"]) is taken
+
+
+def test_a_mark_of_being_populated_reaches_the_claim_when_it_is_true() -> None:
+    marked = http(annotations={a.POPULATED_FOR: "other"})
+    found = claim(phase_="Succeeded")
+    done = replace(marked, status=replace(marked.status, phase="Succeeded"))
+    assert {a.POPULATED_FOR: "other"} in [
+        action.annotations for action in decide(seen(done, found)).actions if isinstance(action, AnnotateClaim)
+    ]
+    assert not [action for action in decide(seen(marked, found)).actions if isinstance(action, AnnotateClaim)]
 
 
 def external(kind: str = "Populator", **more: Any) -> tuple[Observed, PersistentVolumeClaim]:

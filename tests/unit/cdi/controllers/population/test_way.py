@@ -1,0 +1,47 @@
+"""Whose business a claim is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cdi.controllers import annotations as a
+from cdi.controllers.population.decide import decide
+from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.plan import Emit
+from cdi.controllers.population.way import Way, way_of
+from cdi.kube.storage import PersistentVolumeClaim
+
+
+def claim(kind: str = "", volume: str = "", **annotations: str) -> PersistentVolumeClaim:
+    reference = {"apiGroup": "cdi.kubevirt.io", "kind": kind, "name": "source"}
+    spec: dict[str, Any] = {"volumeName": volume} | ({"dataSourceRef": reference} if kind else {})
+    metadata = {"name": "disk", "namespace": "ns", "uid": "c1", "annotations": annotations}
+    return msgspec.convert({"metadata": metadata, "spec": spec}, PersistentVolumeClaim)
+
+
+@pytest.mark.parametrize(
+    ("found", "way"),
+    [
+        (claim(), Way.NONE),
+        (claim(**{a.ENDPOINT: "http://a/disk"}), Way.DIRECT),
+        (claim("VolumeImportSource"), Way.POPULATOR),
+        (claim("VolumeUploadSource"), Way.UNSERVED),
+        (claim("VolumeCloneSource"), Way.UNSERVED),
+        (claim("VolumeUploadSource", "pv"), Way.NONE),  # done by whoever was here before
+        (claim("SomethingElse"), Way.NONE),
+        (claim(**{a.UPLOAD_TARGET: ""}), Way.UNSERVED),
+        (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.NONE),
+        (claim(**{a.CLONE_REQUEST: "ns/golden"}), Way.UNSERVED),
+    ],
+)
+def test_a_claim_says_whose_it_is(found: PersistentVolumeClaim, way: Way) -> None:
+    assert way_of(found) is way
+
+
+def test_what_nobody_acts_on_yet_is_said_on_the_claim() -> None:
+    (told,) = decide(Observed(claim("VolumeCloneSource"))).actions
+    assert isinstance(told, Emit)
+    assert (told.type, told.reason) == ("Warning", "NotActedOn")
