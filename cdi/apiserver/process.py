@@ -9,13 +9,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from cdi.apiserver import signing_key
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import application, serve
 from cdi.apiserver.tokens import Signer
 from cdi.apiserver.trust import Trust, service_names
+from cdi.controllers.serving import adopt_terms
 from cdi.kube import config
+from cdi.kube.cache import Cache
+from cdi.kube.cdi_resources import CDI_CONFIGS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 
@@ -54,8 +58,12 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     namespace = os.environ.get("POD_NAMESPACE") or "cdi"
-    async with Client(access) as client:
+    async with Client(access) as client, asyncio.TaskGroup() as group:
         trust = Trust(client, namespace, [*service_names(namespace), *arguments.name])
+        cache = Cache(client)
+        cache.store(CDI_CONFIGS).subscribe(partial(adopt_terms, trust.context))
+        group.create_task(cache.run(), name="cache")
+        await cache.synced()  # nothing is served on terms that an administrator has ruled out
         signer = await _begun(client, namespace, trust)
         served = application(Lookup(client), signer.token)
         runner = await serve(served, trust.context, arguments.address, arguments.port)

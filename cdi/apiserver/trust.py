@@ -23,6 +23,7 @@ from msgspec import Struct
 from cdi.api import admission
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
+from cdi.controllers.serving import adopt_terms
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists, ApiError, NotFound
 from cdi.kube.objects import Object, Secret
@@ -71,7 +72,7 @@ class Trust:
 
     def __init__(self, client: Client, namespace: str, names: Sequence[str]) -> None:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        adopt_terms(self.context, None, None)
         self._client = client
         self._namespace = namespace
         self._names = list(names)

@@ -11,13 +11,10 @@ import logging
 import os
 import secrets
 import signal
-import ssl
 import sys
 from collections.abc import Sequence
 from functools import partial
 
-from cdi.api.cdiconfig import CDIConfig
-from cdi.api.tlsprofile import terms_of
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.datasource.reconcile import DataSources
@@ -31,7 +28,7 @@ from cdi.controllers.metrics import ControllerMetrics
 from cdi.controllers.metrics import Stores as MetricStores
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
-from cdi.controllers.serving import self_signed, set_terms
+from cdi.controllers.serving import adopt_terms, self_signed
 from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
 from cdi.controllers.storageprofile.reconcile import Stores as ProfileStores
@@ -80,14 +77,14 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
     _stop_on_signals()
     ports = Ports(arguments.health_port, arguments.metrics_port, arguments.address)
     context = self_signed("cdi-controller")
-    set_terms(context, terms_of(None))
+    adopt_terms(context, None, None)
     async with Client(access) as client, Health(ports, context, Guard(client).refusal) as health:
         await _kinds_are_served(client)
         groups = await _optional_groups(client, settings.namespace)
         single_node = await has_one_node(client)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
         system = System(client, cache, recorder, settings, groups)
-        cache.store(ours.CDI_CONFIGS).subscribe(partial(_adopt_terms, context))
+        cache.store(ours.CDI_CONFIGS).subscribe(partial(adopt_terms, context))
         async with asyncio.TaskGroup() as group:
             group.create_task(cache.run(), name="cache")
             group.create_task(recorder.run(), name="recorder")
@@ -182,10 +179,6 @@ async def _serves(client: Client, path: str) -> bool:
             await asyncio.sleep(_KIND_AGAIN_S)
         else:
             return True
-
-
-def _adopt_terms(context: ssl.SSLContext, _: CDIConfig | None, config: CDIConfig | None) -> None:
-    set_terms(context, terms_of(config.spec.tls_security_profile if config is not None else None))
 
 
 def _stop_on_signals() -> None:

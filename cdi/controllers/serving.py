@@ -1,4 +1,4 @@
-"""TLS of our own server: a certificate that nobody is asked to trust, on the terms that an administrator sets."""
+"""TLS of our own servers: the terms that an administrator sets, and a certificate that nobody is asked to trust."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cdi.api.tlsprofile import TlsTerms
+from cdi.api.cdiconfig import CDIConfig
+from cdi.api.tlsprofile import TlsTerms, terms_of
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ def self_signed(name: str) -> ssl.SSLContext:
     finally:
         os.close(memory)
     return context
+
+
+def adopt_terms(context: ssl.SSLContext, _: CDIConfig | None, config: CDIConfig | None) -> None:
+    """Follows a store: for the handshakes after each change of the configuration."""
+    set_terms(context, terms_of(config.spec.tls_security_profile if config is not None else None))
 
 
 def set_terms(context: ssl.SSLContext, terms: TlsTerms) -> None:
