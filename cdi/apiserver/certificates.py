@@ -1,6 +1,6 @@
 """A certificate authority of our own and the certificate that the API server verifies us with. Pure but for keys.
 
-Contract: CA for 48 h, renewed 24 h before; server for 24 h, renewed 12 h before.
+A life begins at a whole second, when the certificate is issued; what it says itself is earlier by what clocks differ.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CA_LIFE, CA_RENEW = datetime.timedelta(hours=48), datetime.timedelta(hours=24)
-SERVER_LIFE, SERVER_RENEW = datetime.timedelta(hours=24), datetime.timedelta(hours=12)
+from cdi.apiserver.lifetimes import Lifetime
+
 NOTICED = datetime.timedelta(minutes=2)  # by then every API server knows what is written into its configuration
+NOTICED_SOON = datetime.timedelta(seconds=20)  # nearly every one does; who asks has a new certificate in a minute
 _EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
 
 
@@ -30,22 +31,25 @@ class Pair:
     key: bytes
 
 
-def authority(name: str, now: datetime.datetime) -> Pair:
+def authority(name: str, duration: datetime.timedelta, now: datetime.datetime) -> Pair:
+    issued = _whole(now)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
-    builder = _builder(subject, subject, key.public_key(), now, CA_LIFE)
+    builder = _builder(subject, subject, key.public_key(), (issued, issued + duration))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(signs=True), critical=True)
     return Pair(_pem(builder.sign(key, hashes.SHA256())), _key_pem(key))
 
 
-def server(ca: Pair, names: list[str], now: datetime.datetime) -> Pair:
-    """``names``: DNS names and addresses of the service."""
+def server(ca: Pair, names: list[str], duration: datetime.timedelta, now: datetime.datetime) -> Pair:
+    """``names``: DNS names and addresses of the service. It ends with its authority at the latest."""
+    issued = _whole(now)
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(ca.certificate)
     signer = serialization.load_pem_private_key(ca.key, None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    builder = _builder(_name(names[0]), issuer.subject, key.public_key(), now, SERVER_LIFE)
+    life = (issued, min(issued + duration, issuer.not_valid_after_utc))
+    builder = _builder(_name(names[0]), issuer.subject, key.public_key(), life)
     alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -54,13 +58,32 @@ def server(ca: Pair, names: list[str], now: datetime.datetime) -> Pair:
     return Pair(_pem(builder.sign(signer, hashes.SHA256())), _key_pem(key))
 
 
-def is_due(certificate: bytes, renew_before: datetime.timedelta, now: datetime.datetime) -> bool:
+def span(certificate: bytes) -> tuple[datetime.datetime, datetime.datetime]:
+    """When it was issued, and when it ends. Raises ValueError."""
+    found = x509.load_pem_x509_certificate(certificate)
+    return found.not_valid_before_utc + _EARLY, found.not_valid_after_utc
+
+
+def issuer(certificate: bytes) -> str:
+    """The name of who signed it. Raises ValueError."""
+    (name,) = x509.load_pem_x509_certificate(certificate).issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(name.value)
+
+
+def is_due(certificate: bytes, life: Lifetime, now: datetime.datetime) -> bool:
     """Whether it must be renewed; also what cannot be read."""
     try:
-        found = x509.load_pem_x509_certificate(certificate)
+        return life.is_over(*span(certificate), now)
     except ValueError:
         return True
-    return now >= found.not_valid_after_utc - renew_before
+
+
+def ends_within(certificate: bytes, time: datetime.timedelta, now: datetime.datetime) -> bool:
+    """Also what cannot be read."""
+    try:
+        return now + time >= span(certificate)[1]
+    except ValueError:
+        return True
 
 
 def is_pair(pair: Pair) -> bool:
@@ -73,21 +96,21 @@ def is_pair(pair: Pair) -> bool:
     return found.public_key() == key.public_key()
 
 
-def may_stay(pair: Pair, trusted: Sequence[bytes], signer: Pair, now: datetime.datetime) -> bool:
-    """Whether a server certificate is served on. ``trusted``: the authorities, ``signer`` among them.
+def may_stay(
+    pair: Pair, trusted: Sequence[bytes], life: Lifetime, now: datetime.datetime, *, asked: bool = False
+) -> bool:
+    """Whether a server certificate is served on. ``trusted``: the authorities, the newest first. ``asked``: somebody
+    wants a new one, however young this one is.
 
     It outlives the authority that signed it in use. When it is due just as a new authority has come, it waits until
     API servers have noticed that one: a refused handshake would be a refused request of somebody.
     """
     if not is_pair(pair) or not any(is_signed_by(pair.certificate, ca) for ca in trusted):
         return False
-    if not is_due(pair.certificate, SERVER_RENEW, now):
+    if not asked and not is_due(pair.certificate, life, now):
         return True
-    return _age(signer.certificate, now) < NOTICED and not is_due(pair.certificate, NOTICED, now)
-
-
-def _age(certificate: bytes, now: datetime.datetime) -> datetime.timedelta:
-    return now - x509.load_pem_x509_certificate(certificate).not_valid_before_utc - _EARLY
+    wait = NOTICED_SOON if asked else NOTICED
+    return now - span(trusted[0])[0] < wait and not ends_within(pair.certificate, wait, now)
 
 
 def is_signed_by(certificate: bytes, ca: bytes) -> bool:
@@ -101,19 +124,23 @@ def is_signed_by(certificate: bytes, ca: bytes) -> bool:
 
 def still_valid(certificates: list[bytes], now: datetime.datetime) -> list[bytes]:
     """For a bundle: those that a server may still show signatures of, without repeats."""
-    return list(dict.fromkeys(pem for pem in certificates if not is_due(pem, datetime.timedelta(), now)))
+    return list(dict.fromkeys(pem for pem in certificates if not ends_within(pem, datetime.timedelta(), now)))
 
 
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
-    now: datetime.datetime,
-    life: datetime.timedelta,
+    life: tuple[datetime.datetime, datetime.datetime],
 ) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now - _EARLY).not_valid_after(now + life)
+    return builder.not_valid_before(life[0] - _EARLY).not_valid_after(life[1])
+
+
+def _whole(now: datetime.datetime) -> datetime.datetime:
+    """The next second: what was issued after a moment says so."""
+    return now.replace(microsecond=0) + datetime.timedelta(seconds=1 if now.microsecond else 0)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

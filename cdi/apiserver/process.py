@@ -19,7 +19,7 @@ from cdi.apiserver.trust import Trust, service_names
 from cdi.controllers.serving import adopt_terms
 from cdi.kube import config
 from cdi.kube.cache import Cache
-from cdi.kube.cdi_resources import CDI_CONFIGS
+from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 
@@ -59,8 +59,8 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     namespace = os.environ.get("POD_NAMESPACE") or "cdi"
     async with Client(access) as client, asyncio.TaskGroup() as group:
-        trust = Trust(client, namespace, [*service_names(namespace), *arguments.name])
         cache = Cache(client)
+        trust = Trust(client, namespace, [*service_names(namespace), *arguments.name], cache.store(CDIS))
         cache.store(CDI_CONFIGS).subscribe(partial(adopt_terms, trust.context))
         group.create_task(cache.run(), name="cache")
         await cache.synced()  # nothing is served on terms that an administrator has ruled out

@@ -4,6 +4,7 @@
     Secret cdi-apiserver-server-cert         what is served       tls.crt, tls.key
     ConfigMap cdi-apiserver-signer-bundle    what is trusted      ca-bundle.crt: this authority and the one before
 
+How long they live is said by the CDI object (``lifetimes``), and what they say of themselves by ``stated``.
 Several pods may do this at once: who comes second finds what the first one made.
 """
 
@@ -11,28 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import datetime
 import logging
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from cdi.api import admission
+from cdi.api.cdi import CDI
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
+from cdi.apiserver.lifetimes import Lifetimes, lifetimes
+from cdi.apiserver.stated import is_asked, stated
+from cdi.controllers.installation.decide import active_of
 from cdi.controllers.serving import adopt_terms
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, NotFound
+from cdi.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from cdi.kube.objects import Object, Secret
 from cdi.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from cdi.kube.store import Store
 
 log = logging.getLogger(__name__)
 
 SIGNER, SERVER, BUNDLE = "cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-signer-bundle"
-_CHECK_S = 60.0  # how soon a Secret that somebody changed is served
+_CHECK_S = 30.0  # how soon a Secret that somebody changed is served
 
 
 class _ClientConfig(Struct, rename="camel"):
@@ -68,20 +75,36 @@ def service_names(namespace: str) -> list[str]:
 
 
 class Trust:
-    """``context`` serves the newest certificate; ``run`` keeps it so. ``names``: what it is called by."""
+    """``context`` serves the newest certificate; ``run`` keeps it so. ``names``: what it is called by. ``systems``: the
+    CDI objects, the active one of which says how long certificates live."""
 
-    def __init__(self, client: Client, namespace: str, names: Sequence[str]) -> None:
+    def __init__(self, client: Client, namespace: str, names: Sequence[str], systems: Store[CDI]) -> None:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         adopt_terms(self.context, None, None)
         self._client = client
         self._namespace = namespace
         self._names = list(names)
         self._served = b""
+        self._systems = systems
+        self._lifetimes = Lifetimes()
+        self._changed = asyncio.Event()
+        systems.subscribe(self._adopt)
+
+    def _adopt(self, _: CDI | None, __: CDI | None) -> None:
+        found = lifetimes(active_of(self._systems.all()))
+        if found.complaint and found.complaint != self._lifetimes.complaint:
+            log.warning("%s", found.complaint)
+        if found != self._lifetimes:
+            self._lifetimes = found
+            self._changed.set()
 
     async def run(self) -> None:
         """Ends by cancellation only."""
         while True:
-            await asyncio.sleep(_CHECK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CHECK_S):
+                    await self._changed.wait()
+            self._changed.clear()
             try:
                 await self.renew()
             except ApiError as error:
@@ -99,36 +122,40 @@ class Trust:
 
     async def _signer(self, now: datetime.datetime) -> Pair:
         secret = await self._client.find(SECRETS, SIGNER, self._namespace)
-        pair = _pair(secret)
+        pair, life = _pair(secret), self._lifetimes.ca
+        asked = is_asked(_annotations(secret), life, now)
         if (
             pair is not None
             and certificates.is_pair(pair)
-            and not certificates.is_due(pair.certificate, certificates.CA_RENEW, now)
+            and not (asked or certificates.is_due(pair.certificate, life, now))
         ):
             return pair
         log.info("a new certificate authority is made")
-        return await self._kept(SIGNER, secret, certificates.authority("cdi-apiserver", now))
+        made = certificates.authority("cdi-apiserver", life.duration, now)
+        return await self._kept(SIGNER, secret, made, stated(made, life))
 
     async def _server(self, signer: Pair, trusted: Sequence[bytes], now: datetime.datetime) -> Pair:
         secret = await self._client.find(SECRETS, SERVER, self._namespace)
-        pair = _pair(secret)
-        if pair is not None and certificates.may_stay(pair, trusted, signer, now):
+        pair, life = _pair(secret), self._lifetimes.server
+        asked = is_asked(_annotations(secret), life, now, self._names)
+        if pair is not None and certificates.may_stay(pair, trusted, life, now, asked=asked):
             return pair
         log.info("a new server certificate is made")
-        return await self._kept(SERVER, secret, certificates.server(signer, self._names, now))
+        made = certificates.server(signer, self._names, life.duration, now)
+        return await self._kept(SERVER, secret, made, stated(made, life, self._names))
 
-    async def _kept(self, name: str, before: Secret | None, made: Pair) -> Pair:
+    async def _kept(self, name: str, before: Secret | None, made: Pair, said: Mapping[str, str]) -> Pair:
         """``made``, or what another pod has made in the same moment."""
         data = {"tls.crt": _text(made.certificate), "tls.key": _text(made.key)}
-        metadata: dict[str, object] = {"name": name, "namespace": self._namespace}
+        metadata: dict[str, object] = {"name": name, "namespace": self._namespace, "annotations": said}
         try:
             if before is None:
                 await self._client.create(SECRETS, {"metadata": metadata, "type": "kubernetes.io/tls", "data": data})
             else:
-                version = {"resourceVersion": before.metadata.resource_version}
-                patch = {"metadata": version, "data": data}
+                known = {"resourceVersion": before.metadata.resource_version, "annotations": said}
+                patch = {"metadata": known, "data": data}
                 await self._client.merge_patch(SECRETS, name, patch, namespace=self._namespace)
-        except AlreadyExists:
+        except (AlreadyExists, Conflict):
             other: Secret = await self._client.get(SECRETS, name, self._namespace)
             return _pair(other) or made
         return made
@@ -177,6 +204,10 @@ class Trust:
         patch = [{"op": "add", "path": path.format(index), "value": bundle} for index in which]
         await self._client.json_patch(resource, name, patch)
         log.info("%s trusts the certificate authority", name)
+
+
+def _annotations(secret: Secret | None) -> Mapping[str, str]:
+    return secret.metadata.annotations if secret is not None else {}
 
 
 def _pair(secret: Secret | None) -> Pair | None:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from aiohttp import web
 from cryptography import x509
@@ -19,16 +20,21 @@ from support.manifests import claim, datavolume
 from support.ports import free_port
 from support.webhooks import NAMESPACE, Kubectl, install
 
+from cdi.api.cdi import CDI
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
+from cdi.apiserver.lifetimes import CA
+from cdi.apiserver.lifetimes import SERVER as SERVERS
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import application, serve
+from cdi.apiserver.stated import CONFIG, NOT_AFTER, NOT_BEFORE
 from cdi.apiserver.tokens import Permit
 from cdi.apiserver.trust import BUNDLE, SERVER, SIGNER, Trust
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.client import Client
 from cdi.kube.config import load
 from cdi.kube.resources import CONFIG_MAPS, SECRETS
+from cdi.kube.store import Key, Store
 
 PORT = free_port()
 NAMES = ["cdi-api.cdi.svc", "127.0.0.1"]
@@ -46,9 +52,9 @@ def unsigned(permit: Permit, now: datetime.datetime) -> str:
 
 
 @asynccontextmanager
-async def serving(api: ApiServer) -> AsyncIterator[tuple[Client, Trust]]:
+async def serving(api: ApiServer, systems: Store[CDI] | None = None) -> AsyncIterator[tuple[Client, Trust]]:
     async with Client(load(str(api.kubeconfig()))) as client:
-        trust = Trust(client, NAMESPACE, NAMES)
+        trust = Trust(client, NAMESPACE, NAMES, Store() if systems is None else systems)
         await trust.renew()
         runner: web.AppRunner = await serve(application(Lookup(client), unsigned), trust.context, "127.0.0.1", PORT)
         try:
@@ -73,6 +79,10 @@ async def served() -> bytes:
     writer.close()
     await writer.wait_closed()
     return x509.load_der_x509_certificate(shown).fingerprint(hashes.SHA256())
+
+
+async def said(client: Client, name: str) -> dict[str, str]:
+    return (await client.get(SECRETS, name, NAMESPACE)).metadata.annotations
 
 
 async def pair(client: Client, name: str) -> Pair:
@@ -103,7 +113,8 @@ async def test_a_due_certificate_is_replaced_while_it_serves(installed: ApiServe
     async with serving(installed) as (client, trust):
         before = await served()
         now = datetime.datetime.now(datetime.UTC)
-        await put(client, SERVER, certificates.server(await pair(client, SIGNER), NAMES, now - 13 * H))
+        old = certificates.server(await pair(client, SIGNER), NAMES, SERVERS.duration, now - 13 * H)
+        await put(client, SERVER, old)
         await trust.renew()
         assert await served() != before
         await is_asked(client)
@@ -113,9 +124,9 @@ async def test_a_due_certificate_is_replaced_while_it_serves(installed: ApiServe
 async def test_a_due_authority_is_replaced_and_both_are_trusted(installed: ApiServer) -> None:
     async with serving(installed) as (client, trust):
         now = datetime.datetime.now(datetime.UTC)
-        old = certificates.authority("cdi-apiserver", now - 25 * H)
+        old = certificates.authority("cdi-apiserver", CA.duration, now - 25 * H)
         await put(client, SIGNER, old)
-        await put(client, SERVER, certificates.server(old, NAMES, now - 1 * H))
+        await put(client, SERVER, certificates.server(old, NAMES, SERVERS.duration, now - 1 * H))
         await trust.renew()
         before = await served()
         new = await pair(client, SIGNER)
@@ -147,3 +158,50 @@ async def test_a_configuration_that_forgot_whom_to_trust_is_mended(installed: Ap
         await trust.renew()
         assert kubectl.get(what)["webhooks"][0]["clientConfig"]["caBundle"]
         await is_asked(client)
+
+
+@pytest.mark.parametrize("name", [SIGNER, SERVER])
+@asynchronous
+async def test_a_certificate_whose_life_was_cut_is_replaced(installed: ApiServer, name: str) -> None:
+    async with serving(installed) as (client, trust):
+        before = await pair(client, name)
+        cut = {NOT_AFTER: (await said(client, name))[NOT_BEFORE]}
+        await client.merge_patch(SECRETS, name, {"metadata": {"annotations": cut}}, namespace=NAMESPACE)
+        signed = certificates.span((await pair(client, SIGNER)).certificate)[0]
+        soon = max(signed, datetime.datetime.now(datetime.UTC)) + certificates.NOTICED_SOON
+        await trust.renew(soon)
+        assert await pair(client, name) != before
+        assert datetime.datetime.fromisoformat((await said(client, name))[NOT_AFTER]) > soon
+        bundle = (await client.get(CONFIG_MAPS, BUNDLE, NAMESPACE)).data["ca-bundle.crt"].encode()
+        assert (await pair(client, SIGNER)).certificate in bundle
+        await is_asked(client)
+
+
+def lasting(**sections: tuple[str, str]) -> CDI:
+    said = {name: {"duration": life, "renewBefore": before} for name, (life, before) in sections.items()}
+    return msgspec.convert({"metadata": {"name": "cdi"}, "spec": {"certConfig": said}}, CDI)
+
+
+@asynchronous
+async def test_other_lifetimes_count_at_once_and_no_request_is_lost(installed: ApiServer) -> None:
+    systems: Store[CDI] = Store()
+    async with serving(installed, systems) as (client, trust):
+        began = datetime.datetime.now(datetime.UTC)
+        running = asyncio.create_task(trust.run())
+        systems.put(Key("", "cdi"), lasting(ca=("20m", "10m"), server=("5m", "2m")), "1")
+        async with asyncio.timeout(20):
+            while '"20m0s"' not in (await said(client, SIGNER))[CONFIG]:  # noqa: ASYNC110 - each look is a request
+                await asyncio.sleep(0.05)
+        running.cancel()
+        await is_asked(client)
+        signed = certificates.span((await pair(client, SIGNER)).certificate)[0]
+        await trust.renew(signed + certificates.NOTICED_SOON)
+        await is_asked(client)
+        for name, minutes in ((SIGNER, 20), (SERVER, 5)):
+            found = await said(client, name)
+            issued, ends = (datetime.datetime.fromisoformat(found[key]) for key in (NOT_BEFORE, NOT_AFTER))
+            assert issued >= began
+            assert ends - issued == datetime.timedelta(minutes=minutes)
+        before = await served()
+        await trust.renew()
+        assert await served() == before

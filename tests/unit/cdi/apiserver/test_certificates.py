@@ -5,15 +5,16 @@ import datetime
 import pytest
 from cryptography import x509
 
-from cdi.apiserver import certificates
+from cdi.apiserver import certificates, lifetimes
 from cdi.apiserver.certificates import Pair
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 H = datetime.timedelta(hours=1)
 MINUTE = datetime.timedelta(minutes=1)
-CA = certificates.authority("signer", T0)
-SERVER = certificates.server(CA, ["cdi-api.cdi.svc", "127.0.0.1"], T0)
-NEXT = certificates.authority("signer", T0 + 24 * H)
+SECOND = datetime.timedelta(seconds=1)
+CA = certificates.authority("signer", 48 * H, T0)
+SERVER = certificates.server(CA, ["cdi-api.cdi.svc", "127.0.0.1"], 24 * H, T0)
+NEXT = certificates.authority("signer", 48 * H, T0 + 24 * H)
 BOTH = [NEXT.certificate, CA.certificate]
 
 
@@ -28,9 +29,21 @@ def test_a_server_certificate_is_for_all_its_names_and_for_a_day() -> None:
 
 def test_an_authority_is_for_two_days_and_due_after_one() -> None:
     assert x509.load_pem_x509_certificate(CA.certificate).not_valid_after_utc == T0 + 48 * H
-    assert not certificates.is_due(CA.certificate, certificates.CA_RENEW, T0 + 23 * H)
-    assert certificates.is_due(CA.certificate, certificates.CA_RENEW, T0 + 24 * H)
-    assert certificates.is_due(b"nonsense", certificates.CA_RENEW, T0)
+    assert not certificates.is_due(CA.certificate, lifetimes.CA, T0 + 23 * H)
+    assert certificates.is_due(CA.certificate, lifetimes.CA, T0 + 24 * H)
+    assert certificates.is_due(b"nonsense", lifetimes.CA, T0)
+
+
+def test_a_life_begins_at_the_next_second() -> None:
+    made = certificates.authority("signer", H, T0 + SECOND / 4)
+    assert certificates.span(made.certificate) == (T0 + SECOND, T0 + SECOND + H)
+
+
+def test_a_server_certificate_ends_with_its_authority() -> None:
+    capped = certificates.server(CA, ["a"], 24 * H, T0 + 38 * H)
+    assert certificates.span(capped.certificate) == (T0 + 38 * H, T0 + 48 * H)
+    assert not certificates.is_due(capped.certificate, lifetimes.SERVER, T0 + 45 * H)
+    assert certificates.is_due(capped.certificate, lifetimes.SERVER, T0 + 46 * H)  # four fifths of its life
 
 
 def test_a_pair_belongs_together() -> None:
@@ -42,27 +55,35 @@ def test_a_pair_belongs_together() -> None:
 
 @pytest.mark.parametrize(("hours", "stays"), [(0, True), (11, True), (12, False), (30, False)])
 def test_a_server_certificate_stays_for_half_a_day(hours: int, stays: bool) -> None:
-    assert certificates.may_stay(SERVER, [CA.certificate], CA, T0 + hours * H) is stays
+    assert certificates.may_stay(SERVER, [CA.certificate], lifetimes.SERVER, T0 + hours * H) is stays
 
 
 def test_a_new_authority_alone_changes_nothing_that_is_served() -> None:
-    served = certificates.server(CA, ["a"], T0 + 23 * H)
-    assert certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H)
+    served = certificates.server(CA, ["a"], 24 * H, T0 + 23 * H)
+    assert certificates.may_stay(served, BOTH, lifetimes.SERVER, T0 + 24 * H)
 
 
 def test_what_is_due_waits_until_a_new_authority_is_known_everywhere() -> None:
-    served = certificates.server(CA, ["a"], T0 + 12 * H)
-    assert certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H + MINUTE)
-    assert not certificates.may_stay(served, BOTH, NEXT, T0 + 24 * H + 2 * MINUTE)
+    served = certificates.server(CA, ["a"], 24 * H, T0 + 12 * H)
+    assert certificates.may_stay(served, BOTH, lifetimes.SERVER, T0 + 24 * H + MINUTE)
+    assert not certificates.may_stay(served, BOTH, lifetimes.SERVER, T0 + 24 * H + 2 * MINUTE)
+
+
+def test_what_somebody_asks_for_waits_for_a_moment_only() -> None:
+    now = T0 + 24 * H
+    served = certificates.server(CA, ["a"], 24 * H, now - MINUTE)
+    assert certificates.may_stay(served, BOTH, lifetimes.SERVER, now + 19 * SECOND, asked=True)
+    assert not certificates.may_stay(served, BOTH, lifetimes.SERVER, now + 20 * SECOND, asked=True)
+    assert not certificates.may_stay(SERVER, [CA.certificate], lifetimes.SERVER, T0 + MINUTE, asked=True)
 
 
 def test_what_ends_at_once_does_not_wait() -> None:
-    assert not certificates.may_stay(SERVER, BOTH, NEXT, T0 + 24 * H - MINUTE)
+    assert not certificates.may_stay(SERVER, BOTH, lifetimes.SERVER, T0 + 24 * H - MINUTE)
 
 
 def test_what_nobody_trusts_or_cannot_be_served_does_not_stay() -> None:
-    assert not certificates.may_stay(SERVER, [NEXT.certificate], NEXT, T0)
-    assert not certificates.may_stay(Pair(SERVER.certificate, CA.key), [CA.certificate], CA, T0)
+    assert not certificates.may_stay(SERVER, [NEXT.certificate], lifetimes.SERVER, T0)
+    assert not certificates.may_stay(Pair(SERVER.certificate, CA.key), [CA.certificate], lifetimes.SERVER, T0)
 
 
 def test_a_bundle_keeps_every_authority_that_is_still_valid_once() -> None:
