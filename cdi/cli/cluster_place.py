@@ -146,6 +146,7 @@ class ClusterPlace:
         return Story(
             disk=f"claim {namespace}/{name}" + (f", volume {volume}" if volume else ""),
             continues=_CONTINUES,
+            origin=_origin(view.volume),
             is_being_deleted=bool(view.volume.metadata.deletion_timestamp),
             claims=tuple(claims),
             worker=_worker(pod) if pod is not None else None,
@@ -222,6 +223,11 @@ _CODES: dict[type[errors.ApiError], str] = {
     errors.BadRequest: "ClusterRejected",
     errors.Conflict: "ClusterRejected",
 }
+
+
+def _origin(volume: DataVolume) -> str:
+    known = msgspec.to_builtins(volume.status.provenance) if volume.status.provenance else {}
+    return ", ".join(f"{name} {value}" for name, value in known.items())
 
 
 def _view(raw: msgspec.Raw | bytes) -> View:
