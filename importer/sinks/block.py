@@ -43,6 +43,7 @@ class BlockSink:
         self.size = size
         self.fresh = not options.resume
         self.stamp = ""
+        self._is_stamped = False
         self.blank = False
         self._preallocate = options.preallocate
         self._lock = threading.Lock()  # guards _head, size
@@ -58,9 +59,8 @@ class BlockSink:
             self._head = memoryview(mmap.mmap(-1, HEAD))[: min(HEAD, self.capacity)]
             self._check_fits(size)
             if options.resume:
-                self.stamp = self._read_stamp() or _new_stamp()
+                self._take_stamp()
                 self._wipe_head()  # an earlier process may have died between writing it and saying so
-                self._write_stamp()
             else:
                 self.start_anew()
         except BaseException:
@@ -70,11 +70,10 @@ class BlockSink:
     def start_anew(self) -> None:
         """Take the life of whatever the device held: both ends durably, then all of it where that is cheap."""
         self.fresh = True
+        self.stamp, self._is_stamped = _new_stamp(), False
         self._wipe_ends()
         self._head[:] = bytes(len(self._head))
         self.blank = not self._preallocate and self._punch(0, self.capacity)
-        self.stamp = _new_stamp()
-        self._write_stamp()
 
     def identity(self) -> str:
         """What tells this device from every other, for the journal."""
@@ -120,16 +119,23 @@ class BlockSink:
             self.zero(old, size - old)
 
     def sync(self) -> None:
+        """Before the first one there is nothing that a record could be about: a small import writes no stamp."""
+        if not self._is_stamped and self.capacity >= HEAD:
+            text = f"cdi-unfinished-{self.stamp}\n".encode()
+            self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
+            self._is_stamped = True
         self._channel.sync()
 
     def publish(self) -> None:
         behind = max(round_up(self.size, self.align), len(self._head))
         self._erase(behind, self.capacity - behind)
         self._channel.sync()
-        self._channel.put(0, self._head)
-        self._channel.sync()
+        if self._is_stamped or any(self._head):
+            self._channel.put(0, self._head)
+            self._channel.sync()
 
     def discard(self) -> None:
+        self._is_stamped = False
         self._wipe_ends()
         middle = self.capacity - 2 * HEAD
         if middle > 0:
@@ -210,22 +216,13 @@ class BlockSink:
 
     def _wipe_head(self) -> None:
         """Also the proof that the device takes writes, before anything is downloaded."""
-        self._channel.put_zeroes(0, len(self._head))
+        self._channel.put_zeroes(0, _STAMP_AT if self._is_stamped else len(self._head))
         self._channel.sync()
 
-    def _read_stamp(self) -> str:
-        if self.capacity < HEAD:
-            return ""
-        found = _STAMP.match(self._channel.get(_STAMP_AT, _STAMP_SIZE))
-        return found[1].decode() if found else ""
-
-    def _write_stamp(self) -> None:
-        if self.capacity < HEAD:
-            self.stamp = ""  # too small to be worth going on with
-            return
-        text = f"cdi-unfinished-{self.stamp}\n".encode()
-        self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
-        self._channel.sync()
+    def _take_stamp(self) -> None:
+        """That of the attempt that this one may go on with."""
+        found = _STAMP.match(self._channel.get(_STAMP_AT, _STAMP_SIZE)) if self.capacity >= HEAD else None
+        self.stamp, self._is_stamped = (found[1].decode(), True) if found else (_new_stamp(), False)
 
     def _wipe_ends(self) -> None:
         tail = max(0, self.capacity - HEAD)

@@ -1,4 +1,4 @@
-"""``python -m tests.bench.onacluster [-n ROUNDS]``: create -> Succeeded on a real cluster, against the pod floor.
+"""``python -m tests.bench.onacluster [CASE...] [-n ROUNDS]``: create -> Succeeded on a cluster, against the pod floor.
 
 F, the floor: a pod of the same image on a fresh claim of the same class that runs ``true``, create -> terminated in its
 status. Rounds alternate: floor, import, floor, ... Run it inside the bed: ``make cluster-exec CMD="..."``.
@@ -69,6 +69,8 @@ def main() -> int:
         with Nginx(cluster_images(), arguments.host) as web:
             print("| case (n) | F s | create to Succeeded s | beyond F | goal | met |\n|---|---|---|---|---|---|")
             for case in CASES:
+                if not any(map(case.name.startswith, arguments.cases or [""])):
+                    continue
                 print(_measured(namespace, case, web, arguments.rounds), flush=True)
     finally:
         cluster.delete("Namespace", namespace.name)
@@ -77,6 +79,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="by the beginning of its name")
     parser.add_argument("-n", dest="rounds", type=int, default=9)
     parser.add_argument("--kubeconfig", default=os.environ.get("CDI_TEST_KUBECONFIG") or os.environ.get("KUBECONFIG"))
     parser.add_argument("--host", default=os.environ.get("CDI_TEST_HOST", "192.168.250.1"))
