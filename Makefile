@@ -56,6 +56,9 @@ fuzz: setup-test ## fuzz every parser for longer (FUZZ_SECONDS=600 each)
 bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.md
 	@$(BIN)/python -m tests.bench
 
+bench-cluster: setup-cluster ## measure create to Succeeded on the test cluster, against a pod that does nothing
+	@$(BED) during $(BED) exec $(BIN)/python -m tests.bench.onacluster
+
 tools: ## build the Go programs of the tests: servers and a Kubernetes (25 minutes, once)
 	@requirements/go.sh cluster
 
@@ -87,5 +90,5 @@ clean: ## remove everything that was made here
 	@rm -rf .venv .run build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-test setup-cluster run test test-cluster unit lint generate format fuzz bench tools lock image clean \
+.PHONY: help setup setup-test setup-cluster run test test-cluster unit lint generate format fuzz bench bench-cluster tools lock image clean \
 	cluster-up cluster-down cluster-exec cluster-kubeconfig kubectl install
