@@ -44,8 +44,8 @@ def test_a_storage_quota_without_room_for_a_second_claim_says_so(space: Namespac
     assert "exceeded quota" in space.wait_event("disk", "ErrCreatingPVCPrime")
 
     _raise(space, requests_storage="10Gi")
-    done = space.wait_phase("disk", "Succeeded", timeout_s=120)
-    assert condition(done, "Bound")["message"] == "PVC disk Bound"
+    space.wait_phase("disk", "Succeeded", timeout_s=120)
+    space.wait("DataVolume", "disk", lambda dv: condition(dv, "Bound")["message"] == "PVC disk Bound")
 
 
 def test_a_pod_quota_holds_the_import_and_lets_it_go(space: Namespace, web: Nginx) -> None:
