@@ -14,10 +14,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cdi.base.faults import Exit, Fault
+from cdi.base.verbosity import level_of
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
 from importer.signals import stop_with_parent, stopping_on_signals
@@ -111,7 +112,8 @@ def _secret_headers(directory: Path) -> tuple[str, ...]:
 
 
 def main() -> int:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = level_of(_verbosity(sys.argv[1:]))
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
     environment = PodEnvironment(os.environ)
     progress, cancel = Progress(), Cancel()
     if environment.parent_pipe:
@@ -119,6 +121,12 @@ def main() -> int:
 
     with stopping_on_signals(cancel), _ProgressLines(progress), _metric(environment, progress):
         return _run(environment, progress, cancel)
+
+
+def _verbosity(arguments: Sequence[str]) -> int:
+    """Of ``-v=N``. Whatever else the contract's importer may be told does not stop this one."""
+    said = [text.removeprefix("-v=") for text in arguments if text.startswith("-v=")]
+    return int(said[-1]) if said and said[-1].isdecimal() else 1
 
 
 def _metric(environment: PodEnvironment, progress: Progress) -> contextlib.AbstractContextManager[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
 from importer.sources import Source, SourceSpec
 from importer.target import Target
+
+log = logging.getLogger("importer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
     progress.enter(Stage.PROBING)
     with _opened(request.source, cancel) as source:
         plan = _plan(source, request, progress, cancel)
+        log.debug("%s %s, virtual size %s: %s", plan.format, plan.compression, plan.virtual_size, plan.describe())
         feed = Feed(
             plan=plan,
             source=source,

@@ -16,7 +16,9 @@ from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import application, serve
 from cdi.apiserver.tokens import Signer
 from cdi.apiserver.trust import Trust, service_names
+from cdi.base.verbosity import level_of
 from cdi.controllers.serving import adopt_terms
+from cdi.controllers.verbosity import adopt_verbosity
 from cdi.kube import config
 from cdi.kube.cache import Cache
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
@@ -36,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--name", action="append", default=[], help="what else the certificate is for: a DNS name or an address"
     )
-    parser.add_argument("-v", dest="verbosity", type=int, default=1)
+    parser.add_argument("-v", dest="verbosity", type=int, default=1, help="1 is normal; from 3 on every step")
     arguments = parser.parse_args(argv)
-    level = logging.DEBUG if arguments.verbosity >= 3 else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=level_of(arguments.verbosity), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
     try:
         access = config.load(arguments.kubeconfig)
     except config.NoAccess as refused:
@@ -61,7 +64,9 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
     async with Client(access) as client, asyncio.TaskGroup() as group:
         cache = Cache(client)
         trust = Trust(client, namespace, [*service_names(namespace), *arguments.name], cache.store(CDIS))
-        cache.store(CDI_CONFIGS).subscribe(partial(adopt_terms, trust.context))
+        configs = cache.store(CDI_CONFIGS)
+        configs.subscribe(partial(adopt_terms, trust.context))
+        configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
         group.create_task(cache.run(), name="cache")
         await cache.synced()  # nothing is served on terms that an administrator has ruled out
         signer = await _begun(client, namespace, trust)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from cdi.base.verbosity import level_of
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.datasource.reconcile import DataSources
@@ -33,6 +34,7 @@ from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
 from cdi.controllers.storageprofile.reconcile import Stores as ProfileStores
 from cdi.controllers.topology import has_one_node
+from cdi.controllers.verbosity import adopt_verbosity
 from cdi.kube import cdi_resources as ours
 from cdi.kube import config, resources
 from cdi.kube.cache import Cache
@@ -49,8 +51,9 @@ _KIND_AGAIN_S = 2.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
-    level = logging.DEBUG if arguments.verbosity >= 3 else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=level_of(arguments.verbosity), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
     try:
         access = config.load(arguments.kubeconfig)
     except config.NoAccess as refused:
@@ -69,7 +72,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--health-port", type=int, default=8444, help="plain HTTP: /healthz, /readyz (0: none)")
     parser.add_argument("--metrics-port", type=int, default=8443, help="HTTPS: /metrics (0: none)")
     parser.add_argument("--address", default="", help="where both listen; default: all addresses of the pod")
-    parser.add_argument("-v", dest="verbosity", type=int, default=1)
+    parser.add_argument("-v", dest="verbosity", type=int, default=1, help="1 is normal; from 3 on every step")
     return parser.parse_args(argv)
 
 
@@ -84,7 +87,9 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
         single_node = await has_one_node(client)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
         system = System(client, cache, recorder, settings, groups)
-        cache.store(ours.CDI_CONFIGS).subscribe(partial(adopt_terms, context))
+        configs = cache.store(ours.CDI_CONFIGS)
+        configs.subscribe(partial(adopt_terms, context))
+        configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
         async with asyncio.TaskGroup() as group:
             group.create_task(cache.run(), name="cache")
             group.create_task(recorder.run(), name="recorder")

@@ -72,6 +72,7 @@ class Controller:
                 self._queue.done(key)
 
     async def _attend(self, key: Key) -> None:
+        log.debug("%s looks at %s", self.name, key)
         try:
             again = await self._reconcile(key)
         except ApiError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ from yarl import URL
 import cdi
 from cdi.kube import errors
 from cdi.kube.config import Access
+
+log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # what the API server itself gives a request
@@ -80,6 +83,7 @@ class Transport:
             raise RuntimeError("the client is not open")
         try:
             async with self._session.request(timeout=limits, **await self._arguments(call)) as response:
+                log.debug("%s %s: %s", call.method, call.path, response.status)
                 try:
                     await _must_be_success(response)
                     yield response

@@ -131,6 +131,7 @@ def _container(program: Program, installation: Installation) -> Manifest:
         "image": installation.image,
         "imagePullPolicy": installation.pull_policy,
         "command": [program.command],
+        "args": [f"-v={installation.verbosity}"],
         "env": list(program.env),
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in program.ports],
         "readinessProbe": {**program.ready, **_READY},

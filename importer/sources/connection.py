@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import logging
 import select
 import socket
 import ssl
@@ -22,6 +23,8 @@ from importer.sources.patient import PatientSocket
 from importer.sources.proxy import Proxy, choose_proxy
 from importer.sources.trust import Trust
 from importer.sources.url import HttpUrl
+
+log = logging.getLogger("importer")
 
 # Contract: operators' proxy rules and logs match on this name.
 USER_AGENT = "cdi-golang-importer"
@@ -96,6 +99,7 @@ class Dialer:
         except Fault:
             self.live.check(0)
             raise
+        log.debug("connected to %s", route.host_port)
         if isinstance(sock, PatientSocket):
             sock.become_patient(self.stall_timeout_s)
         else:

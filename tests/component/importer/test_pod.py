@@ -28,12 +28,12 @@ def server() -> Iterator[FaultServer]:
 class Pod:
     """One run of the worker with ``CDI_TARGET`` in ``directory``."""
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    def __init__(self, directory: Path, *words: str, **variables: str) -> None:
         self.disk = directory / "disk.img"
         log = directory / "termination-log"
         environment = {**ENVIRONMENT, "CDI_TARGET": str(self.disk), "CDI_TERMINATION_LOG": str(log), **variables}
         run = subprocess.run(
-            [sys.executable, "-m", "importer.pod"], env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "importer.pod", *words], env=environment, capture_output=True, text=True, timeout=60
         )
         self.status = run.returncode
         self.log = run.stderr
@@ -52,6 +52,17 @@ def test_a_success_ends_with_the_contract_s_message(server: FaultServer, tmp_pat
     assert pod.progress[-1]["percent"] == 100.0
     assert f"Successfully completed fsync({pod.disk}) syscall" in pod.log
     assert "Unexpected content type 'text/html'. Content might not be a KubeVirt image." in pod.log
+
+
+@pytest.mark.parametrize(("words", "detailed"), [(("-v=1",), False), (("-v=3",), True), (("-v=much", "--more"), False)])
+def test_every_step_is_logged_when_that_is_asked_for(
+    server: FaultServer, tmp_path: Path, words: tuple[str, ...], detailed: bool
+) -> None:
+    url = server.add("/disk.img", Route(body=DATA))
+    pod = Pod(tmp_path, *words, IMPORTER_ENDPOINT=url, IMPORTER_IMAGE_SIZE="8Mi")
+    assert pod.status == 0, pod.log
+    assert ("connected to 127.0.0.1" in pod.log) is detailed
+    assert ("virtual size" in pod.log) is detailed
 
 
 def test_a_missing_file_is_told_under_the_contract_s_phrase(server: FaultServer, tmp_path: Path) -> None:

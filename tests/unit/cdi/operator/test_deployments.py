@@ -30,6 +30,11 @@ def test_deployments_have_the_contract_s_names_and_accounts() -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
+def test_programs_are_told_how_much_to_log(name: str) -> None:
+    assert container(name)["args"] == ["-v=3"]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
 def test_pods_fit_the_restricted_standard(name: str) -> None:
     assert pod(name)["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     security = container(name)["securityContext"]
