@@ -47,6 +47,9 @@ ROUTES = Resource("route.openshift.io", "v1", "routes", "Route", True, pods.Rout
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", True, objects.Lease)
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False, storage.StorageClass)
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False, storage.CsiDriver)
+VOLUME_POPULATORS = Resource(
+    "populator.storage.k8s.io", "v1beta1", "volumepopulators", "VolumePopulator", False, objects.Object
+)
 
 _SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 SNAPSHOTS = Resource(_SNAPSHOT_GROUP, "v1", "volumesnapshots", "VolumeSnapshot", True, storage.VolumeSnapshot)

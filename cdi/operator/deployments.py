@@ -61,6 +61,7 @@ def _controller(installation: Installation) -> Program:
             _value("IMPORTER_IMAGE", installation.image),
             _value("CLONER_IMAGE", installation.image),
             _value("UPLOADSERVER_IMAGE", installation.image),
+            _value("OVIRT_POPULATOR_IMAGE", installation.image),
             _value("UPLOADPROXY_SERVICE", "cdi-uploadproxy"),
             _value("PULL_POLICY", installation.pull_policy),
             _field("INSTALLER_PART_OF_LABEL", f"metadata.labels['{PART_OF}']"),

@@ -14,12 +14,14 @@ COMPONENT = "cdi.kubevirt.io"  # label: which of our programs a pod is; empty fo
 
 @dataclass(frozen=True)  # no slots: the command reads the defaults from the class
 class Installation:
-    """``image`` holds all programs. ``verbosity``: 1 is normal, larger is more."""
+    """``image`` holds all programs. ``verbosity``: 1 is normal, larger is more. ``monitoring``: namespace of
+    Prometheus."""
 
     namespace: str = "cdi"
     image: str = "containerized-data-importer:latest"
     pull_policy: str = "IfNotPresent"
     verbosity: int = 1
+    monitoring: str = "monitoring"
 
 
 def labels(component: str = "") -> dict[str, str]:

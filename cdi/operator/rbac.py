@@ -20,6 +20,8 @@ APISERVER = "cdi-apiserver"
 UPLOADPROXY = "cdi-uploadproxy"
 CRONJOB = "cdi-cronjob"
 METRICS_READER = "cdi-metrics-reader"
+MONITORING = "cdi-monitoring"
+_PROMETHEUS = "prometheus-k8s"  # the account of who scrapes, where monitoring is installed
 ACCOUNTS = (CONTROLLER, APISERVER, UPLOADPROXY, CRONJOB, METRICS_READER)
 
 # The serving certificate of cdi-apiserver and its signer: made and renewed by cdi-apiserver itself.
@@ -31,6 +33,10 @@ def rule(group: str, resources: str, *verbs: str, names: tuple[str, ...] = ()) -
     """``resources``: separated by spaces."""
     made: Manifest = {"apiGroups": [group], "resources": resources.split(), "verbs": list(verbs)}
     return made | ({"resourceNames": list(names)} if names else {})
+
+
+def _paths(*paths: str) -> Manifest:
+    return {"nonResourceURLs": list(paths), "verbs": ["get"]}
 
 
 _POPULATORS = "ovirtvolumepopulators openstackvolumepopulators"
@@ -70,6 +76,7 @@ _CONTROLLER_CLUSTER = (
     rule(_SNAPSHOTS, "volumesnapshots", *_READ, "create", "delete", "update", "deletecollection"),
     rule(_SNAPSHOTS, "volumesnapshotclasses volumesnapshotcontents", *_READ, "create", "delete"),
     rule("kubevirt.io", "virtualmachines/finalizers", "update"),
+    rule("populator.storage.k8s.io", "volumepopulators", "create"),  # as there is no operator yet
     rule("authentication.k8s.io", "tokenreviews", "create"),
     rule("authorization.k8s.io", "subjectaccessreviews", "create"),
 )
@@ -116,11 +123,14 @@ def rbac(installation: Installation) -> list[Manifest]:
         *_clusterwide("cdi-apiserver", _APISERVER_CLUSTER, APISERVER, here),
         *_clusterwide("cdi-uploadproxy", _UPLOADPROXY_CLUSTER, UPLOADPROXY, here),
         *_clusterwide("cdi-cronjob", _CRONJOB_CLUSTER, CRONJOB, here),
-        *_clusterwide(METRICS_READER, ({"nonResourceURLs": ["/metrics"], "verbs": ["get"]},), METRICS_READER, here),
+        *_clusterwide(METRICS_READER, (_paths("/metrics"),), METRICS_READER, here),
         _token(METRICS_READER, here),
+        _role("ClusterRole", "cdi-pprof-reader", (_paths("/debug/pprof", "/debug/pprof/*"),)),
         *_local("cdi-deployment", _CONTROLLER_HERE, CONTROLLER, here),
         *_local("cdi-apiserver", _APISERVER_HERE, APISERVER, here),
         *_local("cdi-uploadproxy", _UPLOADPROXY_HERE, UPLOADPROXY, here),
+        _role("Role", MONITORING, (rule("", "services endpoints pods", *_READ),), here),
+        _binding("Role", MONITORING, [_subject(_PROMETHEUS, installation.monitoring)], here),
     ]
 
 

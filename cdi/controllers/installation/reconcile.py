@@ -1,4 +1,4 @@
-"""The status of CDI objects; and the standard one, where nobody has made any."""
+"""The status of CDI objects, and what goes with them; and the standard one, where nobody has made any."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from cdi.api.cdi import CDI, standard
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
 from cdi.controllers.installation.decide import active_of, status_of
+from cdi.controllers.installation.populators import volume_populators
 from cdi.kube.cdi_resources import CDIS
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
-from cdi.kube.errors import AlreadyExists
+from cdi.kube.errors import AlreadyExists, NotFound
+from cdi.kube.resources import VOLUME_POPULATORS
 from cdi.kube.store import Key, Store
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ class Installations:
         self._client = client
         self._systems = systems
         self._pull_policy = pull_policy
+        self._registered = False
         self.controller = Controller("cdi", self._reconcile)
         self.controller.watches(systems, lambda _: [Key("", item.metadata.name) for item in systems.all()])
 
@@ -41,11 +44,26 @@ class Installations:
         system = self._systems.get(key.name)
         if system is None:
             return None
-        status = status_of(system, active_of(self._systems.all()), __version__, now())
+        active = active_of(self._systems.all())
+        status = status_of(system, active, __version__, now())
         changes = difference(to_builtins(system.status), to_builtins(status))
         if changes:
             await self._client.merge_patch(CDIS, key.name, {"status": changes})
+        if system is active and not self._registered:
+            await self._register(system)
         return None
+
+    async def _register(self, system: CDI) -> None:
+        """Once in the life of a process."""
+        for body in volume_populators(system):
+            try:
+                await self._client.create(VOLUME_POPULATORS, body)
+            except AlreadyExists:
+                log.debug("VolumePopulator %s is there already", body["metadata"]["name"])
+            except NotFound:
+                log.info("the cluster knows no VolumePopulators: none are made")
+                break
+        self._registered = True
 
     async def _create_standard(self) -> None:
         if self._systems.all():

@@ -13,6 +13,8 @@ from support.apiserver import NOBODY, ApiServer
 from support.controller import Controller, install, kubeconfig, storage_class, wait_until
 from support.webhooks import NAMESPACE, Kubectl
 
+from cdi.kube.resources import ROUTES, VOLUME_POPULATORS, Resource
+
 LEASE = "cdi-controller-leader-election-helper"
 
 
@@ -97,30 +99,25 @@ def test_the_tls_profile_counts_for_the_next_handshake(kubectl: Kubectl, access:
         wait_until(lambda: is_served(ssl.TLSVersion.TLSv1_2), "TLS 1.2 again")
 
 
-ROUTES: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "routes.route.openshift.io"},
-    "spec": {
-        "group": "route.openshift.io",
-        "scope": "Namespaced",
-        "names": {"kind": "Route", "plural": "routes", "singular": "route"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
+def define(kubectl: Kubectl, resource: Resource[Any]) -> None:
+    """A kind that our installation does not bring."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    name = f"{resource.plural}.{resource.group}"
+    metadata = {"name": name, "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"}}
+    spec = {
+        "group": resource.group,
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "names": {"kind": resource.kind, "plural": resource.plural, "singular": resource.kind.lower()},
+        "versions": [{"name": resource.version, "served": True, "storage": True, "schema": schema}],
+    }
+    kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    kubectl.done("apply", "-f", "-", objects={**kind, "metadata": metadata, "spec": spec})
+    kubectl.done("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
 
 
 @pytest.mark.slow
 def test_a_route_says_where_the_upload_proxy_is(kubectl: Kubectl, access: Path, tmp_path: Path) -> None:
-    kubectl.done("apply", "-f", "-", objects=ROUTES)
-    kubectl.done("wait", "--for=condition=Established", "crd/routes.route.openshift.io", "--timeout=60s")
+    define(kubectl, ROUTES)
     to = {"to": {"kind": "Service", "name": "cdi-uploadproxy"}}
     metadata = {"name": "upload", "namespace": NAMESPACE}
     route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": to}
@@ -135,6 +132,21 @@ def test_a_route_says_where_the_upload_proxy_is(kubectl: Kubectl, access: Path, 
         wait_until(lambda: url() == "upload.test", "the route's host")
         kubectl.done("delete", "route", "upload", "-n", NAMESPACE)
         wait_until(lambda: url() == "", "no host")
+
+
+@pytest.mark.slow
+def test_our_kinds_are_registered_where_a_cluster_knows_volume_populators(
+    kubectl: Kubectl, access: Path, tmp_path: Path
+) -> None:
+    with Controller(access, tmp_path, "before") as controller:
+        controller.wait_for_log("the cluster knows no VolumePopulators")
+    define(kubectl, VOLUME_POPULATORS)
+    with Controller(access, tmp_path) as controller:
+        controller.wait_until_it_leads()
+        wait_until(lambda: len(kubectl.get("volumepopulators")["items"]) == 5, "one per kind")
+        found = kubectl.get("volumepopulator", "volumeimportsource")
+        assert found["sourceKind"] == {"group": "cdi.kubevirt.io", "kind": "VolumeImportSource"}
+        assert found["metadata"]["ownerReferences"][0]["uid"] == kubectl.get("cdi", "cdi")["metadata"]["uid"]
 
 
 @pytest.mark.slow

@@ -65,6 +65,7 @@ def test_the_controller_is_told_the_images_of_its_workers() -> None:
         "IMPORTER_IMAGE": "localhost/built:1",
         "CLONER_IMAGE": "localhost/built:1",
         "UPLOADSERVER_IMAGE": "localhost/built:1",
+        "OVIRT_POPULATOR_IMAGE": "localhost/built:1",
         "UPLOADPROXY_SERVICE": "cdi-uploadproxy",
         "PULL_POLICY": "IfNotPresent",
         "VERBOSITY": "3",

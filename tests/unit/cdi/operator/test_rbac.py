@@ -58,6 +58,7 @@ READ = {"get", "list", "watch"}
         ("apiextensions.k8s.io", "customresourcedefinitions", READ),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", set()),
         ("rbac.authorization.k8s.io", "clusterroles", set()),
+        ("populator.storage.k8s.io", "volumepopulators", {"create"}),
         ("", "nodes", set()),
     ],
 )
@@ -184,6 +185,21 @@ def test_everybody_may_read_the_configuration() -> None:
     assert role("ClusterRole", "cdi.kubevirt.io:config-reader") == [
         {"apiGroups": ["cdi.kubevirt.io"], "resources": ["cdiconfigs", "storageprofiles"], "verbs": sorted(READ)}
     ]
+
+
+def test_prometheus_finds_what_it_scrapes() -> None:
+    (binding,) = [one for one in ALL if (one["kind"], one["metadata"]["name"]) == ("RoleBinding", "cdi-monitoring")]
+    assert binding["metadata"]["namespace"] == "cdi"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "prometheus-k8s", "namespace": "monitoring"}]
+    assert role("Role", "cdi-monitoring") == [
+        {"apiGroups": [""], "resources": ["services", "endpoints", "pods"], "verbs": sorted(READ)}
+    ]
+
+
+def test_profiles_are_for_whom_an_administrator_binds() -> None:
+    paths = ["/debug/pprof", "/debug/pprof/*"]
+    assert role("ClusterRole", "cdi-pprof-reader") == [{"nonResourceURLs": paths, "verbs": ["get"]}]
+    assert not [one for one in ALL if one.get("roleRef", {}).get("name") == "cdi-pprof-reader"]
 
 
 def test_a_reader_of_metrics_may_read_metrics_only_and_has_a_token_that_lasts() -> None:

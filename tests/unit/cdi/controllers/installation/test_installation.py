@@ -8,6 +8,7 @@ import msgspec
 
 from cdi.api.cdi import CDI
 from cdi.controllers.installation.decide import active_of, status_of
+from cdi.controllers.installation.populators import volume_populators
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
@@ -86,3 +87,18 @@ def test_times_change_only_with_what_they_are_about() -> None:
         "Progressing": NOW,
         "Degraded": LATER,
     }
+
+
+def test_all_kinds_that_fill_claims_are_registered_and_go_with_the_system() -> None:
+    found = volume_populators(system("a"))
+    assert {body["metadata"]["name"]: body["sourceKind"] for body in found} == {
+        kind.lower(): {"group": group, "kind": kind}
+        for group, kinds in (
+            ("cdi.kubevirt.io", ("VolumeImportSource", "VolumeUploadSource", "VolumeCloneSource")),
+            ("forklift.cdi.kubevirt.io", ("OvirtVolumePopulator", "OpenstackVolumePopulator")),
+        )
+        for kind in kinds
+    }
+    for body in found:
+        (owner,) = body["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"], owner["uid"]) == ("CDI", "a", "uid-of-a")
