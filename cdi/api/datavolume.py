@@ -13,6 +13,7 @@ from cdi.api.quantity import Quantity
 GROUP = "cdi.kubevirt.io"
 VERSIONS = ("v1beta1", "v1alpha1")
 KIND = "DataVolume"
+FROM_PROFILE = "FromStorageProfile"  # a volume mode of claims that the webhook completes: as if none was given
 
 
 class HttpSource(Struct, rename="camel", omit_defaults=True):
@@ -226,6 +227,11 @@ class StorageSpec(Struct, rename="camel", omit_defaults=True):
     """A claim or snapshot to fill the volume from."""
     data_source_ref: DataSourceRef | None = None
     """An object of any kind to fill the volume from, where something in the cluster populates from it."""
+
+    @property
+    def given_mode(self) -> str:
+        """The volume mode; empty where the profile decides."""
+        return "" if self.volume_mode == FROM_PROFILE else self.volume_mode
 
 
 class ClaimSpec(StorageSpec, rename="camel", omit_defaults=True):

@@ -120,7 +120,7 @@ def claim_of(volume: DataVolume, profile: Profile = LOCAL_DIR) -> Claim:
         detail = f"there is no storage class {missing!r} here: use {profile.storage_class}"
         raise Fault("ManifestUnsupported", where=name, detail=detail)
     size = parse_quantity(str(spec.target.resources.requests.get("storage", 0)))
-    claim = Claim(profile.storage_class, tuple(spec.target.access_modes), spec.target.volume_mode, size)
+    claim = Claim(profile.storage_class, tuple(spec.target.access_modes), spec.target.given_mode, size)
     if spec.pvc is None:
         try:
             claim = render(claim, profile, archive=spec.is_archive)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from cdi.api.datavolume import GROUP, StorageSpec
+from cdi.api.datavolume import FROM_PROFILE, GROUP, StorageSpec
 from cdi.api.populators import IMPORT_KIND
 from cdi.base.units import MiB, parse_quantity
 from cdi.controllers import annotations as a
@@ -17,7 +17,6 @@ from storageprofiles.rendering import Claim, ClaimNotValid, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-FROM_PROFILE = "FromStorageProfile"  # a volume mode that the webhook replaces
 
 
 def source_name(uid: str) -> str:
@@ -127,7 +126,7 @@ def _wanted(seen: Observed, storage: StorageSpec) -> Claim:
     size = parse_quantity(str(storage.resources.requests.get("storage", "0")))
     if size < MiB:
         raise ClaimNotValid("PVC Spec is not valid - storage size should be at least 1MiB")
-    return Claim(seen.named_class or "", tuple(storage.access_modes), storage.volume_mode, size)
+    return Claim(seen.named_class or "", tuple(storage.access_modes), storage.given_mode, size)
 
 
 def _rendered(seen: Observed, wanted: Claim) -> Claim:
@@ -140,5 +139,5 @@ def _rendered(seen: Observed, wanted: Claim) -> Claim:
 
 def _modes(seen: Observed, storage: StorageSpec) -> dict[str, Any]:
     """Whoever else populates knows the size."""
-    found = _rendered(seen, Claim(seen.named_class or "", tuple(storage.access_modes), storage.volume_mode, MiB))
+    found = _rendered(seen, Claim(seen.named_class or "", tuple(storage.access_modes), storage.given_mode, MiB))
     return {"accessModes": list(found.access_modes), "volumeMode": found.volume_mode or "Filesystem"}

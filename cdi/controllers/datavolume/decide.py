@@ -15,12 +15,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from cdi.api.datavolume import FROM_PROFILE
 from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import (
-    FROM_PROFILE,
     NO_CLASS,
     asked_of,
     claim_body,

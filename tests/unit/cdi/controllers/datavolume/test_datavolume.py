@@ -68,6 +68,19 @@ def test_a_class_with_a_driver_gets_a_source_object_and_a_claim_that_names_it() 
     assert a.ENDPOINT not in made.body["metadata"]["annotations"]
 
 
+def test_the_placeholder_of_the_webhook_is_as_good_as_no_volume_mode() -> None:
+    def made(profile: Profile | None, **storage: Any) -> dict[str, Any]:
+        spec = {"source": {"blank": {}}, "storage": _size() | {"volumeMode": "FromStorageProfile"} | storage}
+        action = decide(seen(volume(spec), profile=profile)).actions[-1]
+        assert isinstance(action, CreateClaim)
+        return dict(action.body["spec"])
+
+    rendered = made(PROFILE)
+    assert (rendered["accessModes"], rendered["volumeMode"]) == (["ReadWriteMany"], "Block")
+    assert made(PROFILE, accessModes=["ReadWriteMany"])["volumeMode"] == "Block"
+    assert made(None, accessModes=["ReadWriteOnce"])["volumeMode"] == "Filesystem"
+
+
 def test_a_class_without_a_driver_gets_a_claim_that_says_it_all() -> None:
     plan = decide(seen(http(), has_driver=False))
     made = plan.actions[-1]
