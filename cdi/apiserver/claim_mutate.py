@@ -7,21 +7,20 @@ from typing import Any
 
 import msgspec
 
+from cdi.api.datavolume import FROM_PROFILE
 from cdi.apiserver import claim_size
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, Answer, Request, broken
 from cdi.controllers import annotations as a
-from cdi.controllers.classes import plain, profile
+from cdi.controllers.classes import plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.datavolume.claim import NO_CLASS
 from cdi.kube.cdi_resources import CDI_CONFIGS, STORAGE_PROFILES
-from cdi.kube.resources import STORAGE_CLASSES
+from cdi.kube.resources import STORAGE_CLASSES, VOLUMES
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles.classes import default_class
-from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
-
-_FROM_PROFILE = "FromStorageProfile"
+from storageprofiles.rendering import Claim, ClaimNotValid, ClaimPropertySet, Profile, render
 
 
 async def mutate(request: Request, lookup: Lookup) -> Answer:
@@ -45,10 +44,9 @@ async def mutate(request: Request, lookup: Lookup) -> Answer:
 async def _rendered(claim: PersistentVolumeClaim, lookup: Lookup, cluster: Cluster) -> Claim:
     archive = claim.metadata.annotations.get(a.CONTENT_TYPE) == "archive"
     found = await _profile(claim, lookup, cluster, archive=archive)
-    if not found.storage_class and not claim.spec.access_modes:
+    if not (found.storage_class or found.sets or claim.spec.access_modes):
         raise ClaimNotValid(NO_CLASS)
-    mode = "" if claim.spec.volume_mode in (None, _FROM_PROFILE) else str(claim.spec.volume_mode)
-    modes = Claim(found.storage_class, tuple(claim.spec.access_modes), mode, 0)
+    modes = Claim(found.storage_class, tuple(claim.spec.access_modes), _mode(claim), 0)
     if not claim_size.is_restored(claim) and not claim_size.is_clone(claim):
         return render(replace(modes, size=claim_size.stated(claim)), found, archive=archive)
     target = render(modes, found, archive=archive)
@@ -58,19 +56,30 @@ async def _rendered(claim: PersistentVolumeClaim, lookup: Lookup, cluster: Clust
 
 
 async def _profile(claim: PersistentVolumeClaim, lookup: Lookup, cluster: Cluster, *, archive: bool) -> Profile:
-    """An empty one without a class, which is also what a class that does not exist counts as."""
+    """One without a name where there is no class: it knows what volumes of the class that was named can do."""
     name = claim.spec.storage_class_name
     if name is None:
         default = default_class(map(plain, await lookup.list(STORAGE_CLASSES)), archive=archive)
-        name = default.name if default else None
-    elif name and await lookup.find(STORAGE_CLASSES, name) is None:
-        name = None
-    if not name:
-        return Profile("", (), cluster.overhead(name, "Filesystem"))
+        if default is None:
+            return Profile("", (), cluster.overhead(None, "Filesystem"))
+        name = default.name
+    elif not name or await lookup.find(STORAGE_CLASSES, name) is None:
+        return Profile("", await _sets_of_volumes(name, claim, lookup), cluster.overhead(name, "Filesystem"))
     found = await lookup.find(STORAGE_PROFILES, name)
     if found is None:
         raise ClaimNotValid(f"cannot get StorageProfile {name}")
     return profile(found, cluster)
+
+
+async def _sets_of_volumes(name: str, claim: PersistentVolumeClaim, lookup: Lookup) -> tuple[ClaimPropertySet, ...]:
+    """Those that fit: where none does, the claim waits for one as it would for the class."""
+    volumes = [item for item in await lookup.list(VOLUMES) if item.spec.storage_class_name == name]
+    return tuple(item for item in sets_of_volumes(volumes) if _mode(claim) in ("", item.volume_mode))
+
+
+def _mode(claim: PersistentVolumeClaim) -> str:
+    """Empty where the profile decides."""
+    return "" if claim.spec.volume_mode in (None, FROM_PROFILE) else str(claim.spec.volume_mode)
 
 
 def _patched(request: Request, claim: PersistentVolumeClaim, rendered: Claim) -> Answer:

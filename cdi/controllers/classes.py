@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
 from cdi.base.units import parse_quantity
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
-from cdi.kube.storage import StorageClass
+from cdi.kube.storage import PersistentVolume, StorageClass
 from storageprofiles import classes
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
@@ -17,6 +19,12 @@ def plain(found: StorageClass) -> classes.StorageClass:
     metadata = found.metadata
     created = metadata.creation_timestamp or ""
     return classes.StorageClass(metadata.name, found.provisioner, found.parameters, metadata.annotations, created)
+
+
+def sets_of_volumes(volumes: Iterable[PersistentVolume]) -> tuple[ClaimPropertySet, ...]:
+    """Of a class without an object: volumes that say they are of it are all there is."""
+    free = (item.spec for item in volumes if item.status.phase == "Available")
+    return tuple(ClaimPropertySet(tuple(spec.access_modes), spec.volume_mode or "Filesystem") for spec in free)
 
 
 def is_assumed(found: StorageProfile, cluster: Cluster) -> bool:

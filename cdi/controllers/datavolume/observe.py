@@ -9,7 +9,7 @@ from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
 from cdi.controllers import annotations as a
-from cdi.controllers.classes import is_assumed, plain, profile
+from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.observed import Observed
@@ -21,7 +21,7 @@ from cdi.controllers.written import Written
 from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
 from storageprofiles import classes
-from storageprofiles.rendering import ClaimPropertySet, Profile
+from storageprofiles.rendering import Profile
 
 CLASS = "class"  # index of volumes
 
@@ -87,8 +87,8 @@ class Observer:
 
     def _profile(self, cluster: Cluster, storage_class: StorageClass | None, named: str | None) -> Profile | None:
         if storage_class is None:
-            sets = self._sets_of_volumes(named) if named else ()
-            return Profile(named or "", sets, cluster.global_overhead) if sets else None
+            sets = sets_of_volumes(self._stores.volumes.by(CLASS, named)) if named is not None else ()
+            return Profile(named or "", sets, cluster.overhead(named, "Filesystem")) if sets else None
         name = storage_class.metadata.name
         found = self._own.profiles.get(name)
         if found is None or found.status.provisioner is None:  # new: nothing is written into it yet
@@ -103,13 +103,6 @@ class Observer:
     def _modes(self, class_name: str) -> list[tuple[str, str]]:
         found = self._stores.volumes.by(CLASS, class_name)
         return [(mode, item.spec.volume_mode or "Filesystem") for item in found for mode in item.spec.access_modes]
-
-    def _sets_of_volumes(self, class_name: str) -> tuple[ClaimPropertySet, ...]:
-        """A class without an object: volumes that say they are of it are all there is."""
-        free = [item for item in self._stores.volumes.by(CLASS, class_name) if item.status.phase == "Available"]
-        return tuple(
-            ClaimPropertySet(tuple(item.spec.access_modes), item.spec.volume_mode or "Filesystem") for item in free
-        )
 
     def _referred(self, volume: DataVolume) -> DataSource | None:
         reference = volume.spec.source_ref

@@ -45,7 +45,7 @@ class DataVolumes:
         self._stores, self._own = shared, own
         self._observer = Observer(shared, own, settings, population.followers, written)
         self._actor = Actor(client, recorder, written)
-        shared.volumes.index(CLASS, lambda item: [item.spec.storage_class_name] if item.spec.storage_class_name else [])
+        shared.volumes.index(CLASS, lambda item: [item.spec.storage_class_name])
         own.volumes.index(_REFERENCE, _references)
         own.volumes.index(_SOURCE, lambda item: [source_name(item.metadata.uid)])
         self._watch()

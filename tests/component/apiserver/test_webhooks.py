@@ -16,6 +16,9 @@ MODES = '"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"'
 URL = "http://example.invalid/disk.img"
 GOOD = claim("1Gi")
 CLAIM: dict[str, Any] = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+ANYWHERE = {
+    "required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "Exists"}]}]}
+}
 
 
 def a_volume(source: Any = None, **spec: Any) -> dict[str, Any]:
@@ -160,6 +163,28 @@ def test_a_claim_is_completed_from_its_profile(kubectl: Kubectl, namespace: str)
     nowhere = {**body, "metadata": {"name": "other", "labels": labels}, "spec": storage("1Gi")}
     done = kubectl.apply(nowhere, words=("-n", namespace))
     assert "PVC spec is missing accessMode and no storageClass to choose profile" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["by-hand", ""])
+def test_a_claim_of_a_class_without_an_object_is_completed_from_its_volumes(
+    kubectl: Kubectl, namespace: str, name: str
+) -> None:
+    labels = {"cdi.kubevirt.io/applyStorageProfile": "true"}
+    spec = {"storageClassName": name, "volumeMode": "FromStorageProfile", **storage("1Gi")}
+    body = {**CLAIM, "metadata": {"name": "disk", "labels": labels}, "spec": spec}
+    done = kubectl.apply(body, words=("-n", namespace))
+    assert "PVC spec is missing accessMode and no storageClass to choose profile" in done.stderr
+    volume = {"accessModes": ["ReadOnlyMany"], "volumeMode": "Block", "capacity": {"storage": "1Gi"}}
+    volume |= {"storageClassName": name, "local": {"path": "/dev/one"}, "nodeAffinity": ANYWHERE}
+    metadata = {"name": f"one-{namespace}"}
+    made = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": volume}
+    kubectl.done("create", "-f", "-", objects=made)
+    available = '{"status":{"phase":"Available"}}'
+    kubectl.done("patch", "pv", metadata["name"], "--type=merge", "--subresource=status", "-p", available)
+    kubectl.done("create", "-f", "-", "-n", namespace, objects=body)
+    completed = kubectl.get("pvc/disk", "-n", namespace)["spec"]
+    assert (completed["accessModes"], completed["volumeMode"]) == (["ReadOnlyMany"], "Block")
+    assert completed["storageClassName"] == name
 
 
 CRON = {"template": {"spec": {"source": {"registry": {"url": "docker://h/i"}}, "storage": storage("1Gi")}}}

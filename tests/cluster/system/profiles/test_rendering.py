@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from support.kinds import Cluster, Namespace, Object, condition
 from support.manifests import claim, datavolume, storage, storage_class
 
@@ -70,6 +73,20 @@ def test_a_class_that_comes_later_is_waited_for(kinds: Cluster, space: Namespace
 
     kinds.create(storage_class(new_class, "rook-ceph.rbd.csi.ceph.com"))
     assert _claim_of(space)["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+@pytest.mark.parametrize("of_no_class", [False, True], ids=["named", "empty"])
+def test_a_volume_of_a_class_without_an_object_is_waited_for(
+    space: Namespace, new_class: str, volume_of: Callable[[str], None], of_no_class: bool
+) -> None:
+    name = "" if of_no_class else new_class
+    space.create(datavolume("disk", BLANK, storage=storage("64Mi", storageClassName=name)))
+    space.wait_event("disk", "ErrClaimNotValid")
+    assert space.find("PersistentVolumeClaim", "disk") is None
+
+    volume_of(name)
+    spec = _claim_of(space)["spec"]
+    assert (spec["accessModes"], spec["volumeMode"], spec["storageClassName"]) == (["ReadOnlyMany"], "Block", name)
 
 
 def test_a_class_has_a_profile_while_it_exists(kinds: Cluster, new_class: str) -> None:

@@ -67,6 +67,21 @@ def test_a_datavolume_that_asks_waits_for_its_class(kinds: Cluster, space: Names
     assert (spec["accessModes"], spec["volumeMode"]) == (["ReadWriteMany"], "Block")
 
 
+@pytest.mark.parametrize("of_no_class", [False, True], ids=["named", "empty"])
+def test_a_datavolume_that_asks_waits_for_a_volume(
+    space: Namespace, new_class: str, volume_of: Callable[[str], None], of_no_class: bool
+) -> None:
+    name = "" if of_no_class else new_class
+    space.create(datavolume("disk", {"blank": {}}, labels=ASKS, storage=storage("64Mi", storageClassName=name)))
+    assert "No PVC found" in space.wait_event("disk", "NotFound")
+    assert MISSING in space.wait_event("disk", "ErrClaimNotValid")
+    assert space.find("PersistentVolumeClaim", "disk") is None
+
+    volume_of(name)
+    spec = space.wait("PersistentVolumeClaim", "disk", lambda _: True)["spec"]
+    assert (spec["accessModes"], spec["volumeMode"], spec["storageClassName"]) == (["ReadOnlyMany"], "Block", name)
+
+
 @pytest.mark.alone
 def test_a_datavolume_that_asks_waits_for_its_profile(
     kinds: Cluster, space: Namespace, new_class: str, configure: Callable[[Object], None]

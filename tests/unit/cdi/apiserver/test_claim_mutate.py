@@ -11,7 +11,7 @@ from support.asynchronous import asynchronous
 from cdi.apiserver.claim_mutate import mutate
 from cdi.apiserver.review import ALLOWED
 from cdi.kube.cdi_resources import CDI_CONFIGS, STORAGE_PROFILES, VOLUME_CLONE_SOURCES
-from cdi.kube.resources import CLAIMS, SNAPSHOTS, STORAGE_CLASSES
+from cdi.kube.resources import CLAIMS, SNAPSHOTS, STORAGE_CLASSES, VOLUMES
 
 GI, INFLATED = "1Gi", "1138166334"
 LABEL = {"cdi.kubevirt.io/applyStorageProfile": "true"}
@@ -102,6 +102,30 @@ async def test_without_a_class_access_modes_must_be_said(name: str) -> None:
     text = "PVC spec is missing accessMode and no storageClass to choose profile"
     assert await refusal(a_claim(), Known()) == text
     assert await refusal(a_claim(storageClassName=name), a_cluster(BLOCK)) == text
+
+
+def a_volume(known: Known, name: str, phase: str = "Available", **spec: Any) -> Known:
+    return known.add(VOLUMES, name, spec=spec, status={"phase": phase})
+
+
+@pytest.mark.parametrize("name", ["", "none"])
+@asynchronous
+async def test_without_a_class_volumes_that_name_it_say_what_there_is(name: str) -> None:
+    known = a_volume(a_cluster(FILE), "of-another", storageClassName="other", **FILE)
+    a_volume(known, "taken", "Bound", storageClassName=name, **FILE)
+    missing = "PVC spec is missing accessMode and no storageClass to choose profile"
+    assert await refusal(a_claim(storageClassName=name), known) == missing
+    a_volume(known, "free", storageClassName=name, **BLOCK)
+    spec = await completed(a_claim(storageClassName=name, volumeMode="FromStorageProfile"), known)
+    assert (spec["accessModes"], spec["volumeMode"], spec["storageClassName"]) == (["ReadWriteMany"], "Block", name)
+    assert spec["resources"]["requests"]["storage"] == str(1 << 30)
+    assert await refusal(a_claim(storageClassName=name, volumeMode="Filesystem"), known) == missing
+
+
+@asynchronous
+async def test_a_volume_without_a_class_is_not_for_a_claim_that_names_none() -> None:
+    missing = "PVC spec is missing accessMode and no storageClass to choose profile"
+    assert await refusal(a_claim(), a_volume(Known(), "free", **BLOCK)) == missing
 
 
 @asynchronous
