@@ -10,12 +10,14 @@ _SHORT = {"ReadWriteOnce": "RWO", "ReadWriteMany": "RWX", "ReadOnlyMany": "ROX",
 _VIRT, _KUBERNETES = "storageclass.kubevirt.io/is-default-virt-class", "storageclass.kubernetes.io/is-default-class"
 
 
-def rows(classes: list[StorageClass], profiles: list[StorageProfile]) -> list[ClassRow]:
+def rows(classes: list[StorageClass], profiles: list[StorageProfile], *, assumes: bool) -> list[ClassRow]:
+    """``assumes``: whether a class that nobody knows counts as ReadWriteOnce, Filesystem."""
     known = {profile.metadata.name: profile for profile in profiles}
-    return [_row(item, known.get(item.metadata.name)) for item in sorted(classes, key=lambda item: item.metadata.name)]
+    ordered = sorted(classes, key=lambda item: item.metadata.name)
+    return [_row(item, known.get(item.metadata.name), assumes) for item in ordered]
 
 
-def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
+def _row(item: StorageClass, profile: StorageProfile | None, assumes: bool) -> ClassRow:
     annotations = item.metadata.annotations
     status = profile.status if profile is not None else None
     modes = [
@@ -32,15 +34,16 @@ def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
         clone=(status.clone_strategy if status else None) or "",
         snapshot_class=(status.snapshot_class if status else None) or "",
         origin="StorageProfile.spec" if said else "known provisioner" if modes else "unknown",
-        problems=_problems(item, profile, modes),
+        problems=_problems(item, profile, modes, assumes),
     )
 
 
-def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str]) -> tuple[str, ...]:
+def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str], assumes: bool) -> tuple[str, ...]:
     name = item.metadata.name
     if profile is None:
         return (f"{name} has no StorageProfile: is the controller running? (kubectl get pods -n cdi)",)
     if not modes:
-        what = f"{name}: provisioner {item.provisioner} is not known; RWO/Filesystem is assumed."
+        so = "RWO/Filesystem is assumed" if assumes else "a DataVolume has to say accessModes"
+        what = f"{name}: provisioner {item.provisioner} is not known; {so}."
         return (f"{what} Say what it can do: kubectl edit storageprofile {name} (spec.claimPropertySets)",)
     return ()
