@@ -13,7 +13,7 @@ from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population.parameters import source_annotations
-from storageprofiles.rendering import Claim, ClaimNotValid, render
+from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -133,7 +133,8 @@ def _rendered(seen: Observed, wanted: Claim) -> Claim:
     if seen.profile is None:
         if not wanted.access_modes:
             raise ClaimNotValid(NO_CLASS)
-        return wanted
+        unknown = Profile(wanted.storage_class, (), seen.cluster.global_overhead)
+        return render(wanted, unknown, archive=seen.volume.spec.is_archive)
     return render(wanted, seen.profile, archive=seen.volume.spec.is_archive)
 
 

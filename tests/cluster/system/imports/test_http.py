@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 
 import pytest
 from support.corpus import Corpus
 from support.faultserver import FaultServer, Route
 from support.hostile import hostile_images
-from support.kinds import Namespace, annotations, condition
-from support.manifests import IMMEDIATE, V1ALPHA1, claim, datavolume, http, storage
+from support.kinds import Namespace, Object, annotations, condition
+from support.manifests import IMMEDIATE, V1ALPHA1, V1BETA1, claim, datavolume, http, storage
 from support.nginx import PASSWORD, USER, Nginx
 from support.volumes import Content, read_volume, run_beside
 
@@ -36,6 +37,29 @@ def test_the_manifest_of_the_readme_ends_in_a_verified_sparse_disk(
     assert (content.mode, content.group) == ("660", 107)
     assert content.allocated < corpus.size
     assert done["status"]["progress"] == "100.0%"
+
+
+@pytest.mark.parametrize("populator", ["true", "false"], ids=["populator", "direct"])
+@pytest.mark.parametrize("mode", ["Filesystem", "Block"])
+@pytest.mark.parametrize("version", [V1ALPHA1, V1BETA1])
+def test_the_bytes_are_the_same_in_both_ways_and_modes_and_versions(
+    space: Namespace, web: Nginx, corpus: Corpus, version: str, mode: str, populator: str
+) -> None:
+    use = {"cdi.kubevirt.io/storage.usePopulator": populator}
+    if version == V1ALPHA1:
+        spec = {"pvc": claim("128Mi", "csi", "ReadWriteMany", volumeMode=mode)}
+    else:
+        spec = {"storage": storage("128Mi", "csi", volumeMode=mode)}
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), version=version, annotations=use, **spec))
+    space.wait_phase("disk", "Succeeded")
+    check(read_volume(space, "disk", corpus.size, block=mode == "Block"), corpus)
+
+
+def test_a_size_and_a_class_are_enough_where_no_driver_helps(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("128Mi", "shared")))
+    space.wait_phase("disk", "Succeeded")
+    check(read_volume(space, "disk", corpus.size), corpus)
+    assert space.get("PersistentVolumeClaim", "disk")["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 @pytest.mark.parametrize("block", [False, True], ids=["filesystem", "block"])
@@ -221,17 +245,79 @@ def test_progress_is_shown_while_it_runs(space: Namespace, web: Nginx) -> None:
     space.wait_phase("disk", "Succeeded")
 
 
-def test_deleting_in_the_middle_leaves_nothing(space: Namespace, web: Nginx) -> None:
-    source = http(web.url("disk.raw", "slow"))
-    space.create(datavolume("disk", source, storage=storage("128Mi", "csi")))
-    space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("status") == "True")
+def _runs(found: Object) -> bool:
+    return condition(found, "Running").get("status") == "True"
+
+
+def _is_held(found: Object) -> bool:
+    return found.get("status", {}).get("restartCount", 0) >= 1
+
+
+def _waits(found: Object) -> bool:
+    return found.get("status", {}).get("phase") == "PendingPopulation"
+
+
+def _has_no_volume(found: Object) -> bool:
+    return condition(found, "Bound").get("status") == "False"
+
+
+def _is_done(found: Object) -> bool:
+    return found.get("status", {}).get("phase") == "Succeeded"
+
+
+@pytest.mark.parametrize("class_name", ["shared", "csi"])
+@pytest.mark.parametrize(
+    ("image", "stage"),
+    [("slow/disk.raw", _runs), ("plain/nothing", _is_held), ("plain/disk.qcow2", _is_done)],
+    ids=["running", "held", "done"],
+)
+def test_deleting_leaves_nothing(
+    space: Namespace, web: Nginx, class_name: str, image: str, stage: Callable[[Object], bool]
+) -> None:
+    kind, name = image.split("/")
+    space.create(datavolume("disk", http(web.url(name, kind)), storage=storage("128Mi", class_name)))
+    space.wait("DataVolume", "disk", stage)
+    _delete_and_look(space)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "stage"), [("csi-wffc", _waits), ("nobody-has-it", _has_no_volume)], ids=["waiting", "unbound"]
+)
+def test_deleting_what_has_not_begun_leaves_nothing(
+    space: Namespace, web: Nginx, class_name: str, stage: Callable[[Object], bool]
+) -> None:
+    spec = claim("128Mi", class_name)
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), pvc=spec))
+    space.wait("DataVolume", "disk", stage)
+    _delete_and_look(space)
+
+
+def test_deleting_what_a_quota_holds_leaves_nothing(space: Namespace, web: Nginx) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota"}}
+    space.create({**quota, "spec": {"hard": {"pods": "0"}}})
+    space.wait("ResourceQuota", "quota", lambda found: bool(found.get("status", {}).get("hard")))
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("64Mi", "csi")))
+    space.wait("DataVolume", "disk", lambda dv: condition(dv, "Running").get("reason") == "ErrExceededQuota")
+    _delete_and_look(space)
+
+
+def _delete_and_look(space: Namespace) -> None:
     space.delete("DataVolume", "disk")
-    for kind in ("Pod", "PersistentVolumeClaim", "VolumeImportSource"):
+    kinds = ("DataVolume", "VolumeImportSource", "Pod", "PersistentVolumeClaim")
+    for kind in kinds:
         for found in space.list(kind):
             space.wait_gone(kind, found["metadata"]["name"])
-    assert space.list("Pod") == []
-    assert space.list("PersistentVolumeClaim") == []
-    assert space.list("VolumeImportSource") == []
+    assert [found for kind in kinds for found in space.list(kind)] == []
+    assert space.list("Secret") == []
+    left = [found["metadata"]["name"] for found in space.list("ConfigMap")]
+    assert left == ["kube-root-ca.crt"]
+    volumes = [found for found in space.cluster.list("PersistentVolume") if _is_of(found, space)]
+    for found in volumes:
+        space.cluster.wait_gone("PersistentVolume", found["metadata"]["name"])
+
+
+def _is_of(volume: Object, space: Namespace) -> bool:
+    return bool(volume["spec"].get("claimRef", {}).get("namespace") == space.name)
 
 
 def test_a_first_consumer_is_waited_for_unless_told_otherwise(space: Namespace, web: Nginx, corpus: Corpus) -> None:

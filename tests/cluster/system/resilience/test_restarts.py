@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import support.cluster
@@ -14,6 +13,7 @@ from support.faultserver import FaultServer, Route
 from support.kinds import Cluster, Namespace, Object, condition
 from support.manifests import datavolume, http, storage
 from support.nginx import Nginx
+from support.podprocess import process_of
 from support.volumes import read_volume
 
 _CONTROLLER = "cdi.kubevirt.io=cdi-deployment"
@@ -70,25 +70,13 @@ def test_a_killed_worker_goes_on_where_it_was(space: Namespace, web: Nginx, corp
     space.wait(
         "DataVolume", "disk", lambda found: found.get("status", {}).get("transfer", {}).get("bytesDone", 0) > 4 << 20
     )
-    os.kill(_pid_of(_importer(space)), signal.SIGKILL)
+    pid = process_of(_importer(space), "cdi-importer")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
     done = _ends_well(space, corpus)
     assert done["status"]["restartCount"] == 1
     again = sum(access.bytes_sent for access in web.accesses("/crawl/disk.raw")) - earlier - corpus.size
     assert again < 20 << 20, "what was on its way to eight connections, no more"
-
-
-def _pid_of(pod: Object) -> int:
-    """Of the importer in this pod, on this machine."""
-    uid = pod["metadata"]["uid"]
-    marks = (uid, uid.replace("-", "_"))
-    for place in Path("/proc").iterdir():
-        try:
-            group, command = (place / "cgroup").read_text(), (place / "cmdline").read_text()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if any(mark in group for mark in marks) and "cdi-importer" in command:
-            return int(place.name)
-    raise AssertionError(f"no importer of pod {uid} runs here")
 
 
 def test_a_worker_pod_that_somebody_deletes_is_replaced(space: Namespace, web: Nginx, corpus: Corpus) -> None:

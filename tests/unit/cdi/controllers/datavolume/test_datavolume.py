@@ -126,6 +126,16 @@ def test_no_class_is_waited_for_and_said() -> None:
     assert (ready.status, ready.reason) == ("False", "ErrClaimNotValid")
 
 
+def test_a_file_system_on_a_class_that_nobody_knows_gets_room_for_itself() -> None:
+    said = _size() | {"accessModes": ["ReadWriteOnce"], "storageClassName": "later"}
+    asked = volume({"source": {"blank": {}}, "storage": said})
+    small = dataclasses.replace(CLUSTER, global_overhead="0.06")
+    at = seen(asked, storage_class=None, named_class="later", profile=None, cluster=small)
+    made = decide(at).actions[-1]
+    assert isinstance(made, CreateClaim)
+    assert made.body["spec"]["resources"]["requests"]["storage"] == "1138166334"
+
+
 def test_an_assumed_profile_is_warned_about() -> None:
     first = decide(seen(http(), is_assumed=True)).actions[0]
     assert isinstance(first, Emit)
