@@ -8,12 +8,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def isolated(address: str) -> Iterator[None]:
-    """Nothing to or from the pod at ``address``, neither from the node; the kubelet and its logs need no network."""
+def isolated(address: str, *, egress: bool = False) -> Iterator[None]:
+    """Nothing reaches the pod at ``address``, neither from the node; the kubelet and its logs need no network.
+    ``egress``: what it asks for itself goes on, and is answered; otherwise nothing leaves it either."""
     table = f"isolated_{address.replace('.', '_')}"
+    deny = (
+        f"ip daddr {address} ct direction original drop;"
+        if egress
+        else f"ip saddr {address} drop; ip daddr {address} drop;"
+    )
     rules = "".join(
-        f"chain {hook} {{ type filter hook {hook} priority -10; ip saddr {address} drop; ip daddr {address} drop; }}\n"
-        for hook in ("input", "forward", "output")
+        f"chain {hook} {{ type filter hook {hook} priority -10; {deny} }}\n" for hook in ("input", "forward", "output")
     )
     _nft(f"table ip {table} {{\n{rules}}}\n")
     try:

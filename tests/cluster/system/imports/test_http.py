@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import pytest
 from support.corpus import Corpus
 from support.faultserver import FaultServer, Route
 from support.hostile import hostile_images
+from support.isolation import isolated
 from support.kinds import Namespace, Object, annotations, condition
 from support.manifests import IMMEDIATE, V1ALPHA1, V1BETA1, claim, datavolume, http, storage
 from support.nginx import PASSWORD, USER, Nginx
@@ -243,6 +245,23 @@ def test_progress_is_shown_while_it_runs(space: Namespace, web: Nginx) -> None:
     assert condition(shown, "Running")["status"] == "True"
     assert condition(shown, "Ready")["reason"] == "TransferRunning"
     space.wait_phase("disk", "Succeeded")
+
+
+@pytest.mark.skipif("CDI_TEST_KUBECONFIG" in os.environ, reason="nft rules of another machine")
+def test_progress_is_shown_where_a_policy_lets_nobody_reach_the_worker(
+    space: Namespace, web: Nginx, corpus: Corpus
+) -> None:
+    space.create(datavolume("disk", http(web.url("disk.raw", "crawl")), storage=storage("128Mi", "shared")))
+    pod = space.wait("Pod", "importer-disk", lambda found: bool(found.get("status", {}).get("podIP")))
+    with isolated(pod["status"]["podIP"], egress=True):
+        first = space.wait("DataVolume", "disk", lambda found: _transferred(found) > 0)
+        space.wait("DataVolume", "disk", lambda found: _transferred(found) > _transferred(first))
+        space.wait_phase("disk", "Succeeded", timeout_s=120)
+    check(read_volume(space, "disk", corpus.size), corpus)
+
+
+def _transferred(found: Object) -> int:
+    return int(found.get("status", {}).get("transfer", {}).get("bytesDone", 0))
 
 
 def _runs(found: Object) -> bool:
