@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import random
 import signal
 from collections.abc import Callable
 
@@ -10,12 +12,14 @@ import pytest
 import support.cluster
 from support.corpus import Corpus
 from support.faultserver import FaultServer, Route
-from support.kinds import Cluster, Namespace, Object, condition
+from support.kinds import Cluster, Namespace, Object, annotations, condition
 from support.manifests import datavolume, http, storage
 from support.nginx import Nginx
 from support.podprocess import process_of
 from support.volumes import read_volume
 
+MiB = 1 << 20
+DURABLE = "cdi.kubevirt.io/storage.import.durable"
 _CONTROLLER = "cdi.kubevirt.io=cdi-deployment"
 
 
@@ -85,6 +89,26 @@ def test_a_worker_pod_that_somebody_deletes_is_replaced(space: Namespace, web: N
     space.delete("Pod", first["name"], force=True)
     space.wait("Pod", first["name"], lambda pod: pod["metadata"]["uid"] != first["uid"])
     _ends_well(space, corpus)
+
+
+@pytest.mark.slow
+def test_a_new_pod_goes_on_with_a_device_where_the_last_one_had_made_it_durable(space: Namespace, host: str) -> None:
+    """Its journal went with the first pod: what is durable is on record at its claim."""
+    body = random.Random(4).randbytes(8 * MiB) * 24
+    with FaultServer(host) as server:
+        url = server.add("/disk", Route(body, trickle=(128 << 10, 0.1)))
+        space.create(datavolume("disk", http(url), storage=storage("256Mi", "csi", volumeMode="Block")))
+        space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("status") == "True")
+        worker = _importer(space)["metadata"]
+        claim = worker["ownerReferences"][0]["name"]
+        space.wait("PersistentVolumeClaim", claim, lambda found: DURABLE in annotations(found))
+        space.delete("Pod", worker["name"], force=True)
+        before = server.bytes_sent
+        server.add("/disk", Route(body))
+        space.wait_phase("disk", "Succeeded", timeout_s=120)
+        assert server.bytes_sent - before < len(body) * 3 // 4
+    content = read_volume(space, "disk", len(body), block=True)
+    assert (content.sum, content.rest_is_zero) == (hashlib.sha256(body).hexdigest(), True)
 
 
 def _cut(body: bytes) -> Route:
