@@ -188,14 +188,15 @@ def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
 
 def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     source, spec = seen.source, seen.volume.spec
+    over: list[Action] = [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
     if claim.spec.data_source_ref is None:
         if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
-            return []
+            return over
         wanted = edited(claim.metadata.annotations, asked_of(seen))
         changed = {key: value for key, value in wanted.items() if claim.metadata.annotations.get(key, "") != value}
-        return [AnnotateClaim(claim, changed)] if changed and not is_populated_for(seen, claim) else []
+        return over + ([AnnotateClaim(claim, changed)] if changed and not is_populated_for(seen, claim) else [])
     if seen.volume.status.phase == "Succeeded" and claim.status.phase == "Bound":
-        return [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
+        return over
     if source is None:
         return [] if claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded" else [CreateSource(source_body(seen))]
     changes = difference({"source": to_builtins(source.spec.source)}, {"source": source_spec(seen)["source"]})
