@@ -135,6 +135,16 @@ def restart(name: str) -> None:
         controlplane.wait_for_api_server()
 
 
+def revive() -> list[str]:
+    """Starts what has ended by itself, as a kubelet does with a control plane of static pods; the names. kube-scheduler
+    ends when what it remembers of a pod is not what an API server that was killed has kept ("cache is corrupted")."""
+    ended = [program for program in controlplane.programs() if program.name in ("scheduler", "controller-manager")]
+    ended = [program for program in ended if processes.pid_of(program.name) is None]
+    for program in ended:
+        processes.start(program)
+    return [program.name for program in ended]
+
+
 def _programs() -> list[Program]:
     return [*controlplane.programs(), containerd.itself(), kubelet.itself(), *network.programs(), *storage.programs()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def configured(kinds: Cluster) -> Iterator[Object]:
         after = kinds.get("CDI", "cdi")["spec"]["config"]
         kinds.patch("CDI", "cdi", {"spec": {"config": {**dict.fromkeys(after), **before}}})
         kinds.wait("CDIConfig", "config", lambda found: _said(found["spec"]) == _said(before))
+
+
+@pytest.fixture
+def supervised() -> Iterator[None]:
+    """For tests that kill the API server: what ends because of it is started again."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(1):
+            bed.revive()
+
+    thread = threading.Thread(target=look, name="supervisor")
+    thread.start()
+    yield
+    over.set()
+    thread.join()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import support.cluster
 import yaml
 from support.corpus import Corpus
 from support.importing import Outcome, cdi, start
-from support.kinds import Cluster, Namespace, condition
+from support.kinds import Cluster, Namespace, Object, condition
 from support.manifests import datavolume, http, storage
 from support.nginx import Nginx
 from support.volumes import read_volume
@@ -81,7 +81,7 @@ def test_a_volume_is_listed_shown_described_and_deleted(command: Command, space:
 
 def test_a_held_import_says_why_and_what_to_do(command: Command, space: Namespace, web: Nginx) -> None:
     space.create(datavolume("disk", http(web.url("no-such-disk")), storage=storage("128Mi", "shared")))
-    space.wait("DataVolume", "disk", lambda dv: dv.get("status", {}).get("failure", {}).get("nextAttempt"))
+    space.wait("DataVolume", "disk", _waits_for_a_while)
     said = command("why", "disk").stdout
     assert "SourceNotFound" in said
     assert "needs you" in said
@@ -93,6 +93,12 @@ def test_a_held_import_says_why_and_what_to_do(command: Command, space: Namespac
     space.patch("DataVolume", "disk", {"spec": {"source": http(web.url("disk.raw"))}})
     space.wait_phase("disk", "Succeeded", timeout_s=120)
     assert "failure" not in space.get("DataVolume", "disk")["status"]
+
+
+def _waits_for_a_while(found: Object) -> bool:
+    """The back-off begins with a second and doubles: after four attempts it is long enough to be looked at."""
+    failure = found.get("status", {}).get("failure", {})
+    return failure.get("attempts", 0) >= 4 and "nextAttempt" in failure
 
 
 def test_who_stops_to_look_on_stops_nothing(command: Command, space: Namespace, web: Nginx) -> None:

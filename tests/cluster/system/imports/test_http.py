@@ -61,7 +61,8 @@ def test_a_size_and_a_class_are_enough_where_no_driver_helps(space: Namespace, w
     space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("128Mi", "shared")))
     space.wait_phase("disk", "Succeeded")
     check(read_volume(space, "disk", corpus.size), corpus)
-    assert space.get("PersistentVolumeClaim", "disk")["spec"]["accessModes"] == ["ReadWriteMany"]
+    # Nobody knows what its provisioner can do, so the gate's default holds.
+    assert space.get("PersistentVolumeClaim", "disk")["spec"]["accessModes"] == ["ReadWriteOnce"]
 
 
 @pytest.mark.parametrize("block", [False, True], ids=["filesystem", "block"])

@@ -24,6 +24,7 @@ ON_ITS_WAY = 20 * MiB  # to eight connections, with what is in the buffers of th
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.slow,
+    pytest.mark.usefixtures("supervised"),
     pytest.mark.skipif("CDI_TEST_KUBECONFIG" in os.environ, reason="processes of another machine cannot be killed"),
 ]
 

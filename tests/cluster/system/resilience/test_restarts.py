@@ -54,6 +54,7 @@ def test_the_controller_is_replaced(
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("supervised")
 def test_the_api_server_is_restarted(
     space: Namespace, cluster: support.cluster.Cluster, web: Nginx, corpus: Corpus
 ) -> None:
