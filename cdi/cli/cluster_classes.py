@@ -10,14 +10,12 @@ _SHORT = {"ReadWriteOnce": "RWO", "ReadWriteMany": "RWX", "ReadOnlyMany": "ROX",
 _VIRT, _KUBERNETES = "storageclass.kubevirt.io/is-default-virt-class", "storageclass.kubernetes.io/is-default-class"
 
 
-def rows(classes: list[StorageClass], profiles: list[StorageProfile], *, assumes: bool) -> list[ClassRow]:
-    """``assumes``: whether a class that nobody knows counts as ReadWriteOnce, Filesystem."""
+def rows(classes: list[StorageClass], profiles: list[StorageProfile]) -> list[ClassRow]:
     known = {profile.metadata.name: profile for profile in profiles}
-    ordered = sorted(classes, key=lambda item: item.metadata.name)
-    return [_row(item, known.get(item.metadata.name), assumes) for item in ordered]
+    return [_row(item, known.get(item.metadata.name)) for item in sorted(classes, key=lambda item: item.metadata.name)]
 
 
-def _row(item: StorageClass, profile: StorageProfile | None, assumes: bool) -> ClassRow:
+def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
     annotations = item.metadata.annotations
     status = profile.status if profile is not None else None
     modes = [
@@ -34,16 +32,15 @@ def _row(item: StorageClass, profile: StorageProfile | None, assumes: bool) -> C
         clone=(status.clone_strategy if status else None) or "",
         snapshot_class=(status.snapshot_class if status else None) or "",
         origin="StorageProfile.spec" if said else "known provisioner" if modes else "unknown",
-        problems=_problems(item, profile, modes, assumes),
+        problems=_problems(item, profile, modes),
     )
 
 
-def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str], assumes: bool) -> tuple[str, ...]:
+def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str]) -> tuple[str, ...]:
     name = item.metadata.name
     if profile is None:
         return (f"{name} has no StorageProfile: is the controller running? (kubectl get pods -n cdi)",)
     if not modes:
-        so = "RWO/Filesystem is assumed" if assumes else "a DataVolume has to say accessModes"
-        what = f"{name}: provisioner {item.provisioner} is not known; {so}."
+        what = f"{name}: provisioner {item.provisioner} is not known; RWO/Filesystem is assumed."
         return (f"{what} Say what it can do: kubectl edit storageprofile {name} (spec.claimPropertySets)",)
     return ()

@@ -20,7 +20,7 @@ from cdi.cli.names import Name
 from cdi.cli.story import Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
 from cdi.kube import config, errors
-from cdi.kube.cdi_resources import CDI_CONFIGS, DATA_VOLUMES, STORAGE_PROFILES
+from cdi.kube.cdi_resources import DATA_VOLUMES, STORAGE_PROFILES
 from cdi.kube.client import Client, LogOptions, Selection, WatchFrom
 from cdi.kube.decoding import read
 from cdi.kube.objects import Event
@@ -106,9 +106,7 @@ class ClusterPlace:
     def classes(self) -> list[ClassRow]:
         async def both() -> list[ClassRow]:
             classes = await self._client.list(STORAGE_CLASSES)
-            config = await self._seen(CDI_CONFIGS, "config", "", [])
-            assumes = config is not None and "DefaultClaimProperties" in config.spec.feature_gates
-            return rows(classes, await self._client.list(STORAGE_PROFILES), assumes=assumes)
+            return rows(classes, await self._client.list(STORAGE_PROFILES))
 
         return self._call(both(), "storage classes")
 

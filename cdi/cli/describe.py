@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("describe", help="show one DataVolume in full")
     names.add(parser)
-    parser.add_argument("-o", "--output", choices=("json",), help="the object and what surrounds it, as JSON")
     place.add(parser)
     parser.set_defaults(func=run)
 
@@ -28,15 +27,8 @@ def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
         view = here.volume(names.one(args, here.namespace))
         story = here.story(view)
-    print(as_json(view, story) if args.output else description(view, story, now()))
+    print(description(view, story, now()))
     return int(Exit.OK)
-
-
-def as_json(view: View, story: Story) -> str:
-    import dataclasses
-    import json
-
-    return json.dumps({"object": view.document, "story": dataclasses.asdict(story)}, indent=2)
 
 
 def description(view: View, story: Story, moment: datetime.datetime) -> str:

@@ -36,8 +36,7 @@ def _failed(view: View, story: Story) -> Answer:
     code = failure.code if failure is not None else view.condition("Running").reason
     since = f" since {failure.since}, {failure.attempts} attempts" if failure is not None else ""
     kind = "needs you" if failure is not None and failure.permanent else "may pass by itself"
-    again = (f"The next attempt is at {failure.next_attempt}.",) if failure is not None and failure.next_attempt else ()
-    return Answer(code, (f"It fails{since}; this {kind}:", f"  {what}", *again, story.continues), remedy)
+    return Answer(code, (f"It fails{since}; this {kind}:", f"  {what}", story.continues), remedy)
 
 
 def _not_bound(view: View, story: Story) -> Answer | None:

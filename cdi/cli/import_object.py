@@ -14,32 +14,19 @@ from cdi.cli import names
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
 from cdi.cli.inspect import needed_volume, planned
-from cdi.cli.watch import attended
+from cdi.cli.watch import followed
 
 _IMMEDIATE = "cdi.kubevirt.io/storage.bind.immediate.requested"
 _ROOM = 64 * MiB  # for small file systems
 _HERE = "it is about a path on this machine"
 _THERE = "a worker gets credentials and certificates from a Secret or ConfigMap, which a manifest names"
-_ITSELF = "a worker finds that out by itself"
-_NO_FIELD = "an s3 source has no such field"
-_CHECKSUM = "cdi.kubevirt.io/storage.import.checksum"  # the annotation; only http sources have a field for it
-# option -> (its default, why it cannot be meant for a worker in a cluster)
-_UNFIT: dict[str, tuple[object, str]] = {
-    "overwrite": (False, _HERE),
-    "state": (None, _HERE),
-    "user": ("", _THERE),
-    "header_file": ([], _THERE),
-    "ca": ([], _THERE),
-    "region": ("", _THERE),
-    "connections": (8, _ITSELF),
-    "retries": (10, _ITSELF),
-    "stall_timeout": (60.0, _ITSELF),
-}
-_UNFIT_FOR_S3: dict[str, tuple[object, str]] = {"header": ([], _NO_FIELD), "insecure": (False, _NO_FIELD)}
+_UNFIT = {"overwrite": _HERE, "state": _HERE, "user": _THERE, "header_file": _THERE, "ca": _THERE}
 
 
 def run(args: argparse.Namespace) -> int:
-    check_options(args)
+    for option, reason in _UNFIT.items():
+        if getattr(args, option):
+            raise Fault("OptionUnfit", option=f"--{option.replace('_', '-')}", target=args.target, reason=reason)
     with connected(args.kubeconfig, args.context, args.namespace) as here:
         print(here.where, file=sys.stderr)
         name = names.parse(args.target, here.namespace)
@@ -52,29 +39,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
         if args.detach:
             return int(Exit.OK)
-        return attended(here, name, as_json=args.json)
-
-
-def check_options(args: argparse.Namespace) -> None:
-    """Raises Fault OptionUnfit: an option that nobody heeds would be taken for one that works."""
-    unfit = _UNFIT | (_UNFIT_FOR_S3 if _is_s3(args) else {})
-    for option, (default, reason) in unfit.items():
-        if getattr(args, option) != default:
-            raise Fault("OptionUnfit", option=f"--{option.replace('_', '-')}", target=args.target, reason=reason)
-
-
-def _is_s3(args: argparse.Namespace) -> bool:
-    return str(args.source).startswith("s3://")
+        return followed(here.follow(name), as_json=args.json)
 
 
 def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bool) -> dict[str, Any]:
     """The DataVolume for ``kubectl apply``."""
     metadata: dict[str, Any] = {"name": name.name, "namespace": name.namespace}
-    annotations = {_IMMEDIATE: "true"} if immediate else {}
-    if args.checksum and _is_s3(args):
-        annotations[_CHECKSUM] = args.checksum
-    if annotations:
-        metadata["annotations"] = annotations
+    if immediate:
+        metadata["annotations"] = {_IMMEDIATE: "true"}
     storage: dict[str, Any] = {"resources": {"requests": {"storage": format_quantity(size)}}}
     if args.storage_class:
         storage["storageClassName"] = args.storage_class
@@ -88,7 +60,7 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
 
 def _source(args: argparse.Namespace) -> dict[str, Any]:
     url: str = args.source
-    if _is_s3(args):
+    if url.startswith("s3://"):
         return {"s3": {"url": url}}
     if not url.startswith(("http://", "https://")):
         reason = "the worker in the cluster cannot read files of this machine"

@@ -14,23 +14,14 @@ _COLUMNS = ("NAME", "PROVISIONER", "BINDING", "MODES", "CLONE", "SAID BY")
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("storage", help="list storage classes and what volumes of them can do")
-    parser.add_argument("-o", "--output", choices=("json",), help="as JSON")
     place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
-        classes = here.classes()
-    print(as_json(classes) if args.output else listing(classes))
+        print(listing(here.classes()))
     return int(Exit.OK)
-
-
-def as_json(classes: list[ClassRow]) -> str:
-    import dataclasses
-    import json
-
-    return json.dumps([dataclasses.asdict(item) for item in classes], indent=2)
 
 
 def listing(classes: list[ClassRow]) -> str:

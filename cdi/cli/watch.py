@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable
 
@@ -26,16 +25,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     names.check_kind(args.kind.partition("/")[0])
     with place.chosen(args) as here:
-        return attended(here, names.one(args, here.namespace), as_json=args.json)
-
-
-def attended(here: place.Place, name: names.Name, *, as_json: bool) -> int:
-    """Until it is over, or until the person who looks on goes away."""
-    try:
-        return followed(here.follow(name), as_json=as_json)
-    except KeyboardInterrupt:
-        print(f"\n{name} goes on. Follow it again: cdi watch dv/{name}. Stop it: cdi delete dv/{name}", file=sys.stderr)
-        return int(Exit.CANCELLED)
+        name = names.one(args, here.namespace)
+        return followed(here.follow(name), as_json=args.json)
 
 
 def followed(changes: Iterable[View], *, as_json: bool) -> int:
