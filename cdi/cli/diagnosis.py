@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from cdi.api.phase import Phase
 from cdi.cli.story import Story, Worker
 from cdi.cli.view import View
-
-_IMMEDIATE = "cdi.kubevirt.io/storage.bind.immediate.requested"
+from cdi.controllers import annotations as a
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def _not_bound(view: View, story: Story) -> Answer | None:
     waits = view.phase in (Phase.PENDING_POPULATION, Phase.WAIT_FOR_FIRST_CONSUMER) or story.waits_for_consumer
     if waits and not bound.reason.startswith("Err"):
         says = "Its storage class makes a volume where the first pod that uses it runs, and there is none yet."
-        return Answer("WaitForFirstConsumer", (says,), f"start the VM or pod, or annotate it with {_IMMEDIATE}=true")
+        return Answer("WaitForFirstConsumer", (says,), f"start the VM or pod, or annotate it with {a.IMMEDIATE}=true")
     if bound.reason.startswith(("Err", "CloneWithout", "CloneValidation", "ClaimLost", "NotActedOn")):
         return Answer(bound.reason, (f"It has no volume: {bound.message}",), _REMEDIES.get(bound.reason, ""))
     if bound.status == "False" and bound.message and story.worker is None:

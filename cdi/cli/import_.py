@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import human_duration, human_size, parse_quantity
-from cdi.cli import names, source_options
+from cdi.cli import names, source_options, unfit
 
 if TYPE_CHECKING:
     from importer.target import Target
     from importer.transfer import Result
+
+# Not argparse's defaults: a target that has no use for them must see whether they were given.
+_CONNECTIONS, _RETRIES = 8, 10
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,18 +32,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--preallocation", action="store_true", help="reserve all blocks of the disk")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing target file")
     parser.add_argument("--archive", action="store_true", help="unpack a tar archive into the directory TARGET")
-    parser.add_argument("--connections", metavar="N", type=int, default=8, help="use at most N connections (default 8)")
+    parser.add_argument("--connections", metavar="N", type=int, help="use at most N connections (default 8)")
     parser.add_argument(
-        "--retries",
-        metavar="N",
-        type=int,
-        default=10,
-        help="give up after N failures without one new byte (default 10)",
+        "--retries", metavar="N", type=int, help="give up after N failures without one new byte (default 10)"
     )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where a device's resume journal is kept")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON lines")
     source_options.add(parser)
-    group = parser.add_argument_group("for dv/NAME")
+    group = parser.add_argument_group("for dv/NAME", unfit.of_objects())
     group.add_argument("--class", dest="storage_class", metavar="NAME", help="storage class (default: the default one)")
     group.add_argument("--detach", action="store_true", help="do not wait for the end")
     group.add_argument("--kubeconfig", metavar="FILE", help="the cluster of this file (default: as kubectl)")
@@ -83,7 +82,10 @@ def _to_path(args: argparse.Namespace) -> int:
     from importer.transfer import Request
     from importer.transfer import run as transfer
 
-    if not 1 <= args.connections <= 16:
+    unfit.check_path(args)
+    connections = _CONNECTIONS if args.connections is None else args.connections
+    retries = _RETRIES if args.retries is None else args.retries
+    if not 1 <= connections <= 16:
         raise Fault("SourceUrlInvalid", source=args.source, cause="--connections must be 1 to 16")
     target = Target.at_path(
         target_path(args.target),
@@ -98,8 +100,8 @@ def _to_path(args: argparse.Namespace) -> int:
         target=target,
         checksum=Checksum.parse(args.checksum) if args.checksum else None,
         archive=args.archive,
-        retry=RetryPolicy(attempts=max(1, args.retries)),
-        connections=Limits(least=min(2, args.connections), most=args.connections),
+        retry=RetryPolicy(attempts=max(1, retries)),
+        connections=Limits(least=min(2, connections), most=connections),
     )
     result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=args.json)
     print(json.dumps(as_json(result, target)) if args.json else as_text(result, target))

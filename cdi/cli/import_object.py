@@ -10,23 +10,22 @@ from cdi.api.datavolume import GROUP
 from cdi.base.faults import Exit, Fault
 from cdi.base.nearest import hint
 from cdi.base.units import GiB, MiB, format_quantity, human_size
-from cdi.cli import names
+from cdi.cli import names, unfit
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
 from cdi.cli.inspect import needed_volume, planned
 from cdi.cli.watch import followed
+from cdi.controllers import annotations as a
 
-_IMMEDIATE = "cdi.kubevirt.io/storage.bind.immediate.requested"
 _ROOM = 64 * MiB  # for small file systems
-_HERE = "it is about a path on this machine"
-_THERE = "a worker gets credentials and certificates from a Secret or ConfigMap, which a manifest names"
-_UNFIT = {"overwrite": _HERE, "state": _HERE, "user": _THERE, "header_file": _THERE, "ca": _THERE}
 
 
 def run(args: argparse.Namespace) -> int:
-    for option, reason in _UNFIT.items():
-        if getattr(args, option):
-            raise Fault("OptionUnfit", option=f"--{option.replace('_', '-')}", target=args.target, reason=reason)
+    from importer.checksum import Checksum
+
+    unfit.check_object(args)
+    if args.checksum:
+        Checksum.parse(args.checksum)
     with connected(args.kubeconfig, args.context, args.namespace) as here:
         print(here.where, file=sys.stderr)
         name = names.parse(args.target, here.namespace)
@@ -45,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
 def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bool) -> dict[str, Any]:
     """The DataVolume for ``kubectl apply``."""
     metadata: dict[str, Any] = {"name": name.name, "namespace": name.namespace}
-    if immediate:
-        metadata["annotations"] = {_IMMEDIATE: "true"}
+    annotations = {a.IMMEDIATE: "true"} if immediate else {}
+    if args.checksum and _is_s3(args):
+        annotations[a.CHECKSUM] = args.checksum  # its source has no member for it
+    if annotations:
+        metadata["annotations"] = annotations
     storage: dict[str, Any] = {"resources": {"requests": {"storage": format_quantity(size)}}}
     if args.storage_class:
         storage["storageClassName"] = args.storage_class
@@ -59,13 +61,9 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
 
 
 def _source(args: argparse.Namespace) -> dict[str, Any]:
-    url: str = args.source
-    if url.startswith("s3://"):
-        return {"s3": {"url": url}}
-    if not url.startswith(("http://", "https://")):
-        reason = "the worker in the cluster cannot read files of this machine"
-        raise Fault("OptionUnfit", option=url, target=args.target, reason=reason)
-    source: dict[str, Any] = {"url": url}
+    source: dict[str, Any] = {"url": args.source}
+    if _is_s3(args):
+        return {"s3": source}
     if args.checksum:
         source["checksum"] = args.checksum
     if args.header:
@@ -73,6 +71,10 @@ def _source(args: argparse.Namespace) -> dict[str, Any]:
     if args.insecure:
         source["insecureSkipVerify"] = True
     return {"http": source}
+
+
+def _is_s3(args: argparse.Namespace) -> bool:
+    return bool(args.source.startswith("s3://"))
 
 
 def _probed(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from cdi.base.faults import Fault
 from importer.sources import SourceSpec
 
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_STALL_TIMEOUT_S = 60.0
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--stall-timeout",
         metavar="SECONDS",
         type=_seconds,
-        default=60.0,
         help="a connection that gives no byte for so long is broken and asked again (default 60)",
     )
     group.add_argument("--region", default="", help="S3 region (default: asked from the server)")
@@ -57,7 +57,7 @@ def spec(url: str, args: argparse.Namespace) -> SourceSpec:
         ca_files=tuple(args.ca),
         insecure=args.insecure,
         environ=environ,
-        stall_timeout_s=args.stall_timeout,
+        stall_timeout_s=args.stall_timeout or _STALL_TIMEOUT_S,
     )
 
 
