@@ -56,14 +56,16 @@ def connected(kubeconfig: str | None, context: str | None, namespace: str | None
 
 
 class ClusterPlace:
+    goes_on = "the import goes on in the cluster"
+
     def __init__(self, runner: asyncio.Runner, client: Client, namespace: str) -> None:
         self._runner = runner
         self._client = client
         self.namespace = namespace
 
-    @property
-    def where(self) -> str:
-        return f"cluster: {self._client.access.server}, namespace {self.namespace}"
+    def where(self, *, everywhere: bool = False) -> str:
+        scope = "all namespaces" if everywhere else f"namespace {self.namespace}"
+        return f"cluster: {self._client.access.server}, {scope}"
 
     def volumes(self, namespace: str | None) -> list[View]:
         found: list[msgspec.Raw] = self._call(self._client.list(_ALL, namespace or ""), "DataVolumes")

@@ -23,7 +23,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "import",
         help="import an image into a file, a block device or a DataVolume",
-        description="Import SOURCE as a raw, sparse, verified disk. Ctrl-C stops; the same command continues.",
+        description="Import SOURCE as a raw, sparse, verified disk. Ctrl-C stops; the same command continues. "
+        "Of dv/NAME it only detaches: the cluster goes on.",
     )
     parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
     parser.add_argument("target", metavar="TARGET", help="a path (contains / or exists), or dv/[NAMESPACE/]NAME")

@@ -14,7 +14,7 @@ from cdi.cli import names, unfit
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
 from cdi.cli.inspect import needed_volume, planned
-from cdi.cli.watch import followed
+from cdi.cli.watch import attached
 from cdi.controllers import annotations as a
 
 _ROOM = 64 * MiB  # for small file systems
@@ -26,8 +26,9 @@ def run(args: argparse.Namespace) -> int:
     unfit.check_object(args)
     if args.checksum:
         Checksum.parse(args.checksum)
-    with connected(args.kubeconfig, args.context, args.namespace) as here:
-        print(here.where, file=sys.stderr)
+    namespace = names.stated([args.target]) or args.namespace
+    with connected(args.kubeconfig, args.context, namespace) as here:
+        print(here.where(), file=sys.stderr)
         name = names.parse(args.target, here.namespace)
         chosen = _class(here, args.storage_class)
         size = args.size or _probed(args)
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
         if args.detach:
             return int(Exit.OK)
-        return followed(here.follow(name), as_json=args.json)
+        return attached(here, name, args)
 
 
 def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bool) -> dict[str, Any]:

@@ -28,7 +28,10 @@ class LocalPlace:
     namespace: str
 
     @property
-    def where(self) -> str:
+    def goes_on(self) -> str:
+        return "a `cdi run` that works on it goes on"
+
+    def where(self, *, everywhere: bool = False) -> str:
         return f"local: {self.directory.resolve()}"
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdi.api.datavolume import ObjectMeta
@@ -43,6 +44,13 @@ def parse(text: str, namespace: str) -> Name:
     return found
 
 
+def stated(texts: Sequence[str]) -> str | None:
+    """The namespace that all of ``texts`` state; None when one states none or another."""
+    bare = [text.partition("/")[2] if is_object(text) else text for text in texts]
+    found = {text.partition("/")[0] if "/" in text else None for text in bare}
+    return found.pop() if len(found) == 1 else None
+
+
 def add(parser: argparse.ArgumentParser, count: str | None = None) -> None:
     """The positional arguments ``dv NAME``; ``count`` is argparse's nargs of NAME."""
     parser.add_argument("kind", metavar="dv", help="the kind: dv or datavolume; dv/NAME is the same as dv NAME")
@@ -51,10 +59,15 @@ def add(parser: argparse.ArgumentParser, count: str | None = None) -> None:
 
 def chosen(args: argparse.Namespace, namespace: str) -> list[Name]:
     """What ``add``'s arguments name: nothing, one or more. Raises Fault KindUnknown."""
-    kind, slash, rest = args.kind.partition("/")
-    check_kind(kind)
-    named = args.name if isinstance(args.name, list) else [args.name] if args.name else []
-    return [parse(text, namespace) for text in ([rest] if slash else []) + named]
+    check_kind(args.kind.partition("/")[0])
+    return [parse(text, namespace) for text in texts(args)]
+
+
+def texts(args: argparse.Namespace) -> list[str]:
+    """The names as they were typed, of any verb."""
+    named = getattr(args, "name", None) or []
+    _, slash, rest = getattr(args, "kind", "").partition("/")
+    return ([rest] if slash else []) + ([named] if isinstance(named, str) else named)
 
 
 def some(args: argparse.Namespace, namespace: str) -> list[Name]:

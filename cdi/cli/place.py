@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from cdi.cli import names
 from cdi.cli.class_row import ClassRow
 from cdi.cli.names import Name
 from cdi.cli.story import Story
@@ -22,13 +24,16 @@ from cdi.cli.view import View
 class Place(Protocol):
     """All methods block. They raise Fault, ObjectNotFound with the nearest names among others."""
 
-    @property
-    def where(self) -> str:
-        """The first line of a verb, for people."""
+    def where(self, *, everywhere: bool = False) -> str:
+        """The first line of a verb, for people. ``everywhere``: it acts on all namespaces."""
 
     @property
     def namespace(self) -> str:
         """Of names that say none."""
+
+    @property
+    def goes_on(self) -> str:
+        """What becomes of a volume that nobody watches any more, for people."""
 
     def volumes(self, namespace: str | None) -> list[View]:
         """All volumes, of ``namespace`` or of all."""
@@ -55,23 +60,30 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-n", "--namespace", metavar="NS", help="the namespace (default: the context's, or default)")
 
 
+def spelled(args: argparse.Namespace) -> str:
+    """The options with which another command acts at the same place: `` --context test``. Namespaces are in names."""
+    given = {f"--{name}": getattr(args, name, None) for name in ("data", "kubeconfig", "context")}
+    return "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value)
+
+
 @contextlib.contextmanager
 def chosen(args: argparse.Namespace) -> Iterator[Place]:
     """The place that the options and the environment name, after saying so on standard error."""
-    with _opened(args) as place:
-        print(place.where, file=sys.stderr)
+    namespace = names.stated(names.texts(args)) or args.namespace
+    with _opened(args, namespace) as place:
+        print(place.where(everywhere=getattr(args, "all_namespaces", False)), file=sys.stderr)
         yield place
 
 
-def _opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[Place]:
+def _opened(args: argparse.Namespace, namespace: str | None) -> contextlib.AbstractContextManager[Place]:
     directory = data_directory(args)
     if directory is not None:
         from cdi.cli.local_place import LocalPlace
 
-        return contextlib.nullcontext(LocalPlace(directory, args.namespace or "default"))
+        return contextlib.nullcontext(LocalPlace(directory, namespace or "default"))
     from cdi.cli.cluster_place import connected
 
-    return connected(args.kubeconfig, args.context, args.namespace)
+    return connected(args.kubeconfig, args.context, namespace)
 
 
 def data_directory(args: argparse.Namespace) -> Path | None:

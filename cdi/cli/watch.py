@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterable
 
@@ -26,18 +27,42 @@ def run(args: argparse.Namespace) -> int:
     names.check_kind(args.kind.partition("/")[0])
     with place.chosen(args) as here:
         name = names.one(args, here.namespace)
+        return attached(here, name, args)
+
+
+def attached(here: place.Place, name: names.Name, args: argparse.Namespace) -> int:
+    """Shows the volume until it is over; the exit code. Ctrl-C only ends the showing, and says so.
+
+    ``args``: --json and the options of ``place.add`` for what it says.
+    """
+    try:
         return followed(here.follow(name), as_json=args.json)
+    except KeyboardInterrupt:
+        print(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
+        return int(Exit.CANCELLED)
+
+
+def detached(name: names.Name, goes_on: str, options: str) -> str:
+    verbs = {"watch": "attaches again", "delete": "stops it and removes its disk"}
+    commands = {f"cdi {verb} dv/{name}{options}": what for verb, what in verbs.items()}
+    width = max(map(len, commands))
+    lines = (f"  {command:<{width}}   {what}" for command, what in commands.items())
+    return "\n".join((f"cdi: detached; {goes_on}.", *lines))
 
 
 def followed(changes: Iterable[View], *, as_json: bool) -> int:
     """Shows the volume until it is over. The exit code is that of its fault, where it has one."""
     show, started = screen(as_json=as_json), time.monotonic()
     frame, view = Frame("", "", 0.0, ""), None
-    for view in changes:
-        frame = _frame(view, time.monotonic() - started)
-        show.show(frame)
-        if view.is_over:
-            break
+    try:
+        for view in changes:
+            frame = _frame(view, time.monotonic() - started)
+            show.show(frame)
+            if view.is_over:
+                break
+    except BaseException:
+        show.finish(frame, False)
+        raise
     show.finish(frame, view is not None and view.phase == Phase.SUCCEEDED)
     if view is None or view.phase == Phase.SUCCEEDED:
         return int(Exit.OK)
