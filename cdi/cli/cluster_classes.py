@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from cdi.api.storageprofile import StorageProfile
 from cdi.cli.class_row import ClassRow
+from cdi.controllers.classes import is_assumed
+from cdi.controllers.cluster import Cluster
 from cdi.kube.storage import StorageClass
 
 _SHORT = {"ReadWriteOnce": "RWO", "ReadWriteMany": "RWX", "ReadOnlyMany": "ROX", "ReadWriteOncePod": "RWOP"}
 _VIRT, _KUBERNETES = "storageclass.kubevirt.io/is-default-virt-class", "storageclass.kubernetes.io/is-default-class"
+_CONTROLLER = "is the controller running? (kubectl get pods -n cdi)"
 
 
-def rows(classes: list[StorageClass], profiles: list[StorageProfile]) -> list[ClassRow]:
+def rows(classes: list[StorageClass], profiles: list[StorageProfile], cluster: Cluster) -> list[ClassRow]:
     known = {profile.metadata.name: profile for profile in profiles}
-    return [_row(item, known.get(item.metadata.name)) for item in sorted(classes, key=lambda item: item.metadata.name)]
+    ordered = sorted(classes, key=lambda item: item.metadata.name)
+    return [_row(item, known.get(item.metadata.name), cluster) for item in ordered]
 
 
-def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
+def _row(item: StorageClass, profile: StorageProfile | None, cluster: Cluster) -> ClassRow:
     annotations = item.metadata.annotations
     status = profile.status if profile is not None else None
     modes = [
@@ -32,15 +36,18 @@ def _row(item: StorageClass, profile: StorageProfile | None) -> ClassRow:
         clone=(status.clone_strategy if status else None) or "",
         snapshot_class=(status.snapshot_class if status else None) or "",
         origin="StorageProfile.spec" if said else "known provisioner" if modes else "unknown",
-        problems=_problems(item, profile, modes),
+        problems=_problems(item, profile, cluster),
     )
 
 
-def _problems(item: StorageClass, profile: StorageProfile | None, modes: list[str]) -> tuple[str, ...]:
+def _problems(item: StorageClass, profile: StorageProfile | None, cluster: Cluster) -> tuple[str, ...]:
     name = item.metadata.name
     if profile is None:
-        return (f"{name} has no StorageProfile: is the controller running? (kubectl get pods -n cdi)",)
-    if not modes:
-        what = f"{name}: provisioner {item.provisioner} is not known; RWO/Filesystem is assumed."
-        return (f"{what} Say what it can do: kubectl edit storageprofile {name} (spec.claimPropertySets)",)
-    return ()
+        return (f"{name} has no StorageProfile: {_CONTROLLER}",)
+    if not profile.status.provisioner:
+        return (f"StorageProfile {name} says nothing yet: {_CONTROLLER}",)
+    if profile.status.claim_property_sets:
+        return ()
+    what = f"{name}: provisioner {item.provisioner} is not known; "
+    what += "RWO/Filesystem is assumed." if is_assumed(profile, cluster) else "a DataVolume has to state accessModes."
+    return (f"{what} Say what it can do: kubectl edit storageprofile {name} (spec.claimPropertySets)",)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cdi.api import cdiconfig
 from cdi.api.datavolume import DataVolume
 from cdi.base.faults import Fault
 from cdi.base.nearest import hint
@@ -19,8 +20,9 @@ from cdi.cli.cluster_classes import rows
 from cdi.cli.names import Name
 from cdi.cli.story import Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
+from cdi.controllers.cluster import cluster_of
 from cdi.kube import config, errors
-from cdi.kube.cdi_resources import DATA_VOLUMES, STORAGE_PROFILES
+from cdi.kube.cdi_resources import CDI_CONFIGS, DATA_VOLUMES, STORAGE_PROFILES
 from cdi.kube.client import Client, LogOptions, Selection, WatchFrom
 from cdi.kube.decoding import read
 from cdi.kube.objects import Event
@@ -106,11 +108,13 @@ class ClusterPlace:
         return _view(self._call(self._client.create(_ALL, body), name))
 
     def classes(self) -> list[ClassRow]:
-        async def both() -> list[ClassRow]:
+        async def all_three() -> list[ClassRow]:
             classes = await self._client.list(STORAGE_CLASSES)
-            return rows(classes, await self._client.list(STORAGE_PROFILES))
+            profiles = await self._client.list(STORAGE_PROFILES)
+            config = await self._client.find(CDI_CONFIGS, cdiconfig.NAME)
+            return rows(classes, profiles, cluster_of(config, None))
 
-        return self._call(both(), "storage classes")
+        return self._call(all_three(), "storage classes")
 
     async def _changes(self, name: Name) -> AsyncGenerator[View | None, None]:
         """None: it is gone. A watch that ends begins again with what there is."""

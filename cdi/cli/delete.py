@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from cdi.base.faults import Exit
-from cdi.cli import names, place
+from cdi.cli import names, output_options, place
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("delete", help="remove a DataVolume and its disk")
     names.add(parser, "*")
+    output_options.add(parser, "a line for each volume")
     place.add(parser)
     parser.set_defaults(func=run)
 
@@ -20,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
         for name in names.some(args, here.namespace):
             here.delete(name)
-            print(f"datavolume {name} deleted")
+            print(json.dumps({"name": str(name), "deleted": True}) if args.output else f"datavolume {name} deleted")
     return int(Exit.OK)

@@ -7,7 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
-from cdi.cli import names, place, telling
+from cdi.cli import names, output_options, place, telling
 from cdi.cli.table import indented, now, pairs
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("describe", help="show one DataVolume in full")
     names.add(parser)
+    output_options.add(parser, "the object and what surrounds it")
     place.add(parser)
     parser.set_defaults(func=run)
 
@@ -27,8 +28,15 @@ def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
         view = here.volume(names.one(args, here.namespace))
         story = here.story(view)
-    print(description(view, story, now()))
+    print(as_json(view, story) if args.output else description(view, story, now()))
     return int(Exit.OK)
+
+
+def as_json(view: View, story: Story) -> str:
+    import dataclasses
+    import json
+
+    return json.dumps({"object": view.document, "story": dataclasses.asdict(story)}, indent=2)
 
 
 def description(view: View, story: Story, moment: datetime.datetime) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import human_duration, human_size, parse_quantity
-from cdi.cli import names, source_options, unfit
+from cdi.cli import names, output_options, source_options, unfit
 
 if TYPE_CHECKING:
     from importer.target import Target
@@ -38,7 +38,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--retries", metavar="N", type=int, help="give up after N failures without one new byte (default 10)"
     )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where a device's resume journal is kept")
-    parser.add_argument("--json", action="store_true", help="progress and result as JSON lines")
+    output_options.add_lines(parser, "progress and result as JSON lines")
     source_options.add(parser)
     group = parser.add_argument_group("for dv/NAME", unfit.of_objects())
     group.add_argument("--class", dest="storage_class", metavar="NAME", help="storage class (default: the default one)")
@@ -104,7 +104,7 @@ def _to_path(args: argparse.Namespace) -> int:
         retry=RetryPolicy(attempts=max(1, retries)),
         connections=Limits(least=min(2, connections), most=connections),
     )
-    result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=args.json)
+    result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=bool(args.json))
     print(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
     return int(Exit.OK)
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from cdi.base.units import MiB, format_quantity, human_size, round_up
-from cdi.cli import source_options
+from cdi.cli import output_options, source_options
 
 if TYPE_CHECKING:
     from importer.plan import Plan
@@ -20,7 +20,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show what SOURCE is and how it would be imported. Reads its header and tables only.",
     )
     parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output_options.add_lines(parser, "print JSON")
     parser.add_argument("--checksum", metavar="ALG:HEX", help="plan for an import with this checksum")
     source_options.add(parser)
     parser.set_defaults(func=run)

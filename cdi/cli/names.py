@@ -51,9 +51,10 @@ def stated(texts: Sequence[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def add(parser: argparse.ArgumentParser, count: str | None = None) -> None:
-    """The positional arguments ``dv NAME``; ``count`` is argparse's nargs of NAME."""
-    parser.add_argument("kind", metavar="dv", help="the kind: dv or datavolume; dv/NAME is the same as dv NAME")
+def add(parser: argparse.ArgumentParser, count: str | None = None, *, optional: bool = False) -> None:
+    """The positional arguments ``dv NAME``; ``count`` is argparse's nargs of NAME. ``optional``: dv may be left out."""
+    said = "the kind: dv or datavolume; dv/NAME is the same as dv NAME"
+    parser.add_argument("kind", metavar="dv", nargs="?" if optional else None, default=KINDS[0], help=said)
     parser.add_argument("name", metavar="NAME", nargs=count or "?", help="NAME or NAMESPACE/NAME")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
-from cdi.cli import local_options
+from cdi.cli import local_options, output_options
 
 if TYPE_CHECKING:
     from cdi.local.loop import Task
@@ -26,7 +26,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("-f", "--file", metavar="FILE", action="append", required=True, help="manifest; - is stdin")
     parser.add_argument("--wait", action="store_true", help="try transient failures again until they pass")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="volumes made at the same time (default 2)")
-    parser.add_argument("--json", action="store_true", help="print each change as a JSON line")
+    output_options.add_lines(parser, "print each change as a JSON line")
     local_options.add(parser)
     parser.set_defaults(func=run)
 

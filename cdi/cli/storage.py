@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cdi.base.faults import Exit
-from cdi.cli import place
+from cdi.cli import output_options, place
 from cdi.cli.class_row import ClassRow
 from cdi.cli.table import table
 
@@ -14,14 +14,36 @@ _COLUMNS = ("NAME", "PROVISIONER", "BINDING", "MODES", "CLONE", "SAID BY")
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("storage", help="list storage classes and what volumes of them can do")
+    output_options.add(parser, "everything that is known of them")
     place.add(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
-        print(listing(here.classes()))
+        classes = here.classes()
+    print(as_json(classes) if args.output else listing(classes))
     return int(Exit.OK)
+
+
+def as_json(classes: list[ClassRow]) -> str:
+    import json
+
+    items = [
+        {
+            "name": item.name,
+            "provisioner": item.provisioner,
+            "isDefault": item.is_default,
+            "binding": item.binding,
+            "modes": list(item.modes),
+            "cloneStrategy": item.clone,
+            "snapshotClass": item.snapshot_class,
+            "saidBy": item.origin,
+            "problems": list(item.problems),
+        }
+        for item in classes
+    ]
+    return json.dumps({"items": items}, indent=2)
 
 
 def listing(classes: list[ClassRow]) -> str:

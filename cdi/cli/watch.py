@@ -1,4 +1,4 @@
-"""``cdi watch dv NAME``: follow one DataVolume until it is over, with a progress bar."""
+"""``cdi watch [dv NAME]``: follow one DataVolume until it is over, with a progress bar, or all of them in a table."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from typing import NoReturn
 
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Exit
-from cdi.cli import names, place
+from cdi.cli import names, output_options, overview, place
 from cdi.cli.screen import Frame, moving, screen
 from cdi.cli.view import View
 
+# All volumes are asked for that often, and never so often that a place with many of them answers nobody else.
+_EVERY_S = 2.0
+_REST = 10
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("watch", help="follow one DataVolume until it is done or needs you")
-    names.add(parser)
-    parser.add_argument("--json", action="store_true", help="each change as a JSON line")
+    parser = subparsers.add_parser(
+        "watch",
+        help="follow one DataVolume until it is done or needs you, or all of them",
+        description="Follow one DataVolume until it is done or needs you; without NAME all of them, until Ctrl-C.",
+    )
+    names.add(parser, optional=True)
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="without NAME: of all namespaces")
+    output_options.add_lines(parser, "each change as a JSON line")
     place.add(parser)
     parser.set_defaults(func=run)
 
@@ -26,8 +36,23 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     names.check_kind(args.kind.partition("/")[0])
     with place.chosen(args) as here:
-        name = names.one(args, here.namespace)
-        return attached(here, name, args)
+        named = names.chosen(args, here.namespace)
+        if named:
+            return attached(here, named[0], args)
+        return _all(here, args)
+
+
+def _all(here: place.Place, args: argparse.Namespace) -> NoReturn:
+    """Until Ctrl-C, or until the place does not answer."""
+    show: overview.Table | overview.Changes
+    if args.json or not sys.stderr.isatty():
+        show = overview.Changes(_frame, as_json=bool(args.json), namespaces=args.all_namespaces)
+    else:
+        show = overview.Table(namespaces=args.all_namespaces)
+    while True:
+        asked = time.monotonic()
+        show.show(here.volumes(None if args.all_namespaces else here.namespace))
+        time.sleep(max(_EVERY_S, _REST * (time.monotonic() - asked)))
 
 
 def attached(here: place.Place, name: names.Name, args: argparse.Namespace) -> int:
@@ -36,7 +61,7 @@ def attached(here: place.Place, name: names.Name, args: argparse.Namespace) -> i
     ``args``: --json and the options of ``place.add`` for what it says.
     """
     try:
-        return followed(here.follow(name), as_json=args.json)
+        return followed(here.follow(name), as_json=bool(args.json))
     except KeyboardInterrupt:
         print(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
         return int(Exit.CANCELLED)

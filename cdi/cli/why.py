@@ -7,7 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
-from cdi.cli import names, place, telling
+from cdi.cli import names, output_options, place, telling
 from cdi.cli.table import now
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("why", help="explain the state of a DataVolume and say what to do")
     parser.add_argument("name", metavar="NAME", help="NAME, NAMESPACE/NAME, dv/NAME or dv/NAMESPACE/NAME")
-    parser.add_argument("-o", "--output", choices=("json",), help="the answer and what it rests on, as JSON")
+    output_options.add(parser, "the answer and what it rests on")
     place.add(parser)
     parser.set_defaults(func=run)
 
