@@ -50,6 +50,7 @@ def description(view: View, story: Story, moment: datetime.datetime) -> str:
         ("Phase", status.phase or "none yet"),
         ("Progress", status.progress),
         ("Restarts", str(status.restart_count)),
+        ("Next attempt", telling.next_attempt(view, moment)),
         ("Disk", story.disk),
         ("Source", story.origin),
         ("Labels", ", ".join(f"{key}={value}" for key, value in metadata.labels.items())),

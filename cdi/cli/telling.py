@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator
 
+from cdi.base.units import human_duration
 from cdi.cli.story import Claim, Story, Worker
 from cdi.cli.table import age
 from cdi.cli.view import View
@@ -18,6 +20,17 @@ def conditions(view: View) -> Iterator[str]:
     for item in view.volume.status.conditions:
         said = " ".join(part for part in (item.reason, item.message) if part)
         yield f"  {item.type:<8} {item.status:<6} {item.last_transition_time}  {said}".rstrip()
+
+
+def next_attempt(view: View, moment: datetime.datetime) -> str:
+    """``in 12 s``; empty when none is planned, or its time has come."""
+    failure = view.volume.status.failure
+    if failure is None or not failure.next_attempt:
+        return ""
+    seconds = math.ceil((datetime.datetime.fromisoformat(failure.next_attempt) - moment).total_seconds())
+    if seconds <= 0:
+        return ""
+    return f"in {seconds} s" if seconds < 60 else f"in {human_duration(seconds)}"
 
 
 def surroundings(story: Story, moment: datetime.datetime) -> Iterator[str]:

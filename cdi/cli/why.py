@@ -39,6 +39,8 @@ def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime)
     status = view.volume.status
     progress = f" ({status.progress})" if status.progress else ""
     lines = [f"{view.name} is {status.phase or 'new: it has no phase yet'}{progress}.", *answer.says]
+    following = telling.next_attempt(view, moment)
+    lines += [f"Next attempt {following}."] if following else []
     lines += [f"Try: {answer.remedy}"] if answer.remedy else []
     return "\n".join([*lines, "", *telling.conditions(view), *telling.surroundings(story, moment)])
 
@@ -47,10 +49,12 @@ def as_json(view: View, story: Story, answer: Answer) -> str:
     import dataclasses
     import json
 
+    failure = view.volume.status.failure
     record = {
         "name": str(view.name),
         "phase": view.phase,
         "code": answer.code,
+        "nextAttempt": failure.next_attempt if failure is not None else "",
         "says": list(answer.says),
         "remedy": answer.remedy,
         "story": dataclasses.asdict(story),
