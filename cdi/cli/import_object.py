@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -62,9 +63,9 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
 
 
 def _source(args: argparse.Namespace) -> dict[str, Any]:
-    source: dict[str, Any] = {"url": args.source}
     if _is_s3(args):
-        return {"s3": source}
+        return {"s3": {"url": _endpoint(args.source)}}
+    source: dict[str, Any] = {"url": args.source}
     if args.checksum:
         source["checksum"] = args.checksum
     if args.header:
@@ -72,6 +73,13 @@ def _source(args: argparse.Namespace) -> dict[str, Any]:
     if args.insecure:
         source["insecureSkipVerify"] = True
     return {"http": source}
+
+
+def _endpoint(url: str) -> str:
+    """Clusters know an object by its endpoint's URL, the bucket first in the path, and refuse ``s3://bucket/key``."""
+    from importer.sources.s3_url import parse_s3_url
+
+    return parse_s3_url(url, "", os.environ, "path").url()
 
 
 def _is_s3(args: argparse.Namespace) -> bool:

@@ -51,9 +51,30 @@ def test_options_become_members() -> None:
     assert body["metadata"]["annotations"] == {"cdi.kubevirt.io/storage.bind.immediate.requested": "true"}
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "source", "url"),
+    [
+        ("", S3, "https://s3.us-east-1.amazonaws.com/bucket/disk.img"),
+        ("http://127.0.0.1:9000", S3, "http://127.0.0.1:9000/bucket/disk.img"),
+        (
+            "http://127.0.0.1:9000",
+            "s3://bucket/a dir/b?versionId=3",
+            "http://127.0.0.1:9000/bucket/a%20dir/b?versionId=3",
+        ),
+    ],
+)
+def test_an_s3_object_is_named_as_clusters_take_it(
+    endpoint: str, source: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert made(source)["spec"]["source"] == {"s3": {"url": url}}
+
+
 def test_the_checksum_of_an_s3_source_is_an_annotation() -> None:
     body = made(S3, "--checksum", SHA)
-    assert body["spec"]["source"] == {"s3": {"url": S3}}
+    assert list(body["spec"]["source"]["s3"]) == ["url"]
     assert body["metadata"]["annotations"] == {"cdi.kubevirt.io/storage.import.checksum": SHA}
     assert "annotations" not in made(S3)["metadata"]
 
