@@ -47,6 +47,9 @@ class View:
     def trouble(self) -> str:
         """What went wrong last, in the worker's or controller's words; empty while nothing did."""
         running, bound = self.condition("Running"), self.condition("Bound")
-        if self.volume.status.failure is not None or self.phase == Phase.FAILED or running.reason == "Error":
+        failure = self.volume.status.failure
+        if failure is not None and running.status == "True":
+            return f"the last attempt ended in [{failure.code}], another one runs."
+        if failure is not None or self.phase == Phase.FAILED or running.reason == "Error":
             return running.message or bound.message
         return ""

@@ -16,13 +16,13 @@ import yaml
 from support import importing
 from support.corpus import Corpus
 from support.importing import Outcome
-from support.kinds import Namespace, annotations
+from support.kinds import Namespace, Object, annotations
 from support.manifests import IMMEDIATE, datavolume, http, storage
 from support.nginx import Nginx
 from support.s3server import S3Server
 from support.volumes import read_volume
 
-OK, USAGE, SOURCE, TRANSIENT, CANCELLED = 0, 2, 3, 4, 8
+OK, USAGE, SOURCE, TRANSIENT, INTEGRITY, CANCELLED = 0, 2, 3, 4, 6, 8
 
 
 class User:
@@ -119,6 +119,7 @@ def test_a_held_import_ends_the_watch_and_says_what_to_do(cdi: User, space: Name
     assert made.stdout.startswith(f"{name}: Unable to connect to http data source: ")
     assert "[SourceNotFound]" in made.stdout
 
+    space.wait("DataVolume", "held", _waits_for_a_while)
     answer = cdi("why", name)
     assert answer.status == OK
     assert answer.stdout.startswith(f"{name} is ImportInProgress (N/A).\nIt fails since ")
@@ -129,7 +130,14 @@ def test_a_held_import_ends_the_watch_and_says_what_to_do(cdi: User, space: Name
     assert (record["code"], record["remedy"][:15]) == ("SourceNotFound", "correct the URL")
 
     assert cdi("watch", f"dv/{name}").status == SOURCE
+    assert "\nNext attempt " in answer.stdout
     assert listed(cdi, space)[0][-1] == "SourceNotFound"
+
+
+def _waits_for_a_while(found: Object) -> bool:
+    """The back-off begins with a second and doubles: after four attempts it is long enough to be looked at."""
+    failure = found.get("status", {}).get("failure", {})
+    return failure.get("attempts", 0) >= 4 and "nextAttempt" in failure
 
 
 def test_ctrl_c_detaches_and_the_import_goes_on(cdi: User, space: Namespace, web: Nginx) -> None:
@@ -203,6 +211,18 @@ def test_a_public_s3_object_is_imported_with_its_checksum(
     assert annotations(made)["cdi.kubevirt.io/storage.import.checksum"] == checksum
     assert made["spec"]["source"] == {"s3": {"url": f"{s3.endpoint}/public/disk.qcow2"}}
     assert read_volume(space, "disk", corpus.size).sum == corpus.sum
+
+
+@pytest.mark.parametrize("class_name", ["shared", "csi"])
+def test_an_s3_object_of_another_checksum_is_no_disk(
+    cdi: User, space: Namespace, s3: S3Server, class_name: str
+) -> None:
+    """Both ways: an s3 source has no field for it, so the annotation has to reach the worker."""
+    words = ["s3://public/disk.qcow2", "dv/disk", "-n", space.name, "--class", class_name]
+    wrong = f"sha256:{'0' * 64}"
+    outcome = cdi("import", *words, "--checksum", wrong, AWS_ENDPOINT_URL=s3.endpoint, AWS_EC2_METADATA_DISABLED="true")
+    assert outcome.status == INTEGRITY, outcome
+    assert space.wait_phase("disk", "Failed")["status"]["failure"]["code"] == "ChecksumMismatch"
 
 
 def test_what_cannot_be_honoured_makes_nothing(cdi: User, space: Namespace, web: Nginx) -> None:
