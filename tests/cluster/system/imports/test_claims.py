@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.corpus import Corpus
-from support.kinds import Namespace, Object, annotations
-from support.manifests import V1BETA1, claim, datavolume
+from support.kinds import Cluster, Namespace, Object, annotations
+from support.manifests import IMMEDIATE, V1BETA1, claim, datavolume
 from support.nginx import Nginx
-from support.volumes import read_volume
+from support.volumes import read_volume, run_beside
 
 ENDPOINT = "cdi.kubevirt.io/storage.import.endpoint"
 PHASE = "cdi.kubevirt.io/storage.pod.phase"
@@ -54,6 +54,63 @@ def test_a_claim_that_names_an_import_source_is_populated(
     space.wait_event("populated", "importSucceeded")
     content = read_volume(space, "populated", corpus.size, block=mode == "Block")
     assert (content.sum, content.rest_is_zero) == (corpus.sum, True)
+
+
+def _names(source: str) -> Object:
+    return {"apiGroup": "cdi.kubevirt.io", "kind": "VolumeImportSource", "name": source}
+
+
+def _import_source(space: Namespace, url: str, **spec: str) -> None:
+    body = {"metadata": {"name": "image"}, "spec": {"source": {"http": {"url": url}}, **spec}}
+    space.create({"apiVersion": V1BETA1, "kind": "VolumeImportSource", **body})
+
+
+def test_an_archive_is_unpacked_into_a_populated_claim(space: Namespace, web: Nginx) -> None:
+    _import_source(space, web.url("tree.tar"), contentType="archive")
+    space.create(_claim("tree", claim("64Mi", "csi", dataSourceRef=_names("image"))))
+    space.wait_event("tree", "importSucceeded", timeout_s=60)
+    assert run_beside(space, "tree", "cat /volume/hello.txt /volume/sub/deep.txt") == "hello\ndeep\n"
+
+
+def test_a_populated_claim_may_be_bound_at_once(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    _import_source(space, web.url("disk.qcow2"))
+    spec = claim("128Mi", "csi-wffc", dataSourceRef=_names("image"))
+    space.create(_claim("disk", spec, IMMEDIATE))
+    space.wait_event("disk", "importSucceeded", timeout_s=60)
+    assert read_volume(space, "disk", corpus.size).sum == corpus.sum
+
+
+def test_an_import_ends_well_though_its_source_object_goes(space: Namespace, web: Nginx, corpus: Corpus) -> None:
+    _import_source(space, web.url("disk.raw", "slow"))
+    space.create(_claim("disk", claim("128Mi", "csi", dataSourceRef=_names("image"))))
+    space.wait(
+        "PersistentVolumeClaim",
+        "disk",
+        lambda found: annotations(found).get("cdi.kubevirt.io/storage.condition.running") == "true",
+    )
+    space.delete("VolumeImportSource", "image")
+    space.wait_event("disk", "importSucceeded", timeout_s=120)
+    assert read_volume(space, "disk", corpus.size).sum == corpus.sum
+
+
+def test_a_claim_that_is_bound_already_keeps_its_content(space: Namespace, kinds: Cluster, web: Nginx) -> None:
+    """To a volume that somebody has prepared: there is nothing to populate."""
+    _import_source(space, web.url("disk.qcow2"))
+    space.create(_claim("maker", claim("64Mi", "csi")))
+    made = space.wait("PersistentVolumeClaim", "maker", lambda found: found["status"].get("phase") == "Bound")
+    run_beside(space, "maker", "echo prepared > /volume/note; sync")
+    volume = made["spec"]["volumeName"]
+    kinds.patch("PersistentVolume", volume, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+    space.delete("PersistentVolumeClaim", "maker")
+    space.wait_gone("PersistentVolumeClaim", "maker")
+    kinds.patch("PersistentVolume", volume, {"spec": {"claimRef": None}})
+    try:
+        spec = claim("64Mi", "csi", volumeName=volume, dataSourceRef=_names("image"))
+        space.create(_claim("disk", spec))
+        space.wait("PersistentVolumeClaim", "disk", lambda found: found["status"].get("phase") == "Bound")
+        assert run_beside(space, "disk", "cat /volume/note") == "prepared\n"
+    finally:
+        kinds.patch("PersistentVolume", volume, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
 
 
 @pytest.mark.parametrize("storage_class", ["shared", "csi"])

@@ -114,6 +114,13 @@ def test_a_static_volume_is_bound_with_its_content(space: Namespace, static_volu
     assert run_beside(space, "disk", "cat /volume/note") == "prepared\n"
 
 
+def test_adoption_is_asked_for_and_there_is_nothing_to_adopt(space: Namespace, web: Nginx) -> None:
+    notes = {"cdi.kubevirt.io/allowClaimAdoption": "true"}
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), annotations=notes, storage=storage("64Mi", "csi")))
+    space.wait_phase("disk", "Succeeded")
+    space.wait_event("disk", "ImportSucceeded")
+
+
 def test_five_rounds_of_create_and_delete(space: Namespace, web: Nginx) -> None:
     for _ in range(5):
         space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("64Mi", "csi")))

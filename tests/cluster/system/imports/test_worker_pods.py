@@ -94,6 +94,20 @@ def test_long_names_make_valid_pods(space: Namespace, web: Nginx, name: str) -> 
 
 
 @pytest.mark.alone
+def test_a_pod_goes_where_the_cdi_object_says(kinds: Cluster, space: Namespace, web: Nginx) -> None:
+    nowhere = "example.org/nowhere"
+    before = kinds.get("CDI", "cdi")["spec"].get("workload", {}).get("nodeSelector", {})
+    kinds.patch("CDI", "cdi", {"spec": {"workload": {"nodeSelector": {nowhere: "true"}}}})
+    try:
+        space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("64Mi", "shared")))
+        pod = space.wait("Pod", "importer-disk", lambda _: True)
+        assert pod["spec"]["nodeSelector"] == before | {nowhere: "true"}
+        assert "nodeName" not in pod["spec"]
+    finally:
+        kinds.patch("CDI", "cdi", {"spec": {"workload": {"nodeSelector": {nowhere: None}}}})
+
+
+@pytest.mark.alone
 def test_a_pod_has_the_resources_that_are_configured(
     space: Namespace, web: Nginx, configure: Callable[[Object], None]
 ) -> None:
