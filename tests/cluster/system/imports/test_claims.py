@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from support.corpus import Corpus
-from support.kinds import Cluster, Namespace, Object, annotations
-from support.manifests import IMMEDIATE, V1BETA1, claim, datavolume
+from support.kinds import Cluster, Namespace, Object, annotations, condition
+from support.manifests import IMMEDIATE, V1BETA1, claim, datavolume, storage_class
 from support.nginx import Nginx
 from support.volumes import read_volume, run_beside
 
@@ -111,6 +113,29 @@ def test_a_claim_that_is_bound_already_keeps_its_content(space: Namespace, kinds
         assert run_beside(space, "disk", "cat /volume/note") == "prepared\n"
     finally:
         kinds.patch("PersistentVolume", volume, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+
+
+@pytest.fixture
+def unserved_class(kinds: Cluster, space: Namespace) -> Iterator[str]:
+    name = f"class-{space.name}"
+    kinds.create(storage_class(name, "nobody.example.org"))
+    yield name
+    kinds.delete("StorageClass", name)
+
+
+def test_what_a_provisioner_says_of_the_worker_s_claim_is_told_where_people_look(
+    space: Namespace, web: Nginx, unserved_class: str
+) -> None:
+    """The worker's claim waits, and it is not the one that the user knows."""
+    use = {"cdi.kubevirt.io/storage.usePopulator": "true"}
+    source = {"http": {"url": web.url("disk.qcow2")}}
+    space.create(datavolume("disk", source, annotations=use, pvc=claim("64Mi", unserved_class)))
+    held = space.wait(
+        "DataVolume", "disk", lambda dv: "Waiting for a volume" in condition(dv, "Bound").get("message", "")
+    )
+    assert condition(held, "Bound")["status"] == "False"
+    prime = f"prime-{space.get('PersistentVolumeClaim', 'disk')['metadata']['uid']}"
+    assert space.wait_event("disk", "ExternalProvisioning").startswith(f"[{prime}] : Waiting for a volume")
 
 
 @pytest.mark.parametrize("storage_class", ["shared", "csi"])
