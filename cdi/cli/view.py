@@ -8,6 +8,7 @@ from typing import Any
 
 from cdi.api.datavolume import Condition, DataVolume
 from cdi.api.phase import Phase
+from cdi.base.faults import CATALOGUE
 from cdi.cli.names import Name
 
 
@@ -49,7 +50,9 @@ class View:
         running, bound = self.condition("Running"), self.condition("Bound")
         failure = self.volume.status.failure
         if failure is not None and running.status == "True":
-            return f"the last attempt ended in [{failure.code}], another one runs."
+            entry = CATALOGUE.get(failure.code)
+            remedy = f" Try: {entry.remedy}" if entry is not None and "{" not in entry.remedy else ""
+            return f"the last attempt ended in [{failure.code}], another one runs.{remedy}"
         if failure is not None or self.phase == Phase.FAILED or running.reason == "Error":
             return running.message or bound.message
         return ""

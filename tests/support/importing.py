@@ -29,7 +29,8 @@ class Outcome:
 
 
 def start(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cdi.cli.main", *map(str, arguments)]
+    # Whoever runs the tests in the background of a shell has SIGINT ignored, and a child would inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "cdi.cli.main", *map(str, arguments)]
     return subprocess.Popen(
         command, env={**ENVIRONMENT, **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from . import place
@@ -22,6 +23,7 @@ def release_all() -> None:
             succeeds("umount", *(["--lazy"] if round_ > _ROUNDS // 2 else []), point)
         for device in devices:
             succeeds("losetup", "--detach", device)
+        time.sleep(0.1 * round_)  # whoever looked at a device meanwhile (blkid, another losetup) lets go by itself
     raise RuntimeError(f"still mounted or attached: {_mounted()} {_devices()}")
 
 

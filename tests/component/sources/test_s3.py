@@ -309,10 +309,10 @@ def test_neither_secret_nor_signature_is_in_a_fault(server: FaultServer, an_s3_s
 
 
 def test_an_import_outlives_its_signature(s3: S3Server, an_s3_source: MakeSource, read: Read) -> None:
-    """The server refuses a signature after a second; reading goes on for three."""
-    source = an_s3_source(s3.spec("images", "disk.img"), lifetime_s=1)
+    """The server refuses a signature after two seconds; reading goes on for five."""
+    source = an_s3_source(s3.spec("images", "disk.img"), lifetime_s=2)
     source.probe()
-    end_s = time.monotonic() + 3
+    end_s = time.monotonic() + 5
     while time.monotonic() < end_s:
         assert read(source.open(MiB, 64 * KiB)) == DATA[MiB : MiB + 64 * KiB]
 
