@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.bed import place
 
-_NAME = "cdi-bed-lifecycle"
+_NAME = f"cdi-life-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"  # several workers do this at once
 _ENVIRONMENT = {**os.environ, "CDI_BED": _NAME}
 
 
