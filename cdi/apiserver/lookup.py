@@ -5,26 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from msgspec import Struct, field
-
-from cdi.apiserver.review import UserInfo
 from cdi.kube.client import Client
 from cdi.kube.resources import Resource
+from cdi.kube.reviews import UserInfo, is_allowed
 
 T = TypeVar("T")
-
-
-class _AccessStatus(Struct):
-    allowed: bool = False
-
-
-class _Access(Struct):
-    status: _AccessStatus = field(default_factory=_AccessStatus)
-
-
-_REVIEWS: Resource[_Access] = Resource(
-    "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", False, _Access
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +45,4 @@ class Lookup:
             "subresource": right.subresource,
             "name": right.name,
         }
-        spec = {"user": user.username, "uid": user.uid, "groups": user.groups, "extra": user.extra}
-        answer = await self._client.create(_REVIEWS, {"metadata": {}, "spec": {**spec, "resourceAttributes": asked}})
-        return answer.status.allowed
+        return await is_allowed(self._client, user, {"resourceAttributes": asked})

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from cdi.api.violation import Violation
+from cdi.kube.reviews import UserInfo
 
 NOTHING = Raw(b"null")
 INVALID, DUPLICATE = "FieldValueInvalid", "FieldValueDuplicate"
@@ -20,15 +21,6 @@ class Resource(Struct):
     group: str = ""
     version: str = ""
     resource: str = ""
-
-
-class UserInfo(Struct):
-    """Who asks; ``extra`` is handed on when we ask for that person's rights."""
-
-    username: str = ""
-    uid: str = ""
-    groups: list[str] = []
-    extra: dict[str, list[str]] = {}
 
 
 class Request(Struct, rename="camel"):

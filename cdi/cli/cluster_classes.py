@@ -7,9 +7,9 @@ from cdi.cli.class_row import ClassRow
 from cdi.controllers.classes import is_assumed
 from cdi.controllers.cluster import Cluster
 from cdi.kube.storage import StorageClass
+from storageprofiles.classes import KUBERNETES_DEFAULT, VIRT_DEFAULT
 
 _SHORT = {"ReadWriteOnce": "RWO", "ReadWriteMany": "RWX", "ReadOnlyMany": "ROX", "ReadWriteOncePod": "RWOP"}
-_VIRT, _KUBERNETES = "storageclass.kubevirt.io/is-default-virt-class", "storageclass.kubernetes.io/is-default-class"
 _CONTROLLER = "is the controller running? (kubectl get pods -n cdi)"
 
 
@@ -30,7 +30,7 @@ def _row(item: StorageClass, profile: StorageProfile | None, cluster: Cluster) -
     return ClassRow(
         name=item.metadata.name,
         provisioner=item.provisioner,
-        is_default="true" in (annotations.get(_VIRT), annotations.get(_KUBERNETES)),
+        is_default="true" in (annotations.get(VIRT_DEFAULT), annotations.get(KUBERNETES_DEFAULT)),
         binding=item.volume_binding_mode or "Immediate",
         modes=tuple(modes),
         clone=(status.clone_strategy if status else None) or "",

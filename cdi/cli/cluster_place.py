@@ -20,6 +20,7 @@ from cdi.cli.cluster_classes import rows
 from cdi.cli.names import Name
 from cdi.cli.story import Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
+from cdi.controllers import annotations as a
 from cdi.controllers.cluster import cluster_of
 from cdi.kube import config, errors
 from cdi.kube.cdi_resources import CDI_CONFIGS, DATA_VOLUMES, STORAGE_PROFILES
@@ -36,7 +37,6 @@ _CONTINUES = "It goes on by itself when the cause is gone; the source may be cor
 _ALL: Resource[msgspec.Raw] = Resource(
     DATA_VOLUMES.group, DATA_VOLUMES.version, DATA_VOLUMES.plural, DATA_VOLUMES.kind, True, msgspec.Raw
 )
-_PRIME = "cdi.kubevirt.io/storage.populator.pvcPrime"
 _LOG_LINES = 10
 
 
@@ -138,7 +138,7 @@ class ClusterPlace:
         namespace, name = view.name.namespace, view.name.name
         unreadable: list[str] = []
         claim = await self._seen(CLAIMS, name, namespace, unreadable)
-        prime_name = claim.metadata.annotations.get(_PRIME, "") if claim else ""
+        prime_name = claim.metadata.annotations.get(a.PRIME, "") if claim else ""
         prime: PersistentVolumeClaim | None = None
         if prime_name:
             prime = await self._seen(CLAIMS, prime_name, namespace, unreadable)

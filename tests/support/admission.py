@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Raw
 
 from cdi.apiserver.lookup import Right
-from cdi.apiserver.review import NOTHING, Answer, Request, UserInfo
+from cdi.apiserver.review import NOTHING, Answer, Request
 from cdi.apiserver.review import Resource as Asked
 from cdi.kube.resources import Resource
+from cdi.kube.reviews import UserInfo
 
 ALICE = UserInfo("alice", groups=["developers"])
 

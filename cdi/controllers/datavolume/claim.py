@@ -12,7 +12,7 @@ from cdi.base.units import MiB, parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.ownership import owner_reference
-from cdi.controllers.population.parameters import source_annotations
+from cdi.controllers.population.parameters import asked_of
 from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
@@ -67,7 +67,7 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
     if populator:
         found[a.USE_POPULATOR] = "true"
     elif spec.source is not None:
-        found |= asked_of(seen)
+        found |= asked_of(spec.source, volume.metadata.annotations)
         found[a.USE_POPULATOR] = "false"
     if not seen.cluster.honors_consumers:
         found[a.IMMEDIATE] = ""
@@ -75,13 +75,6 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
 
 
 _KEPT_BACK = (a.POPULATED_FOR, _LAST_APPLIED)
-
-
-def asked_of(seen: Observed) -> dict[str, str]:
-    """The annotations that ask for the import of the source. A checksum on the DataVolume serves any source."""
-    source = seen.volume.spec.source
-    said = seen.volume.metadata.annotations.get(a.CHECKSUM)
-    return ({a.CHECKSUM: said} if said else {}) | (source_annotations(source) if source is not None else {})
 
 
 def source_body(seen: Observed) -> dict[str, Any]:

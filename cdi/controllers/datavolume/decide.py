@@ -22,7 +22,6 @@ from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import (
     NO_CLASS,
-    asked_of,
     claim_body,
     claim_spec,
     source_body,
@@ -46,7 +45,7 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
-from cdi.controllers.population.parameters import edited
+from cdi.controllers.population.parameters import asked_of, edited
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
@@ -192,7 +191,7 @@ def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     if claim.spec.data_source_ref is None:
         if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
             return over
-        wanted = edited(claim.metadata.annotations, asked_of(seen))
+        wanted = edited(claim.metadata.annotations, asked_of(spec.source, seen.volume.metadata.annotations))
         changed = {key: value for key, value in wanted.items() if claim.metadata.annotations.get(key, "") != value}
         return over + ([AnnotateClaim(claim, changed)] if changed and not is_populated_for(seen, claim) else [])
     if seen.volume.status.phase == "Succeeded" and claim.status.phase == "Bound":

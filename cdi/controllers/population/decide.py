@@ -17,7 +17,7 @@ from cdi.controllers import annotations as a
 from cdi.controllers.population import names, outputs
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
-from cdi.controllers.population.parameters import edited, source_annotations
+from cdi.controllers.population.parameters import asked_of, edited
 from cdi.controllers.population.plan import (
     Action,
     Annotate,
@@ -136,9 +136,7 @@ def _asked(seen: Observed, target: PersistentVolumeClaim) -> dict[str, str] | No
     if seen.source is None or seen.source.spec.target_claim not in (None, "", target.metadata.name):
         return None
     spec = seen.source.spec
-    checksum = target.metadata.annotations.get(a.CHECKSUM)
-    asked = {a.CHECKSUM: checksum} if checksum and spec.source is not None else {}
-    asked |= source_annotations(spec.source) if spec.source is not None else {}
+    asked = asked_of(spec.source, target.metadata.annotations) if spec.source is not None else {}
     wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
     return asked | {
         a.CONTENT_TYPE: "archive" if spec.content_type == "archive" else "kubevirt",

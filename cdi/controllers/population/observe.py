@@ -25,9 +25,9 @@ from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
+from storageprofiles.classes import KUBERNETES_DEFAULT
 
 TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Observer:
         if name == "" or (name and self._stores.classes.get(name)):
             return name
         defaults = (
-            item for item in self._stores.classes.all() if item.metadata.annotations.get(_DEFAULT_CLASS) == "true"
+            item for item in self._stores.classes.all() if item.metadata.annotations.get(KUBERNETES_DEFAULT) == "true"
         )
         return next((item.metadata.name for item in defaults), None)
 

@@ -79,6 +79,12 @@ def source_annotations(source: DataVolumeSource | ImportSource) -> dict[str, str
     return {}
 
 
+def asked_of(source: DataVolumeSource | ImportSource, annotations: Mapping[str, str]) -> dict[str, str]:
+    """What asks for the import of ``source``. A checksum among the ``annotations`` of its volume serves any source."""
+    said = annotations.get(a.CHECKSUM)
+    return ({a.CHECKSUM: said} if said else {}) | source_annotations(source)
+
+
 def _remote(kind: str, url: str, secret: str | None, certificates: str | None) -> dict[str, str]:
     named = {a.SOURCE: kind, a.ENDPOINT: url, a.SECRET: secret or "", a.CERT_CONFIG_MAP: certificates or ""}
     return {key: value for key, value in named.items() if value}
