@@ -35,7 +35,7 @@ def extract(read: ReadInto, directory: Path, limit: int | None) -> ArchiveSummar
 
     ``read`` gives plain tar, and is not read behind the end mark. ``limit``: bytes of data that may be written.
     Files that exist are replaced; on a Fault what was unpacked stays. Raises ArchiveInvalid, ArchiveUnsafe,
-    DecompressionBomb, and the faults of a target.
+    TargetOutgrown, and the faults of a target.
     """
     try:
         tree = Tree(directory)
@@ -86,7 +86,7 @@ class _Extraction:
     def _unpack_file(self, entry: Entry) -> None:
         self._written += entry.stored
         if self._limit is not None and self._written > self._limit:
-            raise Fault("DecompressionBomb", source="the archive", limit=self._limit)
+            raise Fault("TargetOutgrown", source="the archive", limit=f"{self._limit:,}")
         file = self._tree.create_file(entry.name)
         try:
             self._tar.copy(entry, lambda offset, data: _write(file, offset, data))

@@ -13,6 +13,7 @@ from pathlib import Path
 from cdi.base.faults import Fault
 from importer.archive_header import invalid, shown
 
+MARK = ".cdi-unpacking"  # see ``importer.routes.unfinished``
 _NAME_MOST = 4096  # PATH_MAX
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,7 +24,8 @@ def unsafe(entry: bytes, detail: str) -> Fault:
 
 
 def parts_of(name: bytes, entry: bytes) -> list[bytes]:
-    """The parts of a relative name, none for the directory itself. ArchiveUnsafe for one that leads elsewhere."""
+    """The parts of a relative name, none for the directory itself. ArchiveUnsafe for one that leads elsewhere,
+    ArchiveInvalid for what is ours: with it an archive could have other things taken for its own, and removed."""
     if name.startswith(b"/"):
         raise unsafe(entry, "has an absolute name")
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
@@ -31,6 +33,8 @@ def parts_of(name: bytes, entry: bytes) -> list[bytes]:
         raise unsafe(entry, "climbs out with '..'")
     if len(name) > _NAME_MOST or b"\0" in name:
         raise invalid("an entry has an impossible name")
+    if parts and parts[0] == MARK.encode():
+        raise invalid(f"it holds {MARK}, so it was made of a directory that was not unpacked whole")
     return parts
 
 

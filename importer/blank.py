@@ -19,7 +19,7 @@ def make_blank(target: Target, archive: bool = False) -> int:
     size = target.final_size(0)
     if size <= 0:
         raise Fault("ManifestInvalid", where="size", detail="a blank disk needs a size")
-    sink = target.open_sink(size, resume=False)
+    sink = target.open_anew(size)
     try:
         sink.zero(0, size)
         sink.publish()

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from importer.decode.xz_blocks import XzBlockReader
 
 _INNER_HEAD = MiB  # plain bytes decoded from the head to recognise what is inside
+FOOTER_SIZE = 512  # of a fixed VHD: behind the disk, and no part of it
 _PAGE = 4096
 _COMPRESSIONS = ("gz", "zst", "xz")
+_TARRED = "This is a tar archive, and becomes the disk as it is: contentType: archive (--archive) unpacks it."
 
 
 class Route(Enum):
@@ -67,9 +69,10 @@ class Plan:
 
     @property
     def least_size(self) -> int:
-        """Bytes of disk there will be at least: a stream may turn out to end in the footer of a fixed VHD."""
+        """Bytes of disk there will be at least: what is raw may turn out to end in the footer of a fixed VHD."""
         size = self.virtual_size or 0
-        return max(0, size - 512) if self.route is Route.STREAM else size
+        ends_unseen = bool(self.compression) or not self.facts.ranges
+        return max(0, size - FOOTER_SIZE) if ends_unseen and self.route in (Route.STREAM, Route.BLOCKS) else size
 
     @property
     def needs_spool(self) -> bool:
@@ -129,7 +132,7 @@ def what_resumes(route: Route, facts: Facts, packed: bool, checksum: bool) -> Re
 def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     """Ask ``source`` (at most two requests) and decide. ``read_at`` reads ranges of it, used only when it has them.
 
-    Raises the source's Faults, NotADiskImage, SourceEmpty, and every refusal that a header shows.
+    Raises the source's Faults, NotADiskImage, PackingUnsupported, SourceEmpty, and every refusal that a header shows.
     """
     from importer.formats.magic import recognise
 
@@ -141,11 +144,16 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     format = recognise(head)
     if not wishes.archive:
         _refuse_pages(facts, head)
+    tarred = format == "tar" and not wishes.archive
     if format == "tar" or wishes.archive:
         format = "raw"  # contract: a tar with content type kubevirt is a raw disk
     blocks = _xz_blocks(facts, compression, read_at)
     disk = _disk(facts, _Content(compression, format, head), blocks, read_at)
-    route = choose_route(facts.ranges, compression, disk.format, wishes, len(blocks.blocks) if blocks else 0)
+    if disk.format == "raw" and not wishes.archive:
+        _refuse_other_files(facts, compression, head)
+    # The footer of a fixed VHD is looked for in one block; one that is torn apart is found in order.
+    apart = blocks.blocks if blocks and blocks.blocks and blocks.blocks[-1].plain_length >= FOOTER_SIZE else ()
+    route = choose_route(facts.ranges, compression, disk.format, wishes, len(apart))
     return Plan(
         facts=facts,
         compression=compression,
@@ -154,7 +162,7 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
         granule=disk.granule,
         route=route,
         resumes=what_resumes(route, facts, bool(compression), wishes.checksum),
-        warnings=tuple(_warnings(facts, route, disk.format, wishes)),
+        warnings=(*_warnings(facts, route, disk.format, wishes), *((_TARRED,) if tarred else ())),
     )
 
 
@@ -225,6 +233,18 @@ def _refuse_pages(facts: Facts, head: bytes) -> None:
         raise Fault("NotADiskImage", source=facts.name, kind=page[0], line=page[1])
 
 
+def _refuse_other_files(facts: Facts, compression: tuple[str, ...], head: bytes) -> None:
+    from importer.formats.foreign import document, packing
+
+    packed = packing(head)
+    if packed is not None:
+        raise Fault("PackingUnsupported", source=facts.name, kind=packed.kind, advice=packed.advice)
+    # Of what is packed twice the middle layer may have been cut.
+    found = document(head, whole=facts.size == len(facts.head) and len(compression) <= 1)
+    if found is not None:
+        raise Fault("NotADiskImage", source=facts.name, kind=found[0], line=found[1])
+
+
 def _xz_blocks(facts: Facts, compression: tuple[str, ...], read_at: ReadAt) -> XzBlockReader | None:
     """The index at the end of an xz file, which tells the plain size and where each block starts."""
     if compression != ("xz",) or not facts.ranges or facts.size is None:
@@ -261,27 +281,28 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
             return _Disk(format, _declared_size(compression, facts), _PAGE)
         disk = _fixed_vhd(facts, read_at)
         return _Disk("raw", facts.size, _PAGE) if disk is None else _Disk("vhd", disk, _PAGE)
+    size = None
     if facts.ranges and facts.size is not None and not compression:
         from importer.formats.registry import open_image
 
-        image = open_image(format, read_at, facts.size)
-        # Blocks of vhd, vdi and vmdk stand at any sector of the file, so a part of one may end at any sector of disk.
-        return _Disk(format, image.virtual_size, image.cluster_size if format == "qcow2" else None)
+        size = open_image(format, read_at, facts.size).virtual_size
     if format == "qcow2":
         from importer.formats.qcow2_header import parse_header
 
         header = parse_header(head)
-        return _Disk(format, header.virtual_size, header.cluster_size)
-    return _Disk(format, None, None)  # seeking formats tell when they have been spooled
+        return _Disk(format, header.virtual_size, header.granule)
+    # Blocks of vhd, vdi and vmdk stand at any sector of the file, so a part of one may end at any sector of disk. From
+    # a stream they tell how large they are when they have been spooled.
+    return _Disk(format, size, None)
 
 
 def _fixed_vhd(facts: Facts, read_at: ReadAt) -> int | None:
     """Bytes of disk when a raw-looking file ends in the footer of a fixed VHD."""
-    if not facts.ranges or facts.size is None or facts.size <= 512:
+    if not facts.ranges or facts.size is None or facts.size <= FOOTER_SIZE:
         return None
     from importer.formats.vhd import fixed_vhd_footer
 
-    return fixed_vhd_footer(read_at(facts.size - 512, 512), facts.size)
+    return fixed_vhd_footer(read_at(facts.size - FOOTER_SIZE, FOOTER_SIZE), facts.size)
 
 
 def _declared_size(compression: tuple[str, ...], facts: Facts) -> int | None:
@@ -299,7 +320,7 @@ def _warnings(facts: Facts, route: Route, format: str, wishes: Wishes) -> list[s
     if not facts.ranges:
         found.append("The server gives no ranges: one connection, and a new process starts from byte 0.")
     elif not facts.etag:
-        found.append("The server gives no strong ETag: a new process starts from byte 0.")
+        found.append("Nothing tells versions of the source apart (no strong ETag): a new process starts from byte 0.")
     if route is Route.SPOOL:
         size = "as large as the image" if facts.size is None else f"of {human_size(facts.size)} or more"
         found.append(f"A {format} image in a stream needs a temporary file {size} beside the target.")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import sys
 import threading
@@ -34,7 +35,7 @@ METRIC_PORT = 8443  # the contract's, named ``metrics`` in the pod
 
 
 class PodEnvironment:
-    """The contract's variables, read once, with their defaults."""
+    """The contract's variables, with their defaults. What cannot be is told when it is asked for, as a Fault."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -42,7 +43,6 @@ class PodEnvironment:
         self.endpoint = environ.get("IMPORTER_ENDPOINT", "")
         self.archive = environ.get("IMPORTER_CONTENTTYPE", "kubevirt") == "archive"
         self.checksum = environ.get("IMPORTER_CHECKSUM", "")
-        self.overhead = float(environ.get("FILESYSTEM_OVERHEAD", "0") or 0)
         self.local_target = environ.get("CDI_TARGET", "")
         self.termination_log = Path(environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
         self.parent_pipe = environ.get("CDI_PARENT_PIPE") == "1"
@@ -67,8 +67,22 @@ class PodEnvironment:
             raise Fault("ManifestInvalid", where="IMPORTER_IMAGE_SIZE", detail=str(error)) from error
 
     @property
+    def overhead(self) -> float:
+        text = self._environ.get("FILESYSTEM_OVERHEAD", "") or "0"
+        try:
+            share = float(text)
+        except ValueError:
+            share = math.nan
+        if not 0 <= share <= 1:
+            raise Fault("ManifestInvalid", where="FILESYSTEM_OVERHEAD", detail=f"{text!r} is no share from 0 to 1")
+        return share
+
+    @property
     def metric_address(self) -> tuple[str, int]:
-        host, _, port = self._environ.get("CDI_METRIC_ADDRESS", f":{METRIC_PORT}").rpartition(":")
+        text = self._environ.get("CDI_METRIC_ADDRESS", "") or f":{METRIC_PORT}"
+        host, _, port = text.rpartition(":")
+        if not port.isdecimal():
+            raise Fault("ManifestInvalid", where="CDI_METRIC_ADDRESS", detail=f"{text!r} ends in no port")
         return host, int(port)
 
     def target(self) -> Target:
@@ -100,6 +114,7 @@ class PodEnvironment:
             ca_files=tuple(Path(directory) for directory in directories if directory),
             insecure=environ.get("INSECURE_TLS", "").lower() == "true",
             kind="s3" if self.source == "s3" else "",
+            guarded=bool(self.owner_uid),  # in a cluster
             environ=environ,
         )
 
@@ -119,7 +134,7 @@ def main() -> int:
     if environment.parent_pipe:
         stop_with_parent(cancel)
 
-    with stopping_on_signals(cancel), _ProgressLines(progress), _metric(environment, progress):
+    with stopping_on_signals(cancel), _ProgressLines(progress):
         return _run(environment, progress, cancel)
 
 
@@ -139,15 +154,27 @@ def _metric(environment: PodEnvironment, progress: Progress) -> contextlib.Abstr
 
 def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int:
     try:
-        message = _import(environment, progress, cancel)
+        with _metric(environment, progress):
+            message = _import(environment, progress, cancel)
     except Fault as fault:
         return _report(environment, progress, fault)
+    except Exception as error:
+        log.exception("a defect of the importer")
+        return _report(environment, progress, Fault("ImporterDefect", error=_place_of(error)))
     _terminate(environment, json.dumps(message))
     return 0
 
 
+def _place_of(error: Exception) -> str:
+    """Type and place. Not its text, which may hold what is secret in a URL: this goes into the DataVolume's status."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {'/'.join(Path(frame.filename).parts[-2:])}, line {frame.lineno}"
+
+
 def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
-    """The termination JSON of a success. ``source`` and ``notes`` are ours, for the record."""
+    """The termination JSON of a success. ``source``, ``notes`` and ``bytesDone`` are ours, for the record."""
     more: dict[str, object] = {}
     if environment.source == "none":
         from importer.blank import make_blank
@@ -168,7 +195,7 @@ def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> 
 
 
 def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
-    """Which version of the source was imported, and what people should know."""
+    """Which version of the source was imported, what people should know, and how much it was."""
     from importer.checksum import Checksum
     from importer.transfer import Request, run
 
@@ -183,7 +210,8 @@ def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -
         log.warning("%s", note)
     # Text that tests of the Go CDI look for in the log.
     log.info("Successfully completed fsync(%s) syscall", request.target.path)
-    known: dict[str, object] = {"source": result.origin, "notes": list(result.notes)}
+    done = progress.snapshot().bytes_done
+    known: dict[str, object] = {"source": result.origin, "notes": list(result.notes), "bytesDone": done}
     return {name: value for name, value in known.items() if value}
 
 
@@ -215,7 +243,7 @@ def _prefix(environment: PodEnvironment, progress: Progress, fault: Fault) -> st
     if environment.source not in _CONNECT_PHRASE:
         return ""  # an unknown source has its own phrase
     from_source = fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT) or fault.code == "SourceUrlInvalid"
-    if from_source and progress.snapshot().stage is Stage.PROBING:
+    if from_source and fault.code != "ImporterDefect" and progress.snapshot().stage is Stage.PROBING:
         return f"Unable to connect to {_CONNECT_PHRASE[environment.source]} data source: "
     return "Unable to process data: "
 

@@ -6,6 +6,7 @@ Percent is monotonic within an attempt, never over 100, and 100 only after the d
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -74,6 +75,13 @@ class Progress:
         self.durable = 0
         self.record = ""
 
+    def start_again(self) -> None:
+        """From byte 0: nothing of what was received counts any more."""
+        with self._lock:
+            self._done = self._kept = self._rate_done = 0
+            self._total, self._percent = None, 0.0
+            self.durable, self.record = 0, ""
+
     def enter(self, stage: Stage) -> None:
         with self._lock:
             self._stage = stage
@@ -106,6 +114,8 @@ class Progress:
             if self._total is not None:
                 done = min(done, self._total)
             eta = (self._total - done) / self._rate if self._total is not None and self._rate > 0 else None
+            if eta is not None and eta > _LONGEST_ETA_S:
+                eta = None
             return Snapshot(
                 stage=self._stage,
                 bytes_done=done,
@@ -139,6 +149,7 @@ class Progress:
         self._rate_at, self._rate_done = now, self._done
 
 
+_LONGEST_ETA_S = 100 * 3600.0  # what seems to take longer has only begun, or stands still
 _BAR_WIDTH = 24
 
 
@@ -154,7 +165,7 @@ def line(snapshot: Snapshot) -> str:
     """One line for people: ``Fetching  [####    ]  42.1 %  480 MiB of 1.1 GiB  812 MiB/s  ETA 0.8 s``."""
     parts = [f"{snapshot.stage.value:<10}", bar(snapshot.percent)]
     if snapshot.percent is not None:
-        parts.append(f"{snapshot.percent:5.1f} %")
+        parts.append(f"{math.floor(snapshot.percent * 10) / 10:5.1f} %")  # 99.99 is not 100 yet
     amount = human_size(snapshot.bytes_done)
     parts.append(f"{amount} of {human_size(snapshot.bytes_total)}" if snapshot.bytes_total is not None else amount)
     if snapshot.rate_bps and snapshot.stage is Stage.FETCHING:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdi.base.faults import Fault
 from cdi.base.units import MiB, format_quantity, round_up
 from importer.checksum import Checksum
-from importer.fetch.journal import Header, Journal, Kept
+from importer.fetch.journal import Header, Journal, Kept, forget
 from importer.plan import Plan, Resumes
 from importer.sinks import Sink
 from importer.sinks.file import free_bytes, part_of
@@ -18,6 +20,7 @@ from importer.sinks.kernel import device_size
 from importer.sinks.options import SinkOptions
 from importer.sinks.refusal import refusals
 from importer.sinks.registry import open_sink
+from importer.verdict import NO_VERDICT, Verdict
 from storageprofiles.sizes import usable
 
 # Contract paths of the importer pod.
@@ -25,6 +28,7 @@ DATA_DIR = Path("/data")
 BLOCK_DEVICE = Path("/dev/cdi-block-volume")
 SCRATCH_DIR = Path("/scratch")
 STATE_DIR = Path("/tmp")  # noqa: S108  an emptyDir of the pod
+_VERDICT = ".cdi-verdict"  # there only while an import is held
 _TEMPORARY = "/var/tmp"  # noqa: S108  large things; /tmp may be memory
 
 
@@ -52,6 +56,8 @@ class Target:
     state: Path | None = None  # directory for the journal of a device
     handed: str = ""  # what another process recorded of a device
     in_pod: bool = False  # its container has no room of its own: what is large goes to a volume
+    verdict: Verdict = NO_VERDICT
+    is_own: bool = False  # nothing but imports writes there: the disk of an earlier one goes before this one is made
 
     @staticmethod
     def at_path(  # noqa: PLR0913  keywords, one per option of the command
@@ -77,11 +83,16 @@ class Target:
         if BLOCK_DEVICE.exists():
             available = _capacity(BLOCK_DEVICE)
             device = Target(BLOCK_DEVICE, size, available, 0.0, preallocation, archive=archive, in_pod=True)
-            return replace(device, state=STATE_DIR, handed=handed)
-        free = free_bytes(DATA_DIR)
-        path = DATA_DIR if archive else DATA_DIR / "disk.img"
+            return replace(device, state=STATE_DIR, handed=handed, verdict=Verdict(STATE_DIR / "verdict"))
+        verdict = Verdict(DATA_DIR / _VERDICT)
+        if archive:
+            return Target(DATA_DIR, size, overwrite=True, archive=True, verdict=verdict)
+        path = DATA_DIR / "disk.img"
+        # What an earlier attempt left there is written over, or goes first: it takes nothing from this one.
+        free = free_bytes(DATA_DIR) + _occupied(path)
         available = free if size is None else min(free, size)
-        return Target(path, size, available, overhead, preallocation, overwrite=True, archive=archive)
+        target = Target(path, size, available, overhead, preallocation, overwrite=True)
+        return replace(target, is_own=True, verdict=verdict)
 
     @property
     def is_device(self) -> bool:
@@ -103,13 +114,14 @@ class Target:
             raise Fault("TargetMissing", target=str(self.path), cause="an archive needs an existing directory")
         return self.path
 
-    def check_fits(self, virtual_size: int | None) -> None:
+    def check_fits(self, plan: Plan) -> None:
         """Before the first payload byte: Fault TargetTooSmall, or TargetExists for a file not to be replaced."""
         if not self.is_device and self.path.exists() and not self.overwrite:
             raise Fault("TargetExists", target=str(self.path))
         offered = self._offered()
-        if virtual_size is not None and offered is not None and virtual_size > offered:
-            raise too_small(virtual_size, offered)
+        if plan.virtual_size is not None and offered is not None and plan.least_size > offered:
+            lost = 0 if self.is_device or self.size is None else self.size - offered
+            raise too_small(plan.virtual_size, offered, lost)
 
     def _offered(self) -> int | None:
         """Bytes of disk that the target can hold."""
@@ -117,7 +129,11 @@ class Target:
         return min(known) if known else None
 
     def limit(self, virtual_size: int | None) -> int:
-        """Bytes of disk after which a stream is refused: what the target offers, else its free space."""
+        """Bytes of disk after which a stream is refused: what the target offers, else its free space. Of a directory
+        both, as they are now."""
+        if self.archive:
+            free = free_bytes(self.path)
+            return free if self.size is None else min(free, self.size)
         offered = self._offered()
         if offered is not None:
             return offered
@@ -135,49 +151,89 @@ class Target:
         offered = self.size if self.available is None else min(usable(str(self.overhead), self.available), self.size)
         return max(virtual_size, offered)
 
-    def open_sink(self, size: int, *, resume: bool, unaligned: bool = False) -> Sink:
-        """Proves that the target can be written, before anything is downloaded."""
-        options = SinkOptions(resume=resume, preallocate=self.preallocation, unaligned=unaligned)
-        return open_sink(self.path, size, options)
+    def open_anew(self, size: int) -> Sink:
+        """A sink of which nothing is kept, also by those who come later: no journal is left."""
+        with self._claimed(size) as sink:
+            forget(self._journal_path())
+            sink.start_anew()
+            return sink
 
     def prepare(self, plan: Plan, checksum: Checksum | None) -> Site:
-        """Open the sink and its journal; keep what an earlier process left when the plan allows it."""
-        resume = plan.resumes is not Resumes.NOTHING
-        sink = self.open_sink(plan.least_size, resume=resume, unaligned=plan.unaligned)
-        try:
-            header = Header(
-                source=plan.facts.name,
-                url=hashlib.sha256(plan.facts.name.encode()).hexdigest()[:16],
-                size=plan.facts.size,
-                etag=plan.facts.etag,
-                target=sink.identity(),
-                plan=" ".join((plan.route.value, plan.format, *plan.compression, str(checksum or ""))),
-                disk_size=plan.virtual_size,
-            )
+        """Open the sink and its journal; keep what an earlier process left when the plan allows it. Proves that the
+        target can be written, before anything is downloaded."""
+        with self._claimed(plan.least_size, unaligned=plan.unaligned) as sink:
+
+            def ready(kept: Kept) -> str:
+                if kept.nothing:
+                    sink.start_anew()
+                else:
+                    sink.go_on()
+                return sink.identity()
+
+            path = self._journal_path()
+            goes_on = plan.resumes is not Resumes.NOTHING and not sink.fresh
+            if not goes_on:
+                forget(path)
             journal, kept = Journal.open(
-                self._journal_path(),
-                header,
-                keep=resume and not sink.fresh,
+                path,
+                _header(plan, checksum, sink.identity()),
                 volatile=sink.volatile_ranges(),
-                handed=(self.handed, sink.stamp),
+                handed=(self.handed if goes_on else "", sink.stamp),
+                ready=ready,
             )
-            if resume and kept.nothing and not sink.fresh:
-                sink.start_anew()  # what is there belongs to something else
             return Site(sink, journal, kept)
+
+    @contextmanager
+    def _claimed(self, size: int, *, unaligned: bool = False) -> Iterator[Sink]:
+        """The sink, locked before anything of an earlier import goes, and closed when that is all that was done."""
+        options = SinkOptions(resume=True, preallocate=self.preallocation, unaligned=unaligned)
+        sink = open_sink(self.path, size, options)
+        try:
+            if self.is_own:
+                with refusals(str(self.path)):
+                    self.path.unlink(missing_ok=True)
+            yield sink
         except BaseException:
+            if sink.in_doubt:
+                with suppress(Fault):  # of the first one people shall read
+                    forget(self._journal_path())
             sink.close()
             raise
 
     def _journal_path(self) -> Path:
         if not self.is_device:
             return part_of(self.path).with_suffix(".journal")
-        directory = self.state or Path(os.environ.get("XDG_STATE_HOME", _TEMPORARY)) / "cdi-journal"
+        directory = self.state or Path(os.environ.get("XDG_STATE_HOME", _TEMPORARY)) / f"cdi-journal-{os.geteuid()}"
         with refusals(str(directory)):
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(0o700, parents=True, exist_ok=True)
+            if self.state is None and not _is_ours_alone(directory):
+                raise Fault("StateUnsafe", directory=directory)
         return directory / f"{self.path.name}.journal"
 
 
-def too_small(virtual_size: int, available: int) -> Fault:
+def _is_ours_alone(directory: Path) -> bool:
+    """A journal is believed, and written: nobody else may put one there, nor a link."""
+    facts = directory.lstat()
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
+
+
+def _header(plan: Plan, checksum: Checksum | None, target: str) -> Header:
+    return Header(
+        source=plan.facts.name,
+        resource=plan.facts.resource,
+        size=plan.facts.size,
+        etag=plan.facts.etag,
+        target=target,
+        plan=" ".join((plan.route.value, plan.format, *plan.compression, str(checksum or ""))),
+        disk_size=plan.virtual_size if plan.size_is_certain else None,
+        verified=checksum is not None,
+    )
+
+
+def too_small(virtual_size: int, available: int, lost: int = 0) -> Fault:
+    """``lost``: bytes of the volume, beside the ``available`` ones, that its file system keeps for itself."""
+    # A larger file system keeps more, in proportion.
+    needed = virtual_size * (available + lost) // available if lost and available else virtual_size
     return Fault(
         "TargetTooSmall",
         # Contract text; controllers and tests look for "is larger than the reported available".
@@ -185,9 +241,21 @@ def too_small(virtual_size: int, available: int) -> Fault:
         "A larger PVC is required",
         needed=f"{virtual_size:,}",
         available=f"{available:,}",
-        overhead="",
-        suggested=format_quantity(round_up(virtual_size, MiB)),
+        overhead=f" of {available + lost:,} (the rest is the file system's)" if lost else "",
+        suggested=format_quantity(round_up(needed, MiB)),
     )
+
+
+def _occupied(path: Path) -> int:
+    """Bytes that the disk at ``path`` and its unfinished part take."""
+    return sum(map(_allocated, (path, part_of(path))))
+
+
+def _allocated(file: Path) -> int:
+    try:
+        return file.lstat().st_blocks * 512
+    except OSError:
+        return 0
 
 
 def _capacity(device: Path) -> int:

@@ -18,7 +18,8 @@ from importer.plan import Plan, Resumes, Route, Wishes, make_plan, open_range_im
 from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
 from importer.sources import Source, SourceSpec
-from importer.target import Target
+from importer.target import Site, Target
+from importer.verdict import Case
 
 log = logging.getLogger("importer")
 
@@ -67,6 +68,7 @@ def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
         if fault.code != "SourceChanged":
             raise
         note = f"SourceChanged: {fault.what} Started again from byte 0."
+    progress.start_again()
     result = _attempt(request, progress, Cancel.following(cancel))
     return replace(result, notes=(note, *result.notes))
 
@@ -89,7 +91,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
             connections=request.connections,
             hasher=request.checksum.hasher() if request.checksum else None,
         )
-        with _telling_what_is_kept(feed):
+        with _telling_what_is_kept(feed), _remembering(request, feed):
             size, kept = _unpack(feed, request) if plan.route is Route.ARCHIVE else _write_disk(feed, request)
     progress.enter(Stage.DONE)
     verified = str(request.checksum) if request.checksum else ""
@@ -123,6 +125,19 @@ def _telling_what_is_kept(feed: Feed) -> Iterator[None]:
         raise Fault(code, got=f"{feed.progress.bytes_fetched:,}") from fault
 
 
+@contextmanager
+def _remembering(request: Request, feed: Feed) -> Iterator[None]:
+    """What is wrong for good and took a transfer to find is found once, not at every start of a held worker."""
+    verdict, case = request.target.verdict, Case.of(feed.plan, request.checksum, feed.limit)
+    verdict.check(case)
+    try:
+        yield
+    except Fault as fault:
+        if feed.progress.snapshot().stage is not Stage.PROBING:
+            verdict.remember(case, fault)
+        raise
+
+
 def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) -> Plan:
     reader = RangeReader(source, request.retry, cancel, progress.fetched)
     try:
@@ -135,7 +150,7 @@ def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) 
 def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
     """(size of the published disk, bytes of it kept from an earlier process)."""
     target, progress = request.target, feed.progress
-    target.check_fits(feed.plan.virtual_size)
+    target.check_fits(feed.plan)
     site = target.prepare(feed.plan, request.checksum)
     try:
         shared = {item.name: getattr(feed, item.name) for item in fields(Feed)}
@@ -143,27 +158,46 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         progress.enter(Stage.FETCHING)
         size = _take_route(job, target)
         progress.enter(Stage.VERIFYING)
+        if gap := job.journal.gap(size):
+            # No route may end like this. One that did, by a race of its threads, would publish a disk with a hole.
+            raise Fault("DiskIncomplete", start=f"{gap[0]:,}", end=f"{gap[1]:,}")
         if job.hasher is not None and feed.plan.route is not Route.SPOOL:
             job.hasher.verify()
         progress.enter(Stage.FLUSHING)
         final = target.final_size(size)
         site.sink.grow(final)
-        site.sink.publish()
-        site.journal.remove()
+        _publish(site)
         return final, site.kept.ranges.total
     except Fault as fault:
         if worthless(fault, feed.plan):
-            site.sink.discard()
-            site.journal.remove()
+            _destroy(site)
         raise
     finally:
+        if site.sink.in_doubt:  # whichever thread was told, and whatever became of its error
+            site.journal.distrust()
         site.sink.close()
         site.journal.close()
 
 
+def _publish(site: Site) -> None:
+    """The journal ends before the disk has its head or its name: what a guest writes then is nothing to go on with."""
+    site.journal.durable(site.sink.sync)  # what takes long comes while a kill still costs nothing
+    site.journal.remove()
+    site.sink.publish()
+
+
+def _destroy(site: Site) -> None:
+    """The journal first: killed in between, nothing vouches for what is gone. Neither hides the fault that led here."""
+    for step in (site.journal.remove, site.sink.discard):
+        try:
+            step()
+        except Fault as second:
+            log.warning("what was written is not all removed: %s", second.message)
+
+
 def worthless(fault: Fault, plan: Plan) -> bool:
     """What was written is of no use to a later process: wrong bytes, another version, or not to be continued."""
-    wrong = fault.entry.exit is Exit.INTEGRITY or fault.code in ("SourceChanged", "SourceTooLong")
+    wrong = fault.entry.exit is Exit.INTEGRITY or fault.code in ("SourceChanged", "SourceTooLong", "TargetOutgrown")
     return wrong or plan.resumes is Resumes.NOTHING
 
 
@@ -200,7 +234,11 @@ def _take_route(job: Job, target: Target) -> int:
 
 def _unpack(feed: Feed, request: Request) -> tuple[int, int]:
     from importer.routes import unpack
+    from importer.routes.unfinished import unfinished
 
     feed.progress.enter(Stage.FETCHING)
     feed.progress.expect(feed.plan.facts.size)
-    return unpack.run(feed, request.target.archive_directory()), 0
+    directory = request.target.archive_directory()
+    with unfinished(directory, over=request.target.overwrite):
+        feed.limit = request.target.limit(None)  # what an earlier attempt left has gone
+        return unpack.run(feed, directory), 0

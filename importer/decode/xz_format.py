@@ -125,12 +125,13 @@ def dictionary_size(supply: Supply) -> int | None:
         return None
     header = supply.peek(EDGE + (size[0] + 1) * 4)[EDGE:]
     try:
-        return _dictionary_size(header)
+        return dictionary_of(header)
     except (Malformed, IndexError):
         return None
 
 
-def _dictionary_size(header: bytes) -> int | None:
+def dictionary_of(header: bytes) -> int | None:
+    """Of a block's header. Raises Malformed and IndexError."""
     flags, position = header[1], 2
     for present in (flags & 0x40, flags & 0x80):  # packed size, plain size
         if present:

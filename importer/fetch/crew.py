@@ -46,9 +46,13 @@ class Crew:
         with self._changed:
             return self._changed.wait_for(lambda: self._running == 0 or self._error is not None, timeout_s)
 
-    def join(self) -> None:
-        """Wait for every thread, then raise the first error, if any."""
+    def end(self) -> None:
+        """Wait for every thread."""
         for thread in self._threads:
             thread.join()
+
+    def join(self) -> None:
+        """Wait for every thread, then raise the first error, if any."""
+        self.end()
         if self._error is not None:
             raise self._error

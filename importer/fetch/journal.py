@@ -19,6 +19,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zlib import crc32
@@ -38,22 +39,27 @@ _RECORDED = 64  # ranges of a record at most: it travels in an annotation
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Whose journal it is. ``etag``: strong. ``url``: a hash of the final URL. ``plan``: route, format, checksum.
+    """Whose journal it is. ``etag``: strong. ``resource``: what the source is on whatever host (``Facts.resource``).
 
-    ``disk_size``: bytes of disk, None while unknown.
+    ``plan``: route, format, checksum. ``disk_size``: bytes of disk, None while unknown.
     """
 
     source: str
-    url: str
+    resource: str
     size: int | None
     etag: str | None
     target: str
     plan: str
     disk_size: int | None = None
+    verified: bool = False  # against a checksum, before it is published
     boot_id: str = field(default_factory=boot_id)
 
     def continues(self, earlier: Header) -> bool:
-        """The same bytes to the same place in the same way. Another host may serve them: the validators decide."""
+        """The same bytes to the same place in the same way. A mirror may serve them. But an ETag tells versions of one
+        resource apart, not resources (RFC 9110, 8.8.3; nginx makes it of time and size): that another resource is the
+        same, only a checksum can say (docs/design/0002-what-another-path-proves.md)."""
+        if self.resource != earlier.resource and not self.verified:
+            return False
         if self.size is None or not self.etag or self.etag.startswith("W/"):
             return False
         return self._decisive() == earlier._decisive()
@@ -119,6 +125,7 @@ class Marks:
         self._limit = limit
         self._volatile = tuple(volatile)
         self.durable, self.syncing, self.fresh = _Layer(), _Layer(), _Layer()
+        self.held = RangeSet()  # marks of what only lives as long as the process that made them
 
     def apply(self, kind: str, numbers: list[int]) -> bool:
         """False for a line that no journal of ours holds."""
@@ -140,6 +147,14 @@ class Marks:
         self.fresh.ranges.add(start, end)
         for low, high in self._volatile:
             self.fresh.ranges.remove(low, high)
+            self.held.add(max(low, start), min(high, end))
+
+    def gap(self, size: int) -> tuple[int, int] | None:
+        """The first part of [0, size) without a mark."""
+        ranges = RangeSet(self.held)
+        for layer in (self.durable, self.syncing, self.fresh):
+            ranges.update(layer.ranges)
+        return next(ranges.missing(0, size), None)
 
     def kept(self, same_boot: bool) -> Kept:
         """All marks after a mere death of the process; only durable ones when the kernel's cache is gone too."""
@@ -170,10 +185,12 @@ class Journal:
         self._path = path
         self._header = header
         self._marks = marks
-        self._lock = threading.Lock()  # guards _marks, _fd, _size, _compact_at
+        marks.held = RangeSet()  # those of the process before died with it
+        self._lock = threading.Lock()  # guards _marks, _fd, _size, _compact_at, _distrusted
         self._fd = -1
         self._size = 0
         self._compact_at = COMPACT_AT
+        self._distrusted = False
         with refusals(str(path)):
             self._locked_rewrite()
 
@@ -182,23 +199,28 @@ class Journal:
         path: Path,
         header: Header,
         *,
-        keep: bool = True,
         volatile: Sequence[tuple[int, int]] = (),
         handed: tuple[str, str] = ("", ""),
+        ready: Callable[[Kept], str] | None = None,
     ) -> tuple[Journal, Kept]:
         """The journal at ``path`` and what it allows to keep: nothing unless it was written for the same ``header``.
 
-        ``keep`` False starts anew (a sink that is ``fresh``). ``volatile``: (start, end) of what the sink holds in
-        memory; it is never marked. ``handed``: a ``record`` of another process, whose journal is out of reach, and the
-        stamp that the target bears.
+        ``volatile``: (start, end) of what the sink holds in memory; it is never marked. ``handed``: a ``record`` of
+        another process, whose journal is out of reach, and the stamp that the target bears. ``ready`` makes the target
+        as the journal will say that it is, and gives its identity then; when that is nothing, there is no journal any
+        more.
         """
-        marks = read_journal(_content(path), header, volatile) if keep else None
-        if marks is None and keep and all(handed):
+        marks = read_journal(_content(path), header, volatile)
+        if marks is None and all(handed):
             record, stamp = handed
             marks = read_journal(record.encode(), replace(header, target=stamp, boot_id=""), volatile)
         if marks is None:
             marks = Marks(_limit(header), volatile)
         kept = marks.kept(same_boot=True)  # read_journal has dropped what does not count
+        if kept.nothing:
+            forget(path)
+        if ready is not None:
+            header = replace(header, target=ready(kept))
         return Journal(path, header, marks), kept
 
     def written(self, offset: int, length: int) -> None:
@@ -216,11 +238,38 @@ class Journal:
         One thread at a time; others may go on writing and marking meanwhile.
         """
         self._append("S")
-        sync()
+        try:
+            sync()
+        except BaseException:
+            self.distrust()
+            raise
         self._append("D")
         with self._lock, refusals(str(self._path)):
             os.fdatasync(self._fd)
             return self._marks.durable.ranges.total
+
+    def distrust(self) -> None:
+        """A sync of the target failed: the kernel says so once, and may have dropped what it could not write. Only what
+        was durable before counts, also for the process that comes next, and nothing that is still under way.
+
+        Where the journal's own file system takes neither the shorter journal nor its removal (it has become read-only),
+        the marks stay in it, and are believed until the next boot.
+        """
+        with self._lock, suppress(OSError):
+            if self._distrusted:
+                return
+            self._distrusted = True
+            self._marks.fresh, self._marks.syncing = _Layer(), _Layer()
+            if self._fd >= 0:
+                try:
+                    self._locked_rewrite()
+                except OSError:
+                    self._path.unlink(missing_ok=True)
+
+    def gap(self, size: int) -> tuple[int, int] | None:
+        """The first (start, end) of a disk of ``size`` bytes that nobody has written; None when it is whole."""
+        with self._lock:
+            return self._marks.gap(size)
 
     def record(self, stamp: str) -> str:
         """The durable marks, for a process that sees the target but not this file: a journal whose target is
@@ -236,8 +285,7 @@ class Journal:
     def remove(self) -> None:
         """The import is over: nothing is left to continue."""
         self.close()
-        with refusals(str(self._path)):
-            self._path.unlink(missing_ok=True)
+        forget(self._path)
 
     def close(self) -> None:
         """The file stays, for a resume."""
@@ -249,6 +297,8 @@ class Journal:
     def _append(self, kind: str, *numbers: int) -> None:
         line = _line(kind, *numbers)
         with self._lock, refusals(str(self._path)):
+            if self._distrusted:
+                return  # another thread was in the middle of a write: the kernel took it, and may have dropped it
             if not self._marks.apply(kind, list(numbers)):
                 raise ValueError(f"mark {kind} {numbers} lies outside the disk")
             _write(self._fd, line)
@@ -258,7 +308,8 @@ class Journal:
 
     def _locked_rewrite(self) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fresh.unlink(missing_ok=True)  # of a process that was killed
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             size = _write_all(fd, self._header, self._marks)
             os.fdatasync(fd)
@@ -271,6 +322,14 @@ class Journal:
             os.close(self._fd)
         self._fd, self._size = fd, size
         self._compact_at = max(COMPACT_AT, 2 * size)  # else a scattered disk would be compacted at every mark
+
+
+def forget(path: Path) -> None:
+    """Durably. It comes before what it vouches for is destroyed: whoever is killed in between has just less to keep."""
+    with refusals(str(path)):
+        if path.exists():
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
 
 
 def read_journal(content: bytes, header: Header, volatile: Sequence[tuple[int, int]] = ()) -> Marks | None:

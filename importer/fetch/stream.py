@@ -21,6 +21,7 @@ from importer.fetch.retry import Patience, RetryPolicy
 from importer.sources import Body, Source
 
 CHUNK = MiB  # what each connection may have to fetch again after a kill
+_LEAST_AHEAD = 3  # chunks: one being read, one ready, one on its way
 
 
 class Stream(Protocol):
@@ -36,7 +37,8 @@ class Stream(Protocol):
 class OrderedStream:
     """Bytes [start, size) of a source with ranges, fetched ahead by 2 to 8 connections.
 
-    Memory: (connections + 2) chunks of 1 MiB. ``received`` gives the total so far, for the governor.
+    Memory: (connections + 2) chunks of 1 MiB. Fewer are fetched ahead while the reader never has to wait (a decoder
+    is slower than the network): what is ahead is lost in a kill. ``received`` gives the total so far, for the governor.
     """
 
     def __init__(self, reader: RangeReader, start: int, size: int, limits: Limits, received: Callable[[], int]) -> None:
@@ -51,6 +53,7 @@ class OrderedStream:
         # Guarded by _changed:
         self._ready: dict[int, memoryview] = {}
         self._spare: list[memoryview] = []
+        self._ahead = _LEAST_AHEAD
         self._next_fetch = 0
         self._next_read = 0
         self._closed = False
@@ -76,12 +79,21 @@ class OrderedStream:
         while True:
             self._grow()
             with self._changed:
+                self._look_ahead()
                 self._changed.wait_for(lambda: self._next_read in self._ready or self._error is not None, 0.25)
                 if self._error is not None:
                     raise self._error
                 if self._next_read in self._ready:
                     self._current, self._used = self._ready.pop(self._next_read), 0
                     return self._current
+
+    def _look_ahead(self) -> None:
+        """A step further when the reader is about to wait, a step back when more than one chunk is ready for it."""
+        if self._next_read not in self._ready:
+            self._ahead = min(self._ahead + 1, self._governor.connections + 2)
+            self._changed.notify_all()
+        elif len(self._ready) > 2:
+            self._ahead = max(_LEAST_AHEAD, self._ahead - 1)
 
     def _give_back(self, chunk: memoryview) -> None:
         with self._changed:
@@ -120,8 +132,7 @@ class OrderedStream:
             while not self._closed and self._error is None:
                 if self._start + self._next_fetch * CHUNK >= self._size:
                     return None
-                window = self._next_read + self._governor.connections + 2
-                if number < self._governor.connections and self._next_fetch < window:
+                if number < self._governor.connections and self._next_fetch < self._next_read + self._ahead:
                     index, self._next_fetch = self._next_fetch, self._next_fetch + 1
                     return index, self._spare.pop() if self._spare else memoryview(mmap.mmap(-1, CHUNK))
                 self._changed.wait(0.25)

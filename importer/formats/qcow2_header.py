@@ -44,6 +44,11 @@ class Header:
         return 1 << self.cluster_bits
 
     @property
+    def granule(self) -> int:
+        """Alignment of what is allocated, in bytes of disk: with extended L2 entries each cluster has 32 parts."""
+        return self.cluster_size // 32 if self.extended_l2 else self.cluster_size
+
+    @property
     def entry_size(self) -> int:
         """Bytes of an L2 entry."""
         return 16 if self.extended_l2 else 8

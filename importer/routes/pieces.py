@@ -30,26 +30,51 @@ class Pieces(Generic[Piece]):
         self._pieces = pieces
         self._handle = handle
         self._buffer_size = buffer_size
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one piece is made at a time
         self._exhausted = False
+        self._counting = threading.Lock()  # not held while a piece is made, which may take a request
+        self._members = 0  # workers that take another piece; not Crew.size, which learns of a leaver only later
         self._crew = Crew()
         self._governor = Governor(job.connections, time.monotonic())
 
     def run(self) -> None:
-        """Blocking. Raises the first Fault of any worker, after all have stopped."""
+        """Blocking. Raises the first Fault, after all workers have stopped: the sink's descriptor is closed next, and
+        its number may be another file's by the time a late one writes."""
+        try:
+            self._oversee()
+        except BaseException:
+            self._job.cancel.request()
+            self._crew.end()
+            raise
+        if self._crew.failed:
+            self._job.cancel.request()  # wakes workers from back-off and blocked reads: they end as Cancelled
+        self._crew.join()
+
+    def _oversee(self) -> None:
         while True:
             self._staff()
             if self._crew.wait(0.1):
                 break
             self._job.checkpoint_if_due()
-        if self._crew.failed:
-            self._job.cancel.request()  # wakes workers from back-off and blocked reads: they end as Cancelled
-        self._crew.join()
 
     def _staff(self) -> None:
-        self._governor.sample(self._job.progress.bytes_fetched, time.monotonic())
-        while self._crew.size < self._governor.connections and not self._exhausted and not self._crew.failed:
-            self._crew.start(f"fetch-{self._crew.size}", self._work)
+        wanted = self._governor.sample(self._job.progress.bytes_fetched, time.monotonic())
+        while not self._exhausted and not self._crew.failed and self._joins(wanted):
+            self._crew.start("fetch", self._work)
+
+    def _joins(self, wanted: int) -> bool:
+        with self._counting:
+            joins = self._members < wanted
+            self._members += joins
+            return joins
+
+    def _leaves(self) -> bool:
+        """Whether the caller is one too many. Counted at once, so that of several only as many leave as shall: with
+        nobody left, the pieces that are left would never be done."""
+        with self._counting:
+            leaves = self._members > max(1, self._governor.connections)
+            self._members -= leaves
+            return leaves
 
     def _work(self) -> None:
         area = mmap.mmap(-1, self._buffer_size)
@@ -61,8 +86,7 @@ class Pieces(Generic[Piece]):
 
     def _take(self) -> Piece | None:
         with self._lock:
-            surplus = self._crew.size > self._governor.connections
-            if self._exhausted or self._crew.failed or surplus:
+            if self._exhausted or self._crew.failed or self._leaves():
                 return None
             self._job.cancel.check(self._job.progress.bytes_fetched)
             piece = next(self._pieces, None)

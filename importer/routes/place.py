@@ -68,6 +68,7 @@ class _Placing:
         self._gathered.flush()
         for start, end in self._done.missing(0, virtual_size):
             self._job.sink.zero(start, end - start)
+            self._job.wrote(start, end - start)
         return virtual_size
 
 

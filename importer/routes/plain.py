@@ -10,12 +10,11 @@ from cdi.base.units import GiB, MiB
 from importer.checksum import Hasher
 from importer.decode import Decoder, ReadInto
 from importer.fetch.stream import Stream
-from importer.plan import Plan, Route
+from importer.plan import FOOTER_SIZE, Plan, Route
 from importer.sources import Source
 
 _FREE_OF_RATIO = GiB  # plain bytes before the ratio is looked at: small files of zeros pack better than 1000x
 _RATIO = 1000
-FOOTER_SIZE = 512  # of a fixed VHD: behind the disk, and no part of it
 
 
 class PlainSource(Protocol):
@@ -33,7 +32,7 @@ class PlainStream:
     """``readinto`` gives plain bytes; everything that the route may know about where they came from.
 
     ``start``: (transferred offset, plain offset) where to begin: a member or frame boundary, or equal offsets of an
-    uncompressed stream. ``end``: fetch no transferred byte behind it. Raises DecompressionBomb past the bytes that a
+    uncompressed stream. ``end``: fetch no transferred byte behind it. Raises TargetOutgrown past the bytes that a
     disk of ``job.limit`` bytes can need.
     """
 
@@ -64,13 +63,16 @@ class PlainStream:
     def readinto(self, buffer: memoryview) -> int:
         count = self._read(buffer)
         self.position += count
-        if self.position > self._limit or self._looks_like_a_bomb():
-            raise Fault("DecompressionBomb", source=self._job.source.name, limit=min(self.position, self._limit))
+        outgrown = self.position > self._limit
+        if self._looks_like_a_bomb(0 if outgrown else _FREE_OF_RATIO):
+            raise Fault("DecompressionBomb", source=self._job.source.name, limit=self.position, taken=self._taken)
+        if outgrown:
+            raise outgrown_target(self._job.source.name, self._job.limit)
         return count
 
-    def _looks_like_a_bomb(self) -> bool:
+    def _looks_like_a_bomb(self, free: int) -> bool:
         plain = self.position - self._start[1]
-        return bool(self._decoders) and plain > _FREE_OF_RATIO and plain > _RATIO * self._taken
+        return bool(self._decoders) and plain > free and plain > _RATIO * self._taken
 
     def boundary(self) -> tuple[int, int] | None:
         """(transferred, plain) offsets from where a new process could go on; only one compression can tell."""
@@ -86,6 +88,16 @@ class PlainStream:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def outgrown_target(source: str, limit: int) -> Fault:
+    return Fault(
+        "TargetOutgrown",
+        # Contract text, without the size that nobody knows: controllers look for the middle of it.
+        contract=f"virtual image size is larger than the reported available storage {limit}. A larger PVC is required",
+        source=source,
+        limit=f"{limit:,}",
+    )
 
 
 def _plain_limit(job: PlainSource) -> float:

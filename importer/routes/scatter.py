@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdi.base.units import KiB, MiB
+from cdi.base.units import MiB
 from importer.fetch.reader import RangeReader
 from importer.formats import Image
 from importer.routes.gathered import Gathered
@@ -19,8 +19,9 @@ _DECODED = MiB  # decoded clusters gathered before one write
 
 def run(job: Job, image: Image) -> None:
     """Write all of ``image`` to the sink. Blocking; raises the first Fault."""
-    # A compressed cluster must fit the buffer whole: its packed form is never longer than cluster + one sector.
-    buffer_size = max(UNIT, image.cluster_size + 64 * KiB)
+    # A compressed cluster must fit the buffer whole: its entry may count sectors for two clusters (their number minus
+    # one has cluster_bits - 8 bits: qcow2's specification, "Compressed Clusters Descriptor").
+    buffer_size = max(UNIT, 2 * image.cluster_size)
     scatter = _Scatter(job, image, buffer_size)
     Pieces(job, scatter.segments(), scatter.handle, buffer_size).run()
 

@@ -11,15 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from importer.fetch.stream import fill
 from importer.formats.registry import open_image
+from importer.progress import Stage
 from importer.routes import scatter
 from importer.routes.job import Job
 from importer.routes.plain import PlainStream
 from importer.sinks.refusal import refusals
 from importer.sources import Body, Facts
+from importer.target import too_small
 
 
 def run(job: Job, directory: Path) -> int:
@@ -29,10 +30,11 @@ def run(job: Job, directory: Path) -> int:
         size = _fill_spool(job, descriptor, str(directory))
         if job.hasher is not None:
             job.hasher.verify()  # before the converter looks at a single byte
+        job.progress.enter(Stage.CONVERTING)
         spool = SpoolSource(job.source.name, descriptor, size)
         image = open_image(job.plan.format, spool.read_at, size)
         if image.virtual_size > job.limit:
-            raise Fault("DecompressionBomb", source=job.source.name, limit=job.limit)
+            raise too_small(image.virtual_size, job.limit)
         job.sink.grow(image.virtual_size)
         # Counted as transferred once already, so the second reading is not progress of the transfer.
         second = replace(job, source=spool, progress=type(job.progress)())

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdi.base.faults import Fault
-from cdi.base.units import KiB, MiB
+from cdi.base.units import KiB, MiB, round_up
 from importer.fetch.stream import fill
 from importer.formats.vhd import fixed_vhd_footer
-from importer.plan import Resumes
+from importer.plan import FOOTER_SIZE, Resumes
 from importer.routes.job import Job
-from importer.routes.plain import FOOTER_SIZE, PlainStream
+from importer.routes.plain import PlainStream, outgrown_target
 from importer.routes.writer import Filled, Writer
 
 _BUFFER = MiB
+_PAGE = 4096
 _OVERHEAD = 64 * KiB  # a packed head is at most this much longer than the plain one, as the usual tools make it
 
 
@@ -27,7 +28,8 @@ def run(job: Job) -> int:
     plain = PlainStream(job, start)
     writer = Writer(lambda filled: _write(job, filled), _BUFFER)
     try:
-        size = _Filler(plain, writer, start[1]).run(job)
+        begin = start[1] + fill(plain.readinto, memoryview(bytearray(round_up(start[1], _PAGE) - start[1])))
+        size = _Filler(plain, writer, begin).run(job)
     except BaseException:
         plain.close()
         writer.abandon()
@@ -35,7 +37,7 @@ def run(job: Job) -> int:
     plain.close()
     writer.close()
     if size > job.limit:
-        raise Fault("DecompressionBomb", source=job.source.name, limit=job.limit)
+        raise outgrown_target(job.source.name, job.limit)
     _zero_rest(job, size)
     return size
 
@@ -43,11 +45,13 @@ def run(job: Job) -> int:
 def _where_to_start(job: Job) -> tuple[int, int]:
     """(transferred, plain) offsets that the kept part of an earlier process allows; (0, 0) for a fresh start."""
     if job.plan.resumes is Resumes.PREFIX:
-        prefix = job.kept.ranges.reach(job.kept.head) // 4096 * 4096
+        prefix = job.kept.ranges.reach(job.kept.head) // _PAGE * _PAGE
         return (prefix, prefix) if prefix > job.kept.head else (0, 0)
-    if job.plan.resumes is Resumes.FRAME and job.kept.frame is not None:
-        return job.kept.frame
-    return 0, 0
+    frame = job.kept.frame
+    if job.plan.resumes is not Resumes.FRAME or frame is None:
+        return 0, 0
+    # Direct writes begin at pages. What is left of a page behind a frame was written with it, and is read over.
+    return frame if job.kept.ranges.covers(frame[1], round_up(frame[1], _PAGE)) else (0, 0)
 
 
 def _make_head_again(job: Job) -> None:
@@ -61,7 +65,7 @@ def _make_head_again(job: Job) -> None:
         if fault.code != "CompressedTruncated":
             raise
         length = _fill_from_the_start(job, head, None)  # packed by someone who likes headers
-    job.sink.write(0, head[:length])
+    job.write(0, head[:length])
 
 
 def _fill_from_the_start(job: Job, head: memoryview, end: int | None) -> int:

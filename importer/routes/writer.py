@@ -31,12 +31,13 @@ class Writer:
         for _ in range(count):
             self._spare.put(memoryview(mmap.mmap(-1, size)))
         self._filled: queue.SimpleQueue[Filled | None] = queue.SimpleQueue()
+        self._abandoned = False
         self._crew = Crew()
         self._crew.start("writer", self._run)
 
     def _run(self) -> None:
         try:
-            while (filled := self._filled.get()) is not None:
+            while (filled := self._filled.get()) is not None and not self._abandoned:
                 self._write(filled)
                 self._spare.put(filled.buffer)
         finally:
@@ -60,6 +61,7 @@ class Writer:
         self._crew.join()
 
     def abandon(self) -> None:
-        """End the thread without raising: the filler already has an error of its own."""
+        """End the thread after what it is writing now, without raising: the filler already has an error of its own."""
+        self._abandoned = True
         self._filled.put(None)
         self._crew.wait(60)

@@ -23,12 +23,24 @@ class Sink(Protocol):
         """Nothing of an earlier process is in it."""
         ...
 
+    @property
+    def in_doubt(self) -> bool:
+        """A sync or a write-back has failed: the kernel says so once, whoever hears it, and may have dropped what it
+        had taken before. What a write is refused itself is not meant."""
+        ...
+
     def start_anew(self) -> None:
         """Forget what an earlier process wrote."""
         ...
 
+    def go_on(self) -> None:
+        """Keep what an earlier process wrote. Of a sink that was opened for a resume either this or ``start_anew``
+        comes first: until then it is only locked."""
+        ...
+
     def identity(self) -> str:
-        """What tells this target from every other, for the journal."""
+        """What tells this target from every other, for the journal. Another one after ``start_anew``, where that made
+        another one of it."""
         ...
 
     def volatile_ranges(self) -> list[tuple[int, int]]:

@@ -60,7 +60,6 @@ class BlockSink:
             self._check_fits(size)
             if options.resume:
                 self._take_stamp()
-                self._wipe_head()  # an earlier process may have died between writing it and saying so
             else:
                 self.start_anew()
         except BaseException:
@@ -68,17 +67,26 @@ class BlockSink:
             raise
 
     def start_anew(self) -> None:
-        """Take the life of whatever the device held: both ends durably, then all of it where that is cheap."""
+        """Take the life of whatever the device held: both ends durably, then all of it where that is cheap. What comes
+        now has a stamp of its own."""
         self.fresh = True
-        self.stamp, self._is_stamped = _new_stamp(), False
         self._wipe_ends()
         self._head[:] = bytes(len(self._head))
         self.blank = not self._preallocate and self._punch(0, self.capacity)
+        self._put_stamp(_new_stamp())
+
+    def go_on(self) -> None:
+        self._wipe_head()  # an earlier process may have died between writing it and saying so
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._channel.in_doubt
 
     def identity(self) -> str:
-        """What tells this device from every other, for the journal."""
+        """What tells this device from every other, and this attempt from what anybody else writes there: the finished
+        disk, and whatever else a device is used for, overwrite the stamp."""
         with refusals(self.name):
-            return device_identity(self._fd, self.capacity)
+            return f"{device_identity(self._fd, self.capacity)}:{self.stamp}"
 
     def volatile_ranges(self) -> list[tuple[int, int]]:
         """(start, end) of what does not outlive this process before publication: the head held in memory."""
@@ -119,11 +127,6 @@ class BlockSink:
             self.zero(old, size - old)
 
     def sync(self) -> None:
-        """Before the first one there is nothing that a record could be about: a small import writes no stamp."""
-        if not self._is_stamped and self.capacity >= HEAD:
-            text = f"cdi-unfinished-{self.stamp}\n".encode()
-            self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
-            self._is_stamped = True
         self._channel.sync()
 
     def publish(self) -> None:
@@ -224,10 +227,20 @@ class BlockSink:
         found = _STAMP.match(self._channel.get(_STAMP_AT, _STAMP_SIZE)) if self.capacity >= HEAD else None
         self.stamp, self._is_stamped = (found[1].decode(), True) if found else (_new_stamp(), False)
 
+    def _put_stamp(self, stamp: str) -> None:
+        """Not durable before the first sync, as nothing is."""
+        self.stamp, self._is_stamped = stamp, self.capacity >= HEAD
+        if self._is_stamped:
+            text = f"cdi-unfinished-{stamp}\n".encode()
+            self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
+
     def _wipe_ends(self) -> None:
+        """The stamp goes first, durably: it vouches for all that follows."""
+        self._is_stamped = False
+        self._wipe_head()
         tail = max(0, self.capacity - HEAD)
         self._channel.put_zeroes(tail, self.capacity - tail)
-        self._wipe_head()
+        self._channel.sync()
 
 
 def _new_stamp() -> str:

@@ -11,6 +11,8 @@ import mmap
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cdi.base.units import KiB, MiB, round_down, round_up
 from importer.sinks import kernel
@@ -29,6 +31,7 @@ class Channel:
     def __init__(self, fd: int, name: str, align: int) -> None:
         self.fd = fd
         self.align = align
+        self.in_doubt = False  # see ``importer.sinks.Sink``
         self._name = name
         self._local = threading.local()
         self._wake = _Wake(fd) if align == 1 else None
@@ -43,10 +46,11 @@ class Channel:
                 self._bounce(offset, data[:whole])
             if whole < len(data):
                 self._bounce(offset + whole, data[whole:])
-            if self._wake is not None:
-                self._wake.wrote(offset, len(data))
         except OSError as error:
             raise fault_of(error, self._name, offset) from error
+        if self._wake is not None:
+            with self._about_earlier_writes(offset):
+                self._wake.wrote(offset, len(data))
 
     def put_zeroes(self, offset: int, length: int) -> None:
         for start in range(0, length, len(ZEROES)):
@@ -72,10 +76,16 @@ class Channel:
         return bytes(result[skipped : skipped + length]).ljust(length, b"\0")
 
     def sync(self) -> None:
-        try:
+        with self._about_earlier_writes():
             os.fdatasync(self.fd)
+
+    @contextmanager
+    def _about_earlier_writes(self, offset: int = 0) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise fault_of(error, self._name) from error
+            self.in_doubt = True
+            raise fault_of(error, self._name, offset) from error
 
     def _write(self, offset: int, data: memoryview) -> None:
         while data:

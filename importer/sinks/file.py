@@ -7,18 +7,19 @@ import fcntl
 import os
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cdi.base.units import round_up
 from importer.sinks import kernel
 from importer.sinks.direct import Channel
+from importer.sinks.lock import open_locked
 from importer.sinks.options import DEFAULT, SinkOptions
 from importer.sinks.refusal import fault_of, refusals
 from importer.sinks.zeroes import ZEROES, pieces
 
 MODE = 0o660  # contract: the group (fsGroup 107) must be able to write
 _PAGE = 4096
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # NFS without a lock daemon
 _NO_FALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -36,8 +37,7 @@ def free_bytes(directory: Path) -> int:
 class FileSink:
     """Sparse, direct, locked against a second importer. See ``importer.sinks.Sink`` for the contract.
 
-    The constructor proves with real writes, at both ends, that the target takes them, before anything is downloaded.
-    With ``options.resume`` an existing part file is kept until ``start_anew``; ``fresh`` says that there is none.
+    ``start_anew`` and ``go_on`` prove with real writes that the target takes them, before anything is downloaded.
     """
 
     stamp = ""  # the journal is beside the target
@@ -51,26 +51,27 @@ class FileSink:
         self._growing = threading.Lock()
         self._published = False
         with refusals(self.name):
-            self._fd, existed = _open_locked(self._part)
+            self._fd, existed = open_locked(self._part, MODE)
+        self.fresh = not existed
+        self._is_nothing = self.fresh  # nor will it be anything, while no attempt has begun
         try:
             with refusals(self.name):
                 _take_mode(self._fd)
                 self.align = 1 if options.unaligned or not options.direct else _direct_alignment(self._fd)
             self._channel = Channel(self._fd, self.name, self.align)
-            self.fresh = not existed
-            if options.resume and existed:
-                self._prove_room()
-            else:
+            if not options.resume:
                 self.start_anew()
         except BaseException:
-            os.close(self._fd)
-            if not existed:
-                self._part.unlink(missing_ok=True)
+            self.close()
             raise
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._channel.in_doubt
 
     def start_anew(self) -> None:
         """Forget whatever the part file held."""
-        self.fresh = True
+        self.fresh = self._is_nothing = True
         with refusals(self.name):
             os.ftruncate(self._fd, 0)
         self._prove_end()
@@ -80,6 +81,12 @@ class FileSink:
             os.ftruncate(self._fd, 0)
             os.ftruncate(self._fd, self.size)
         self._reserve()
+        self._is_nothing = False
+
+    def go_on(self) -> None:
+        """A part that has all its space needs no more, even on a volume that it fills."""
+        if not self._has_all_its_space():
+            self._prove_end()
 
     def identity(self) -> str:
         """What tells this part file from every other, for the journal.
@@ -144,6 +151,9 @@ class FileSink:
 
     def close(self) -> None:
         if self._fd >= 0:
+            if self._is_nothing:
+                with suppress(OSError):
+                    self._part.unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = -1
 
@@ -180,11 +190,6 @@ class FileSink:
         with refusals(self.name, self.size):
             os.ftruncate(self._fd, self.size)
 
-    def _prove_room(self) -> None:
-        """A part that has all its space needs no more, even on a volume that it fills."""
-        if not self._has_all_its_space():
-            self._prove_end()
-
     def _has_all_its_space(self) -> bool:
         with refusals(self.name):
             return os.fstat(self._fd).st_blocks * 512 >= self.size
@@ -195,36 +200,6 @@ class FileSink:
         self._channel.put_zeroes(end, _PAGE)
         self._channel.sync()
         self._cut_to_size()
-
-
-def _open_locked(part: Path) -> tuple[int, bool]:
-    """(descriptor that holds the exclusive lock, whether the file was there with content). Raises OSError."""
-    while True:
-        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
-        try:
-            _lock(fd)
-            # The former holder may have renamed or removed the file between our open and our lock.
-            if _same(fd, part):
-                return fd, os.fstat(fd).st_size > 0
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-
-
-def _lock(fd: int) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-
-
-def _same(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _take_mode(fd: int) -> None:

@@ -11,6 +11,7 @@ class MemorySink:
     name = "memory"
     align = 1
     fresh = True
+    in_doubt = False
     stamp = ""
 
     def __init__(self, size: int) -> None:
@@ -24,6 +25,9 @@ class MemorySink:
 
     def start_anew(self) -> None:
         self.data[:] = bytes(len(self.data))
+
+    def go_on(self) -> None:
+        """There is nothing to go on with."""
 
     def identity(self) -> str:
         return f"memory:{id(self)}"

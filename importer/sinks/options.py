@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SinkOptions:
-    """``resume``: keep what an earlier process wrote. ``preallocate``: every byte of the disk has its place reserved.
+    """``resume``: keep what an earlier process wrote until ``go_on`` or ``start_anew`` is called.
 
+    ``preallocate``: every byte of the disk has its place reserved.
     ``unaligned``: writes may be smaller than 4 KiB (qcow2 with 512-byte clusters), so the page cache is used.
     ``direct``: past the page cache where the storage can.
     """

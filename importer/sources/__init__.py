@@ -23,6 +23,8 @@ class Facts:
 
     ``size``: bytes of the transfer, None when unknown. ``ranges``: proven by a 206. ``etag``: strong validator, with
     quotes, else None. ``head``: the first ``min(size, HEAD_SIZE)`` bytes as transferred (before decompression).
+    ``resource``: a hash of what was asked for, on whatever host (``url.resource_of``). ``place``: where the answer came
+    from, after all redirects, without its query.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Facts:
     content_type: str = ""
     last_modified: str | None = None
     notes: tuple[str, ...] = ()
+    resource: str = ""
+    place: str = ""
 
 
 class Body(Protocol):
@@ -87,5 +91,6 @@ class SourceSpec:
     insecure: bool = False  # insecureSkipVerify
     kind: str = ""  # "s3" for an http(s) URL that names an S3 object (IMPORTER_SOURCE=s3)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # http_proxy, https_proxy, no_proxy, AWS_*
+    guarded: bool = False  # the URL's author may not reach all that this process reaches: see ``guard``
     connect_timeout_s: float = 20.0
     stall_timeout_s: float = 60.0  # no bytes for so long: SourceStalled

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from cdi.base.faults import Fault
+from importer.sources import guard
 from importer.sources.answers import status_code_name, status_text
 from importer.sources.live import LiveSockets
 from importer.sources.patient import PatientSocket
@@ -90,9 +91,10 @@ class Dialer:
     live: LiveSockets
     connect_timeout_s: float
     stall_timeout_s: float
+    guarded: bool = False  # see SourceSpec
 
     def dial(self, route: Route) -> Connection:
-        """Raises Fault HostUnknown, ConnectionRefused, ProxyRefused, Tls*, Cancelled."""
+        """Raises Fault HostUnknown, AddressForbidden, ConnectionRefused, ProxyRefused, Tls*, Cancelled."""
         raw: socket.socket | None = None
         try:
             raw, sock = self._open(route)
@@ -112,7 +114,7 @@ class Dialer:
     def _open(self, route: Route) -> tuple[socket.socket, socket.socket]:
         """(the socket with the descriptor, the socket to read and write)."""
         if route.proxy is None:
-            raw = self._connect(route.host, route.port, route.host_port)
+            raw = self._connect(route.host, route.port, route.host_port, guarded=self.guarded)
             if route.scheme == "http":
                 return raw, raw
             raw = self._encrypt(raw, route.host, route.host_port)
@@ -131,12 +133,14 @@ class Dialer:
         raw = self._encrypt(raw, route.host, route.host_port)
         return raw, raw
 
-    def _connect(self, host: str, port: int, shown: str) -> socket.socket:
+    def _connect(self, host: str, port: int, shown: str, *, guarded: bool = False) -> socket.socket:
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             cause = (error.strerror if isinstance(error, socket.gaierror) else None) or "not a host name"
             raise Fault("HostUnknown", host=host, cause=cause) from error
+        if guarded:
+            addresses = guard.allowed(addresses, shown)
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in addresses:
             sock = PatientSocket(family, kind, protocol)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from cdi.base.faults import Fault
 from importer.sources import HEAD_SIZE, Facts, SourceSpec
-from importer.sources.url import display_name
+from importer.sources.url import display_name, resource_of
 
 
 def path_of(url: str) -> str:
@@ -47,7 +47,10 @@ class FileSource:
             head = os.pread(self._fd, HEAD_SIZE, 0)
         except OSError as error:
             raise self._unreadable(error) from error
-        return Facts(name=self.name, size=size, ranges=True, etag=etag, head=head)
+        # Of a device nothing tells whether it was written to since: no other process goes on with it.
+        known = None if stat.S_ISBLK(os.fstat(self._fd).st_mode) else etag
+        resource = resource_of(self._path)
+        return Facts(name=self.name, size=size, ranges=True, etag=known, head=head, resource=resource)
 
     def open(self, offset: int, length: int | None) -> FileBody:
         if self._version is None:

@@ -29,7 +29,7 @@ from importer.sources.live import LiveSockets
 from importer.sources.pool import Answer, Pool, Request
 from importer.sources.redirects import REDIRECT_LIMIT, REDIRECT_STATUSES, next_hop, too_many_redirects
 from importer.sources.trust import Trust
-from importer.sources.url import HttpUrl, display_name, parse_http_url
+from importer.sources.url import HttpUrl, display_name, parse_http_url, resource_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class HttpSource:
         self, spec: SourceSpec, resolve: Resolve | None = None, explain: Explain | None = None, name: str = ""
     ) -> None:
         self.name = name or display_name(spec.url)
+        self._resource = resource_of(spec.url)
         self._notes: tuple[str, ...] = ()
         self._resolve = resolve
         self._explain = explain
@@ -99,7 +100,7 @@ class HttpSource:
             self._notes = credentials.notes
         self._live = LiveSockets()
         trust = Trust(spec.ca_files, spec.insecure)
-        dialer = Dialer(trust, self._live, spec.connect_timeout_s, spec.stall_timeout_s)
+        dialer = Dialer(trust, self._live, spec.connect_timeout_s, spec.stall_timeout_s, spec.guarded)
         self._pool = Pool(self.name, dialer, spec.environ)
         self._lock = threading.Lock()
         self._resolving = threading.Lock()
@@ -194,6 +195,8 @@ class HttpSource:
             content_type=content_type,
             last_modified=version.last_modified,
             notes=tuple(notes),
+            resource=self._resource,
+            place=display_name(self.pinned_url),
         )
 
     # --- open -------------------------------------------------------------------------------------------------------

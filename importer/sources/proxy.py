@@ -29,10 +29,14 @@ class Proxy:
 
 def choose_proxy(url: HttpUrl, environ: Mapping[str, str]) -> Proxy | None:
     """The proxy for ``url``, or None for a direct connection. Raises Fault ProxyUnusable."""
+    value = named_proxy(url, environ)
+    return parse_proxy(value) if value else None
+
+
+def named_proxy(url: HttpUrl, environ: Mapping[str, str]) -> str:
+    """As the variable has it; empty for a direct connection."""
     value = _variable(environ, f"{url.scheme}_proxy")
-    if not value or is_bypassed(url, _variable(environ, "no_proxy")):
-        return None
-    return parse_proxy(value)
+    return "" if is_bypassed(url, _variable(environ, "no_proxy")) else value
 
 
 def parse_proxy(value: str) -> Proxy:

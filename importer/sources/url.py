@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -12,6 +13,11 @@ from cdi.base.faults import Fault
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # What RFC 3986 allows in path and query; "%" stays, so that an already encoded URL is not encoded twice.
 _TARGET_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
+# What signing adds to a query: S3 and what speaks its protocol, Google, CloudFront. It names no other file, and is
+# another one the next time. Azure's names (se, sp, st) are too short to be sure of.
+_SIGNED = re.compile(
+    r"(x-amz-|x-goog-).*|(aws|google|oss)access(key)?id|key-pair-id|policy|signature|expires", re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -56,6 +62,19 @@ def display_name(url: str) -> str:
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     authority, slash, path = place.partition("/")
     return _CONTROL.sub("?", f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
+
+
+def resource_of(url: str) -> str:
+    """What ``url``, or a path, names on whatever host: a hash of path and query, less a signature. Never raises.
+
+    Equal for a mirror with the same tree, and for a URL that was signed again.
+    """
+    _, is_url, rest = url.partition("://")
+    if is_url:
+        place, _, query = rest.partition("#")[0].partition("?")
+        kept = (part for part in query.split("&") if not _SIGNED.fullmatch(part.partition("=")[0]))
+        url = f"{place.partition('/')[2]}?{'&'.join(kept)}"
+    return hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:

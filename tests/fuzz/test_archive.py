@@ -16,7 +16,7 @@ from support.packed import feed
 from cdi.base.faults import Fault
 from importer.archive import extract
 
-_CODES = ("ArchiveInvalid", "ArchiveUnsafe", "DecompressionBomb")
+_CODES = ("ArchiveInvalid", "ArchiveUnsafe", "TargetOutgrown")
 _TYPES = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, b"x", b"L", b"S", b"K")
 _PARTS = ("a", "b", "c", "..", ".", "", "lost+found")
 

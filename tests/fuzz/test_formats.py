@@ -16,6 +16,7 @@ from support.images import RECIPES, MiB, build, check_extent, reader
 from cdi.base.faults import Fault
 from importer.formats import Kind
 from importer.formats.clusters import inflate_cluster
+from importer.formats.foreign import document, packing
 from importer.formats.magic import looks_like_a_page, recognise
 from importer.formats.qcow2_stream import Qcow2Placer
 from importer.formats.registry import open_image
@@ -124,6 +125,8 @@ def test_damaged_images_give_a_fault_or_a_sound_map(images: dict[str, bytes]) ->
                 answers["unprintable"] += not fault.message.isprintable()
             assert time.monotonic() - start < SLOWEST_S, (name, SEED)
         looks_like_a_page(data[:65536])
+        packing(data[:65536])
+        document(data[:65536], whole=True)
     assert not answers["unprintable"], SEED
     assert answers["fault"] > 10, (answers, SEED)
     assert answers["map"] > 10, (answers, SEED)

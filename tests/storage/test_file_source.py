@@ -34,3 +34,9 @@ def test_a_block_device_is_read_like_a_file(device: str) -> None:
     assert source.open(4096, None).readinto(buffer) == len(DATA) - 4096
     assert buffer[: len(DATA) - 4096] == DATA[4096:]
     source.close()
+
+
+def test_of_a_device_nothing_tells_whether_it_was_written_to_since(device: str) -> None:
+    source = FileSource(SourceSpec(device))
+    assert source.probe().etag is None
+    source.close()

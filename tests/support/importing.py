@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/root", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+ENVIRONMENT["PYTHONFAULTHANDLER"] = "1"  # see last_words
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ def cdi(*arguments: object, env: dict[str, str] | None = None, timeout_s: float 
         process.kill()
         raise
     return Outcome(process.returncode, stdout, stderr)
+
+
+def last_words(process: subprocess.Popen[str]) -> str:
+    """What a process said that has ended too early, or hangs: then where each of its threads was."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGABRT)
+    said, complaint = process.communicate(timeout=30)
+    return f"exit {process.returncode}\n{said}\n{complaint}"
 
 
 def kill(process: subprocess.Popen[str]) -> None:

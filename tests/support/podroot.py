@@ -51,6 +51,9 @@ exec chroot . setpriv --reuid 107 --regid 107 --clear-groups --no-new-privs --bo
 """
 
 
+_OURS = ("source", "notes", "bytesDone")
+
+
 @dataclass(frozen=True)
 class PodRun:
     """``message``: what stands in /dev/termination-log. ``log``: standard error."""
@@ -62,9 +65,9 @@ class PodRun:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The contract's part of the termination JSON; ``source`` is ours."""
+        """The contract's part of the termination JSON."""
         said: dict[str, Any] = json.loads(self.message)
-        return {name: value for name, value in said.items() if name != "source"}
+        return {name: value for name, value in said.items() if name not in _OURS}
 
 
 def run_in_pod(

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from support.packed import tool
 KiB = 1024
 MiB = 1024 * KiB
 FRAME = 2 * MiB
+ODD = FRAME + 1000
 HEAD = 192 * KiB  # what every start reads to see what the file is
 CONNECTIONS = 2
 # A kill takes from each connection the unit of 2 MiB that it was in, and what a busy machine left in its socket.
@@ -45,8 +47,8 @@ class Image:
         return ("--checksum", digest) if self.checksum else ()
 
 
-def _in_frames(disk: bytes, pack: Callable[[bytes], bytes]) -> bytes:
-    return b"".join(pack(disk[start : start + FRAME]) for start in range(0, len(disk), FRAME))
+def _in_frames(disk: bytes, pack: Callable[[bytes], bytes], size: int = FRAME) -> bytes:
+    return b"".join(pack(disk[start : start + size]) for start in range(0, len(disk), size))
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +61,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
     subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "raw", "qcow2"], cwd=place, check=True)
     qcow2 = (place / "qcow2").read_bytes()
     small = disk[: 12 * MiB]
+    gzipped = partial(gzip.compress, compresslevel=1)
     return {
         "raw": Image(disk, disk),
         "raw with sha256": Image(disk, disk, checksum=True),
         "qcow2": Image(qcow2, disk),
-        "gzip members": Image(_in_frames(disk, lambda part: gzip.compress(part, 1)), disk, FRAME),
+        "gzip members": Image(_in_frames(disk, gzipped), disk, FRAME),
+        "gzip members that end within pages": Image(
+            _in_frames(disk, lambda part: gzip.compress(part, 1), ODD), disk, ODD
+        ),
         "zstd frames": Image(_in_frames(disk, zstandard.ZstdCompressor(1).compress), disk, FRAME),
         "xz blocks": Image(tool(f"xz -0c -T2 --block-size={FRAME}", small), small, CONNECTIONS * FRAME),
         "qcow2 with sha256": Image(qcow2, disk, None, checksum=True),
@@ -77,6 +83,7 @@ NAMES = [
     "raw with sha256",
     "qcow2",
     "gzip members",
+    "gzip members that end within pages",
     "zstd frames",
     "xz blocks",
     "qcow2 with sha256",

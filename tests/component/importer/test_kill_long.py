@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import zstandard
@@ -141,24 +142,34 @@ def room(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-def bytes_read_with_kills(case: Case, room: Path, size: int, kills: int) -> tuple[int, int]:
-    """(bytes read from the server in all, bytes of the file). The points of the kills are counted in bytes served."""
+class Cost(NamedTuple):
+    """``read``: bytes from the server in all. ``length``: of the file. ``asked``: for each kill, what was under way."""
+
+    read: int
+    length: int
+    asked: list[int]
+
+
+def cost_of_kills(case: Case, room: Path, size: int, kills: int) -> Cost:
+    """The points of the kills are counted in bytes served."""
     place = make(case, room, size)
     chance, length = random.Random(f"{SEED} {case}"), place.file.stat().st_size
     points = sorted(int(chance.uniform(0.01, 0.97) * length) for _ in range(kills))
     with served(case, place, room) as (relay, url, env), a_target(case, place) as target:
         command = ["import", url, target, "--state", room / "state"]
+        asked = []
         if case.checksum:
             command += ["--checksum", f"sha256:{sha256(place.file)}"]
         for point in points:
             process = start(*command, env=env)
-            relay.wait_for_bytes(max(point, relay.count + 2 * HEAD))
+            relay.wait_for_bytes(max(point, relay.count + 2 * HEAD), process)
             kill(process)
+            asked.append(relay.take_asked())
             assert nothing_usable(target)
         outcome = cdi(*command, env=env, timeout_s=300)
         assert outcome.status == 0, outcome
         assert subprocess.run(["cmp", str(target), str(place.disk)]).returncode == 0
-        return relay.count, length
+        return Cost(relay.count, length, asked)
 
 
 def sha256(path: Path) -> str:
@@ -182,12 +193,13 @@ LONG = [
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # a busy machine leaves more in sockets and in what was fetched ahead
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", LONG, ids=str)
 def test_ten_kills_of_two_gibibytes_cost_at_most_five_percent(case: Case, room: Path) -> None:
-    count, length = bytes_read_with_kills(case, room, SIZE, KILLS)
-    print(f"{case}: {count / length:.4f} of {length} bytes")
-    assert count <= 1.05 * length + KILLS * case.frame(SIZE, length)
+    cost = cost_of_kills(case, room, SIZE, KILLS)
+    print(f"{case}: {cost.read / cost.length:.4f} of {cost.length} bytes")
+    assert cost.read <= 1.05 * cost.length + KILLS * case.frame(SIZE, cost.length)
 
 
 QUICK = [Case("raw", via="s3"), Case("qcow2", via="s3", onto="device"), Case("zst", onto="device")]
@@ -195,6 +207,8 @@ QUICK = [Case("raw", via="s3"), Case("qcow2", via="s3", onto="device"), Case("zs
 
 @pytest.mark.parametrize("case", QUICK, ids=str)
 def test_three_kills_cost_no_more_than_what_was_under_way(case: Case, room: Path) -> None:
-    count, length = bytes_read_with_kills(case, room, 128 * MiB, 3)
-    # Of each of up to 8 connections the unit it was in; a busy machine leaves more in its sockets.
-    assert count <= length + 3 * (8 * 2 * MiB + case.frame(128 * MiB, length))
+    cost = cost_of_kills(case, room, 128 * MiB, 3)
+    # Of each of up to 8 connections the unit it was in. On a busy machine the server looks far away, and is asked for
+    # more at once: then what it was asked for, which lay in sockets.
+    frame = case.frame(128 * MiB, cost.length)
+    assert cost.read <= cost.length + sum(max(8 * 2 * MiB, asked) + frame for asked in cost.asked)

@@ -47,6 +47,7 @@ def test_a_success_ends_with_the_contract_s_message(server: FaultServer, tmp_pat
     assert pod.status == 0, pod.log
     said = json.loads(pod.message)
     assert (said["preallocationApplied"], said["message"]) == (False, "Import Complete")
+    assert said["bytesDone"] == len(DATA)
     assert pod.disk.stat().st_size == 8 * 1024 * 1024
     assert pod.disk.read_bytes()[: len(DATA)] == DATA
     assert pod.progress[-1]["percent"] == 100.0
@@ -63,6 +64,23 @@ def test_every_step_is_logged_when_that_is_asked_for(
     assert pod.status == 0, pod.log
     assert ("connected to 127.0.0.1" in pod.log) is detailed
     assert ("virtual size" in pod.log) is detailed
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"not found, sorry\n", "[NotADiskImage] the first bytes of {url} are a text of 17 bytes: 'not found, sorry'."),
+        (b"Rar!\x1a\x07\x00" + DATA, "[PackingUnsupported] {url} is a rar archive."),
+    ],
+)
+def test_what_is_no_disk_is_told_under_the_contract_s_phrase(
+    body: bytes, told: str, server: FaultServer, tmp_path: Path
+) -> None:
+    url = server.add("/disk.img", Route(body=body))
+    pod = Pod(tmp_path, IMPORTER_ENDPOINT=url)
+    assert pod.status == 1
+    assert pod.message.startswith("Unable to connect to http data source: " + told.format(url=url))
+    assert not pod.disk.exists()
 
 
 def test_a_missing_file_is_told_under_the_contract_s_phrase(server: FaultServer, tmp_path: Path) -> None:
@@ -107,8 +125,10 @@ def test_a_blank_disk_is_made_of_the_size_asked_for(tmp_path: Path) -> None:
         ({"IMPORTER_SOURCE": "tape"}, "Unknown data source: tape"),
         ({"PREALLOCATION": "maybe", "IMPORTER_ENDPOINT": "http://127.0.0.1:1/"}, "'maybe' is neither true nor false"),
         ({"IMPORTER_IMAGE_SIZE": "big", "IMPORTER_ENDPOINT": "http://127.0.0.1:1/"}, "'big' is not a size"),
+        ({"FILESYSTEM_OVERHEAD": "big", "CDI_TARGET": "", "IMPORTER_ENDPOINT": "http://127.0.0.1:1/"},
+         "'big' is no share from 0 to 1"),
     ],
-    ids=["blank-archive", "unknown-source", "bad-preallocation", "bad-size"],
+    ids=["blank-archive", "unknown-source", "bad-preallocation", "bad-size", "bad-overhead"],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_a_reason(variables: dict[str, str], said: str, tmp_path: Path) -> None:
     pod = Pod(tmp_path, **variables)

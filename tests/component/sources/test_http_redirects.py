@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -223,3 +224,37 @@ def test_refusals_are_explained_by_who_knows_the_service(server: FaultServer) ->
     source = HttpSource(SourceSpec("s3://bucket/key"), lambda: Address(url), explain)
     assert fault_of(source.probe).code == "S3NotFound"
     source.close()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376"],
+)
+@pytest.mark.parametrize("way", ["directly", "by a redirect"])
+def test_a_pod_fetches_nothing_from_the_nodes_own_addresses(
+    server: FaultServer, a_source: Make, host: str, way: str
+) -> None:
+    """Nothing is sent there either: the fault is at once, and the connect would not be."""
+    forbidden = f"http://{host}/latest/meta-data/"
+    url = forbidden if way == "directly" else server.add("/disk", Route(redirect=forbidden))
+    fault = fault_of(a_source(url, guarded=True).probe)
+    assert (fault.code, fault.permanent) == ("AddressForbidden", True)
+
+
+def test_a_name_that_moves_to_such_an_address_after_the_first_answer_is_not_followed(
+    server: FaultServer, a_source: Make, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+    source = a_source(server.add("/disk", Route(DATA, closes_silently=True)), guarded=True)
+    source.probe()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, **how: resolve("169.254.169.254", port, **how))
+    assert fault_of(lambda: read(source.open(100, 50))).code == "AddressForbidden"
+
+
+def test_a_proxy_is_the_administrators_choice(
+    server: FaultServer, a_source: Make, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add("/disk", Route(DATA))
+    proxy = f"http://{server.host}:{server.port}"
+    source = a_source("http://169.254.169.254/disk", guarded=True, environ={"http_proxy": proxy})
+    assert source.probe().size == len(DATA)

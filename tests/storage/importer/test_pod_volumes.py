@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http.client
+import io
 import json
 import os
 import random
+import re
 import ssl
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.faultserver import FaultServer, Route
 from support.loopdev import loop_device, mounted, remount
-from support.podroot import UID, give_to_pods, run_in_pod, start_in_pod
+from support.podroot import UID, PodRun, give_to_pods, run_in_pod, start_in_pod
 from support.ports import free_port
 
 MiB = 1024 * 1024
@@ -135,7 +139,7 @@ def test_a_device_that_is_too_small_is_told_and_what_it_held_is_gone(
     assert run.status == 1
     if kind == "gz":
         # How large it is only its end says: both ends of the device are zeros again.
-        assert "[DecompressionBomb]" in run.message
+        assert "[TargetOutgrown]" in run.message
         assert not any(ends)
     else:
         assert run.message.startswith(
@@ -156,6 +160,29 @@ def test_a_volume_that_is_too_small_is_told_before_anything_is_fetched(
     assert (run.status, "[TargetTooSmall]" in run.message) == (1, True)
     assert "is larger than the reported available storage" in run.message
     assert server.bytes_sent < 512 * 1024
+
+
+@pytest.mark.parametrize(("kind", "size"), [("ext4", 64), ("xfs", 320)])
+def test_the_size_that_is_suggested_is_enough_for_the_file_system_too(
+    kind: str, size: int, server: FaultServer, tmp_path: Path
+) -> None:
+    """A disk as large as its volume: ext4 and xfs keep some of it for themselves."""
+    image = tmp_path / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, f"{size}M"], check=True)
+    url = server.add("/disk", Route(body=image.read_bytes()))
+
+    def imported(mib: int) -> PodRun:
+        with mounted(tmp_path, kind, mib * MiB) as place:
+            variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_IMAGE_SIZE": f"{mib}Mi"}
+            return run_in_pod(tmp_path, variables, data=give_to_pods(place))
+
+    refused = imported(size)
+    assert (refused.status, "[TargetTooSmall]" in refused.message) == (1, True), refused.message
+    assert f" of {size * MiB:,} (the rest is the file system's)" in refused.message
+    suggested = re.search(r"Try: ask for (\d+)Mi or more", refused.message)
+    assert suggested is not None
+    assert size < int(suggested[1]) < 2 * size
+    assert imported(int(suggested[1])).status == 0
 
 
 def test_a_volume_that_is_read_only_is_told(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
@@ -242,7 +269,8 @@ def test_a_new_pod_goes_on_with_a_device_where_the_last_one_had_made_it_durable(
     noise = random.Random(14).randbytes(8 * MiB)
     body = noise * 40
     variables = {"IMPORTER_IMAGE_SIZE": "320Mi"}
-    variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=body, trickle=(256 * 1024, 0.02)))
+    # 256 MiB are made durable; the rest does not come before the pod is killed.
+    variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=body, withheld=(300 * MiB, 310 * MiB)))
     with loop_device(tmp_path, 320 * MiB) as device:
         first, other, second = (tmp_path / name for name in ("first", "other", "second"))
         for directory in (first, other, second):
@@ -289,18 +317,112 @@ def test_what_must_be_kept_whole_meanwhile_is_kept_beside_or_on_the_scratch_volu
     assert names_in(ext4) == {"disk.img"}
 
 
+def an_archive(*members: tuple[str, int, bytes | None]) -> bytes:
+    """Of names, modes and contents; None: a directory."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, mode, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = mode, len(content or b"")
+            entry.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+            archive.addfile(entry, io.BytesIO(content or b""))
+    return out.getvalue()
+
+
+TREE = an_archive(("etc", 0o755, None), ("etc/motd", 0o644, b"hello\n"))
+UNPACKING = {"IMPORTER_CONTENTTYPE": "archive", "IMPORTER_IMAGE_SIZE": "32Mi"}
+
+
 def test_an_archive_is_unpacked_beside_lost_and_found(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    (tree / "etc").mkdir(parents=True)
-    (tree / "etc" / "motd").write_text("hello\n")
-    (tree / "link").symlink_to("etc/motd")
-    subprocess.run(["tar", "-cf", tmp_path / "tree.tar", "-C", tree, "."], check=True)
-    url = server.add("/tree.tar", Route(body=(tmp_path / "tree.tar").read_bytes()))
-    variables = {"IMPORTER_ENDPOINT": url, "IMPORTER_CONTENTTYPE": "archive", "IMPORTER_IMAGE_SIZE": "32Mi"}
+    variables = UNPACKING | {"IMPORTER_ENDPOINT": server.add("/tree.tar", Route(body=TREE))}
     run = run_in_pod(tmp_path, variables, data=ext4)
     assert (run.status, run.result) == (0, DONE), run.log
-    assert names_in(ext4) == {"etc", "link"}
-    assert (ext4 / "link").read_text() == "hello\n"
+    assert names_in(ext4) == {"etc"}
+    assert (ext4 / "etc" / "motd").read_text() == "hello\n"
+
+
+MODES = [0o555, 0o400, 0o311, 0o000]
+
+
+def test_what_an_archive_left_goes_whatever_its_modes(ext4: Path, server: FaultServer, tmp_path: Path) -> None:
+    members: list[tuple[str, int, bytes | None]] = []
+    for mode in MODES:
+        name = f"{mode:o}"
+        members += [(name, mode, None), (f"{name}/below", mode, None), (f"{name}/below/file", 0, b"x")]
+    url = server.add("/tree.tar", Route(body=an_archive(*members)))
+    variables = UNPACKING | {"IMPORTER_ENDPOINT": url, "IMPORTER_CHECKSUM": "md5:" + "0" * 32}
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert "checksum mismatch" in run.message, run.log
+    assert "not all removed" not in run.log
+    assert names_in(ext4) == set()
+
+
+@pytest.mark.parametrize("checksum", ["right", "wrong"])
+def test_what_somebody_else_has_put_into_a_volume_stays_there(
+    checksum: str, ext4: Path, server: FaultServer, tmp_path: Path
+) -> None:
+    """A static volume, or what a driver keeps in each of its own."""
+    (ext4 / "precious").write_text("mine")
+    (ext4 / ".trashcan").mkdir(mode=0o755)
+    (ext4 / ".trashcan" / "file").write_text("the driver's")
+    digest = hashlib.md5(TREE).hexdigest() if checksum == "right" else "0" * 32
+    variables = UNPACKING | {"IMPORTER_ENDPOINT": server.add("/tree.tar", Route(body=TREE))}
+    for _ in range(2):
+        run = run_in_pod(tmp_path, variables | {"IMPORTER_CHECKSUM": f"md5:{digest}"}, data=ext4)
+        assert (run.status, "checksum mismatch" in run.message) == (0, checksum == "wrong"), run.log
+    assert names_in(ext4) == {"precious", ".trashcan", "etc"}
+    assert (ext4 / "precious").read_text() == "mine"
+    assert (ext4 / ".trashcan" / "file").read_text() == "the driver's"
+
+
+def test_what_a_killed_container_had_unpacked_takes_no_room_from_the_next(
+    ext4: Path, server: FaultServer, tmp_path: Path
+) -> None:
+    noise = random.Random(15).randbytes(30 * MiB)
+    body = an_archive(("first", 0o644, noise), ("second", 0o644, b"x" * MiB))
+    variables = UNPACKING | {"IMPORTER_ENDPOINT": server.add("/tree.tar", Route(body=body, trickle=(256 * 1024, 0.01)))}
+    container = start_in_pod(tmp_path, variables, data=ext4)
+    server.wait_for_bytes(28 * MiB)
+    container.kill()
+    container.communicate()
+    assert ".cdi-unpacking" in names_in(ext4)
+    (ext4 / "stale").write_text("of another archive")
+    server.add("/tree.tar", Route(body=body))
+    run = run_in_pod(tmp_path, variables, data=ext4)
+    assert run.result == DONE, run.log
+    assert names_in(ext4) == {"first", "second"}
+    assert (ext4 / "first").read_bytes() == noise
+
+
+def test_a_killed_import_goes_on_where_it_barely_fits(server: FaultServer, tmp_path: Path) -> None:
+    noise = random.Random(13).randbytes(24 * MiB)
+    with mounted(tmp_path, "ext4", 36 * MiB) as place:
+        give_to_pods(place)
+        variables = {"IMPORTER_IMAGE_SIZE": "24Mi"}
+        variables["IMPORTER_ENDPOINT"] = server.add("/disk", Route(body=noise, trickle=(256 * 1024, 0.02)))
+        container = start_in_pod(tmp_path, variables, data=place)
+        server.wait_for_bytes(16 * MiB)
+        container.kill()
+        container.communicate()
+        before = server.bytes_sent
+        server.add("/disk", Route(body=noise))
+        run = run_in_pod(tmp_path, variables, data=place)
+        assert run.result == DONE, run.message
+        assert server.bytes_sent - before < 20 * MiB
+        # Again, onto the whole disk: a container that was started once more.
+        run = run_in_pod(tmp_path, variables, data=place)
+        assert run.result == DONE, run.message
+        assert (place / "disk.img").read_bytes() == noise
+
+
+@pytest.mark.parametrize("preallocation", ["true", "false"])
+def test_a_blank_disk_can_be_made_again(preallocation: str, ext4: Path, tmp_path: Path) -> None:
+    variables = {"IMPORTER_SOURCE": "none", "IMPORTER_IMAGE_SIZE": "40Mi", "PREALLOCATION": preallocation}
+    for _ in range(2):
+        run = run_in_pod(tmp_path, variables, data=ext4)
+        assert run.status == 0, run.message
+        assert (ext4 / "disk.img").stat().st_size == 40 * MiB
+    assert names_in(ext4) == {"disk.img"}
 
 
 def test_user_107_can_make_the_metrics_certificate(ext4: Path, server: FaultServer, tmp_path: Path) -> None:

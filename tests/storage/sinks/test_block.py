@@ -63,6 +63,8 @@ def without_stamp(device: Path) -> bytes:
 def test_a_stamp_lasts_for_an_attempt_and_not_longer(device: Path) -> None:
     def opened(*, resume: bool) -> tuple[str, BlockSink]:
         sink = BlockSink(device, CAPACITY, SinkOptions(resume=resume))
+        if resume:
+            sink.go_on()
         sink.sync()  # as a checkpoint does
         return sink.stamp, sink
 
@@ -193,6 +195,7 @@ def test_a_resume_keeps_what_was_written_behind_the_first_mebibyte(device: Path)
     sink.close()
     again = BlockSink(device, CAPACITY, SinkOptions(resume=True))
     assert again.identity() == identity
+    again.go_on()
     assert again.read(0, MiB) == bytes(MiB)
     again.write(0, memoryview(data)[:MiB])
     again.publish()
@@ -219,6 +222,23 @@ def test_discarding_zeroes_both_ends(device: Path) -> None:
     left = device.read_bytes()
     assert not any(left[:MiB])
     assert not any(left[-MiB:])
+
+
+def test_the_stamp_goes_before_what_it_vouches_for(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = BlockSink(device, CAPACITY)
+    sink.write(MiB, memoryview(pattern(MiB)))
+    sink.sync()
+    stamp, put = sink.stamp.encode(), sink._channel.put_zeroes
+    stamped: dict[int, bool] = {}
+
+    def seen(offset: int, length: int) -> None:
+        stamped[offset] = stamp in device.read_bytes()[:MiB]
+        put(offset, length)
+
+    monkeypatch.setattr(sink._channel, "put_zeroes", seen)
+    sink.discard()
+    sink.close()
+    assert stamped == {0: True, CAPACITY - MiB: False}
 
 
 def test_a_thin_device_stays_thin_unless_preallocated(tmp_path: Path) -> None:

@@ -33,8 +33,12 @@ from cdi.base.units import KiB, MiB
 path, seed, direct = Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "direct"
 size, unit = 32 * MiB, 64 * KiB
 sink = FileSink(path, size, SinkOptions(resume=True, direct=direct))
-header = Header(source="s", url="u", size=1, etag='"e"', target=sink.identity(), plan="p", disk_size=size)
-journal, kept = Journal.open(path.with_name("journal"), header)
+header = Header(source="s", resource="u", size=1, etag='"e"', target=sink.identity(), plan="p", disk_size=size)
+def ready(kept):
+    sink.start_anew() if kept.nothing else sink.go_on()
+    return sink.identity()
+
+journal, kept = Journal.open(path.with_name("journal"), header, ready=ready)
 units = [start for start in range(0, size, unit) if not kept.ranges.covers(start, start + unit)]
 random.Random(seed).shuffle(units)
 lock = threading.Lock()
@@ -88,7 +92,7 @@ def holds_the_pattern(sink: FileSink, ranges: RangeSet) -> bool:
 
 
 def header_of(sink: FileSink) -> Header:
-    return Header(source="s", url="u", size=1, etag='"e"', target=sink.identity(), plan="p", disk_size=SIZE)
+    return Header(source="s", resource="u", size=1, etag='"e"', target=sink.identity(), plan="p", disk_size=SIZE)
 
 
 @pytest.mark.parametrize("mode", ["direct", "buffered"])

@@ -81,6 +81,7 @@ def test_preallocation_takes_all_its_space(path: Path) -> None:
 def test_preallocation_survives_zeros_on_a_resume(path: Path) -> None:
     FileSink(path, 8 * MiB, SinkOptions(preallocate=True)).close()
     sink = FileSink(path, 8 * MiB, SinkOptions(preallocate=True, resume=True))
+    sink.go_on()
     sink.zero(0, 8 * MiB)
     sink.publish()
     sink.close()
@@ -112,6 +113,7 @@ def test_a_full_volume_is_said_with_the_place_and_kept_for_a_resume(small: Path)
     sink.close()
     (small / "ballast").unlink()
     again = FileSink(small / "disk.img", 16 * MiB, SinkOptions(resume=True))
+    again.go_on()
     assert again.read(0, MiB) == data
     again.discard()
     again.close()
@@ -120,10 +122,10 @@ def test_a_full_volume_is_said_with_the_place_and_kept_for_a_resume(small: Path)
 
 
 def test_a_preallocated_part_that_fills_its_volume_can_be_resumed(small: Path) -> None:
-    options = SinkOptions(preallocate=True, resume=True)
-    FileSink(small / "disk.img", 8 * MiB, options).close()
+    FileSink(small / "disk.img", 8 * MiB, SinkOptions(preallocate=True)).close()
     _fill(small)
-    sink = FileSink(small / "disk.img", 8 * MiB, options)
+    sink = FileSink(small / "disk.img", 8 * MiB, SinkOptions(preallocate=True, resume=True))
+    sink.go_on()
     assert sink.align == 4096
     sink.write(0, memoryview(pattern(8 * MiB)))
     sink.publish()
@@ -173,14 +175,31 @@ def test_resuming_on_a_full_volume_is_refused_before_anything_is_fetched_and_kee
         sink.write(MiB, memoryview(pattern(MiB)))
         sink.close()
         _fill(place)
+        again = FileSink(place / "disk.img", 8 * MiB, SinkOptions(resume=True))
         with pytest.raises(Fault) as caught:
-            FileSink(place / "disk.img", 8 * MiB, SinkOptions(resume=True))
+            again.go_on()
         assert caught.value.code == "NoSpace"
+        again.close()
         (place / "ballast").unlink()
         again = FileSink(place / "disk.img", 8 * MiB, SinkOptions(resume=True))
+        again.go_on()
         assert not again.fresh
         assert again.read(MiB, MiB) == pattern(MiB)
         again.close()
+
+
+def test_a_part_that_fills_its_volume_makes_room_for_a_larger_disk(tmp_path: Path) -> None:
+    with mounted(tmp_path, "ext4", 24 * MiB) as place:
+        sink = FileSink(place / "disk.img", 8 * MiB)
+        sink.write(0, memoryview(pattern(8 * MiB)))
+        sink.close()
+        _fill(place)
+        sink = FileSink(place / "disk.img", 16 * MiB, SinkOptions(resume=True))
+        sink.start_anew()
+        sink.write(8 * MiB, memoryview(pattern(MiB)))
+        sink.publish()
+        sink.close()
+        assert (place / "disk.img").read_bytes() == bytes(8 * MiB) + pattern(MiB) + bytes(7 * MiB)
 
 
 def test_a_read_only_volume_is_named(tmp_path: Path) -> None:
@@ -219,7 +238,9 @@ from importer.sinks.file import FileSink
 from importer.sinks.options import SinkOptions
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1]))
 try:
-    FileSink(Path(sys.argv[3]), 1 << 20, SinkOptions(resume=True)).close()
+    sink = FileSink(Path(sys.argv[3]), 1 << 20, SinkOptions(resume=True))
+    sink.go_on()
+    sink.close()
     print("opened")
 except Fault as fault:
     print(fault.code, fault.what)

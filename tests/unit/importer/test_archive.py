@@ -294,7 +294,7 @@ def test_links_that_stay_inside_are_made(target: Path, unpack: Callable[..., obj
 
 def test_more_data_than_the_limit_is_refused_before_it_is_written(target: Path, refused: Callable[..., Fault]) -> None:
     fault = refused(archive(member("a", bytes(600)), member("b", bytes(500))), limit=1000)
-    assert (fault.code, fault.values["limit"]) == ("DecompressionBomb", 1000)
+    assert (fault.code, fault.values["limit"]) == ("TargetOutgrown", "1,000")
     assert not (target / "b").exists()
 
 

@@ -56,3 +56,18 @@ def test_a_json_line_has_the_contract_s_keys() -> None:
 def test_a_full_bar_is_full() -> None:
     assert bar(100.0, 4) == "[####]"
     assert bar(0.0, 4) == "[    ]"
+
+
+def test_what_starts_again_counts_from_nothing() -> None:
+    clock = Clock()
+    progress = Progress(clock)
+    progress.enter(Stage.FETCHING)
+    progress.expect(100)
+    progress.fetched(60)
+    assert progress.snapshot().percent == 60.0
+    progress.start_again()
+    progress.expect(100)
+    clock.now = 1.0
+    progress.fetched(30)
+    again = progress.snapshot()
+    assert (again.bytes_done, again.percent, again.rate_bps) == (30, 30.0, 30.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from dataclasses import asdict, replace
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB
 from importer.fetch import journal as module
-from importer.fetch.journal import Checkpointer, Header, Journal, Kept, Marks, read_journal
+from importer.fetch.journal import Checkpointer, Header, Journal, Kept, Marks, forget, read_journal
 from importer.fetch.rangeset import RangeSet
 
 HEADER = Header(
     source="https://host/disk.qcow2",
-    url="ab12",
+    resource="ab12",
     size=1000,
     etag='"v1"',
     target="12:34",
@@ -113,6 +114,48 @@ def test_a_failed_sync_makes_nothing_durable(path: Path) -> None:
     assert reopen(path, AFTER_REBOOT).nothing
 
 
+def refused() -> None:
+    raise Fault("TargetFailed", target="t", offset=0, cause="Input/output error")
+
+
+def test_a_failed_sync_takes_back_what_was_only_written(path: Path) -> None:
+    """The kernel says it once: the next sync would find nothing wrong."""
+    journal = a_journal(path, (0, 4096))
+    journal.durable(nothing)
+    journal.written(8192, 4096)
+    with pytest.raises(Fault):
+        journal.durable(refused)
+    journal.written(16384, 4096)  # by another thread, which was in the middle of a write
+    journal.frame(500, 4096)
+    assert journal.gap(20480) == (4096, 20480)
+    journal.close()
+    kept = reopen(path)
+    assert (list(kept.ranges), kept.frame) == ([(0, 4096)], None)
+
+
+def test_a_failed_sync_is_no_less_so_where_the_journal_cannot_be_written_either(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = a_journal(path, (0, 4096))
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_all", full)
+    with pytest.raises(Fault, match="Input/output error"):
+        journal.durable(refused)
+    assert not path.exists()
+    journal.close()
+
+
+def test_a_link_in_place_of_the_new_journal_is_not_followed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    path.with_name(f"{path.name}.new").symlink_to(tmp_path / "precious")
+    a_journal(path, (0, 4096)).close()
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert reopen(path).ranges.total == 4096
+
+
 def test_a_frame_is_kept_with_everything_before_it(path: Path) -> None:
     journal = a_journal(path)
     journal.frame(500, 2 * MiB)
@@ -163,7 +206,15 @@ def test_without_a_strong_validator_nothing_is_kept(path: Path, etag: str | None
 
 def test_another_host_may_serve_the_same_bytes(path: Path) -> None:
     a_journal(path, (0, 4096)).close()
-    assert reopen(path, replace(HEADER, source="https://mirror/x", url="cd34")).ranges.total == 4096
+    assert reopen(path, replace(HEADER, source="https://mirror/disk.qcow2")).ranges.total == 4096
+
+
+def test_an_etag_says_nothing_about_another_resource_unless_a_checksum_does(path: Path) -> None:
+    other = replace(HEADER, source="https://host/other.qcow2", resource="cd34")
+    a_journal(path, (0, 4096)).close()
+    assert reopen(path, replace(other, verified=True)).ranges.total == 4096
+    a_journal(path, (0, 4096)).close()
+    assert reopen(path, other).nothing
 
 
 def test_an_unknown_boot_counts_as_another(path: Path) -> None:
@@ -174,11 +225,27 @@ def test_an_unknown_boot_counts_as_another(path: Path) -> None:
     assert reopen(path, hidden).nothing
 
 
-def test_a_fresh_sink_keeps_nothing(path: Path) -> None:
+def test_what_is_forgotten_is_not_kept(path: Path) -> None:
     a_journal(path, (0, 4096)).close()
-    journal, kept = Journal.open(path, HEADER, keep=False)
-    journal.close()
-    assert kept.nothing
+    forget(path)
+    assert reopen(path).nothing
+    forget(path.with_name("never there"))
+
+
+def test_the_target_is_made_ready_before_the_journal_says_what_it_holds(path: Path) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def ready(kept: Kept) -> str:
+        seen.append((kept.nothing, path.exists()))
+        return "56:78" if kept.nothing else HEADER.target
+
+    a_journal(path, (0, 4096)).close()
+    for header in (HEADER, replace(HEADER, etag='"v2"')):
+        journal, _ = Journal.open(path, header, ready=ready)
+        journal.written(0, 4096)
+        journal.close()
+    assert seen == [(False, True), (True, False)]
+    assert reopen(path, replace(HEADER, etag='"v2"', target="56:78")).ranges.total == 4096
 
 
 def test_a_torn_tail_is_ignored_and_the_journal_goes_on(path: Path) -> None:
@@ -338,3 +405,24 @@ def test_a_checkpoint_is_due_after_so_many_bytes_or_so_much_time() -> None:
 def test_nothing_kept_is_said_so() -> None:
     assert Kept().nothing
     assert not Kept(RangeSet([(0, 1)])).nothing
+
+
+def test_a_disk_is_whole_when_every_byte_has_a_mark(path: Path) -> None:
+    journal = a_journal(path, (0, 4096), (8192, 12288))
+    assert journal.gap(12288) == (4096, 8192)
+    journal.durable(nothing)
+    journal.written(4096, 4096)
+    assert journal.gap(12288) is None
+    assert journal.gap(12289) == (12288, 12289)
+
+
+def test_the_head_that_an_earlier_process_held_is_missing(path: Path) -> None:
+    head = [(0, MiB)]
+    journal, _ = Journal.open(path, HEADER, volatile=head)
+    journal.written(0, 2 * MiB)
+    assert journal.gap(2 * MiB) is None
+    journal.close()
+    after, _ = Journal.open(path, HEADER, volatile=head)
+    assert after.gap(2 * MiB) == (0, MiB)
+    after.written(0, MiB)
+    assert after.gap(2 * MiB) is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB
+from importer.sinks import direct, kernel
 from importer.sinks.file import FileSink, free_bytes
 from importer.sinks.memory import MemorySink
 from importer.sinks.options import SinkOptions
@@ -72,13 +74,65 @@ def test_closing_keeps_the_part_for_a_resume(path: Path) -> None:
     again = FileSink(path, SIZE, SinkOptions(resume=True))
     assert not again.fresh
     assert again.identity() == first
+    again.go_on()
     assert again.read(MiB, MiB) == data
     again.close()
 
 
-def test_a_resume_without_a_part_is_fresh(path: Path) -> None:
+def test_a_resume_without_a_part_is_fresh_and_leaves_none_while_nothing_has_begun(path: Path) -> None:
     sink = FileSink(path, SIZE, SinkOptions(resume=True))
     assert sink.fresh
+    sink.close()
+    assert names(path) == []
+    sink = FileSink(path, SIZE, SinkOptions(resume=True))
+    sink.start_anew()
+    sink.close()
+    assert names(path) == ["disk.img.part"]
+
+
+def test_opened_for_a_resume_it_is_only_locked(path: Path) -> None:
+    part = path.with_name("disk.img.part")
+    part.write_bytes(b"x" * 5000)
+    sink = FileSink(path, SIZE, SinkOptions(resume=True))
+    with pytest.raises(Fault, match="TargetBusy"):
+        FileSink(path, SIZE, SinkOptions(resume=True))
+    assert part.read_bytes() == b"x" * 5000
+    sink.close()
+
+
+@pytest.mark.parametrize("way", ["sync", "write-back"])
+def test_a_failure_about_earlier_writes_leaves_the_sink_in_doubt(
+    path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: int) -> None:
+        if way == "sync" or arguments[-1] == kernel.WAIT_FOR_WRITEBACK:
+            raise OSError(errno.EIO, "Input/output error")
+
+    sink = FileSink(path, SIZE, SinkOptions(direct=False))
+    monkeypatch.setattr(direct, "_BEHIND", 1)
+    monkeypatch.setattr(*((os, "fdatasync") if way == "sync" else (kernel, "sync_file_range")), fails)
+    data = memoryview(os.urandom(256 * KiB))
+
+    def write_all() -> None:
+        for offset in range(0, SIZE, len(data)):
+            sink.write(offset, data)
+        sink.sync()
+
+    with pytest.raises(Fault, match="TargetFailed"):
+        write_all()
+    assert sink.in_doubt
+    sink.close()
+
+
+def test_a_write_that_is_refused_is_about_no_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sink = FileSink(path, SIZE)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(Fault, match="NoSpace"):
+        sink.write(0, memoryview(os.urandom(MiB)))
+    assert not sink.in_doubt
     sink.close()
 
 

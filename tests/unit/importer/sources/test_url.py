@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cdi.base.faults import Fault
-from importer.sources.url import display_name, join_http_url, parse_http_url
+from importer.sources.url import display_name, join_http_url, parse_http_url, resource_of
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,37 @@ def test_unusable_urls_are_refused_without_showing_their_secrets(url: str) -> No
 )
 def test_locations_are_joined_with_where_they_came_from(location: str, leads_to: str) -> None:
     assert str(join_http_url(parse_http_url("http://host:81/dir/file")[0], location)) == leads_to
+
+
+SIGNED = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb&x-amz-date=1&X-Amz-Signature=2&X-Amz-Expires=3"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://mirror/dir/disk.img",
+        "https://user:pw@host:81/dir/disk.img#part",
+        f"https://host/dir/disk.img{SIGNED}",
+        "https://host/dir/disk.img?Expires=1&Signature=2&Key-Pair-Id=3",
+        "https://host/dir/disk.img?AWSAccessKeyId=1&Signature=2&Expires=3",
+        "https://host/dir/disk.img?X-Goog-Signature=1&GoogleAccessId=2",
+    ],
+)
+def test_a_mirror_and_another_signature_name_the_same_resource(other: str) -> None:
+    assert resource_of(other) == resource_of("https://host/dir/disk.img")
+
+
+def test_another_path_or_query_is_another_resource() -> None:
+    urls = [
+        "https://host/dir/disk.img",
+        "https://host/other/disk.img",
+        "https://host/dir/disk.img?image=a",
+        "https://host/dir/disk.img?image=b",
+        f"https://host/dir/disk.img{SIGNED}&versionId=1",
+        "s3://bucket/other",
+        "/dir/disk.img",
+        "/dir/disk.img?image=a",
+        "/dir/\udcff",
+        "/dir/\ud800",
+    ]
+    assert len(set(map(resource_of, urls))) == len(urls)
