@@ -6,6 +6,7 @@ PACKAGES := cdi importer cloner uploadproxy storageprofiles
 export PYTHON
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # one .venv, one cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,10 +22,10 @@ setup-cluster: ## install what the test cluster needs as well: the first time ta
 
 run: ## import a real bootable disk over HTTP, check it, boot it (SOURCE=https://... imports yours)
 	@requirements/setup.sh demo
-	@examples/run.sh $(SOURCE)
+	@examples/run.sh $(if $(value SOURCE),'$(subst ','\'',$(value SOURCE))')
 
 test: setup-cluster lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all), on a cluster too
-	@$(BED) during $(BIN)/pytest -n 2 tests
+	@$(BED) during $(BIN)/pytest -n 4 tests
 
 test-cluster: setup-cluster ## the tests on the test cluster only, 4 at a time
 	@$(BED) during $(BIN)/pytest -n 4 tests/cluster
@@ -69,13 +70,13 @@ cluster-down: ## end it; nothing of it is left but the cache
 	@$(BED) down
 
 cluster-exec: ## run CMD="..." inside its network namespace, with KUBECONFIG and kubectl
-	@$(BED) exec sh -c '$(subst ','\'',$(CMD))'
+	@$(BED) exec sh -c '$(subst ','\'',$(value CMD))'
 
 cluster-kubeconfig: ## print the path of its kubeconfig
 	@$(BED) kubeconfig
 
 kubectl: ## kubectl ARGS="..." on the test cluster
-	@$(BED) kubectl $(ARGS)
+	@$(BED) kubectl $(value ARGS)
 
 install: ## install this project in the test cluster: its image and deploy/cdi.yaml
 	@$(BED) install

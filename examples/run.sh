@@ -69,7 +69,11 @@ import_own() { # URL
     # One volume per URL: the same one continues or is there already, another one is imported beside it.
     name=yours-$(printf %s "$1" | sha256sum | cut -c1-8)
     manifest=$run/manifests/$name.yaml
-    [[ $1 != s3://* ]] || kind=s3
+    case $1 in
+    http://* | https://*) ;;
+    s3://*) kind=s3 ;;
+    *) die "SOURCE is a URL: http://, https:// or s3://. A file of this machine: cdi import $1 ./disk.img" ;;
+    esac
     say "looking at it (header only)"
     show $cdi inspect "$1"
     size=${SIZE:-$($cdi inspect --json "$1" | python_says 'json.load(sys.stdin)["virtualSize"] or ""')}
@@ -109,10 +113,10 @@ import_demo() {
     rm -rf "$data"
     mkdir -p "$run/manifests"
     for name in disk-from-qcow2 disk-from-raw-xz; do
-        sed "s/PORT/$port/" "examples/$name.yaml" >"$run/manifests/$name.yaml"
+        sed "s/PORT/$port/" "examples/one-machine/$name.yaml" >"$run/manifests/$name.yaml"
     done
 
-    say "importing: examples/disk-from-qcow2.yaml and examples/disk-from-raw-xz.yaml"
+    say "importing: examples/one-machine/*.yaml"
     show $cdi inspect "http://127.0.0.1:$port/images/debian.qcow2"
     for name in disk-from-qcow2 disk-from-raw-xz; do
         show $cdi run -f "$run/manifests/$name.yaml" --data "$data" --wait

@@ -4,6 +4,7 @@
 # A `go` on PATH that is new enough is used. Otherwise any older one (Debian's golang-go) fetches the release below as
 # the module golang.org/toolchain and checks it against the checksum database, as Go's own GOTOOLCHAIN switch does.
 set -euo pipefail
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # unset in some containers
 cd "$(dirname "$0")/.."
 modules=("$PWD/tests/tools")
 bed=$PWD/tests/cluster/bed/tools

@@ -5,6 +5,7 @@
 # gobuild.sh --find ...: only looks in the cache, and fails when it is not there.
 # The cache is outside the repository: $CDI_TEST_CACHE, else ~/.cache/cdi-tests.
 set -euo pipefail
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # unset in some containers
 find_only=
 [[ $1 != --find ]] || { find_only=1; shift; }
 cd "$1"

@@ -59,7 +59,8 @@ install_python_packages() { # lock ...
     local stamp=.venv/.setup-$(basename "$1" .lock) wanted
     wanted=$("$python" -V; cat pyproject.toml "$@" | sha256sum)
     [[ -x .venv/bin/cdi && -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
-    [[ -x .venv/bin/python ]] || "$python" -m venv .venv
+    # Also when it was broken off, or made by another Python: then its own has no pip.
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
     say "installing Python packages ($level)"
     local files=(-r requirements/build.lock)
     for lock in "$@"; do files+=(-r "$lock"); done

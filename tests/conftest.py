@@ -1,15 +1,25 @@
-"""Which of the long tests run: those marked ``slow`` are dealt into four slices, and a run takes one of them."""
+"""Which tests run beside each other, and which of the long ones run at all.
+
+Those marked ``slow`` are dealt into four slices, and a run takes one of them. One that is marked ``alone`` waits until
+no other test runs, and the others wait for it: it stops what all use, or measures what a busy machine would change.
+"""
 
 from __future__ import annotations
 
 import datetime
+import fcntl
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 _SLICES = 4
 _CHOICE = pytest.StashKey[str]()
+# Of all test runs that use one test cluster.
+_TURNS = Path(tempfile.gettempdir(), f"{os.environ.get('CDI_BED') or 'cdi-bed'}-tests-{os.geteuid()}.lock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,6 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if choice != "all" and choice not in map(str, range(_SLICES)):
         raise pytest.UsageError(f"SLICE={choice}: give 0 to {_SLICES - 1}, or all")
     config.stash[_CHOICE] = choice
+    os.environ["SLICE"] = choice  # its workers inherit it: one run has one slice, also at midnight
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are no name: gzip writes the time into its own, and two workers would collect different tests."""
+    return argname if isinstance(val, bytes | bytearray) else None
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -27,11 +43,23 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_is_alone)  # what waits for everybody else comes last
     if config.stash[_CHOICE] == "all" or _names_a_test(config):
         return
     resting = {item for item in items if item.get_closest_marker("slow") and not _is_chosen(config, item)}
     config.hook.pytest_deselected(items=[item for item in items if item in resting])
     items[:] = [item for item in items if item not in resting]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before the timeout of the test begins
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with _TURNS.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
+        return (yield)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 def _names_a_test(config: pytest.Config) -> bool:

@@ -2,6 +2,7 @@
 # Makes a small disk that really boots (BIOS, serial console), from Debian's own kernel, busybox and syslinux, and
 # prints the directory with it: debian.raw (64 MiB), debian.qcow2 and debian.raw.xz. Made once; needs no root, no loop device.
 set -euo pipefail
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # unset in some containers
 cd "$(dirname "$0")"
 key=$(sha256sum build.sh init | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cdi-run
