@@ -134,6 +134,12 @@ class Client:
         except errors.NotFound:
             return None
 
+    async def some(self, resource: Resource[T], count: int, labels: str = "") -> list[T]:
+        """At most ``count``, of all namespaces: to know whether there are any."""
+        async with aclosing(self.pages(resource, Selection(labels=labels), count)) as pages:
+            page = await anext(pages)
+        return [read(resource.type, item, resource.plural) for item in page.items or ()]
+
     async def list(self, resource: Resource[T], namespace: str = "", labels: str = "", fields: str = "") -> list[T]:
         selection = Selection(namespace, labels, fields)
         found: list[T] = []
@@ -141,9 +147,11 @@ class Client:
             found += [read(resource.type, item, resource.plural) for item in page.items or ()]
         return found
 
-    async def pages(self, resource: Resource[Any], selection: Selection) -> AsyncGenerator[Page, None]:
+    async def pages(
+        self, resource: Resource[Any], selection: Selection, size: int = PAGE
+    ) -> AsyncGenerator[Page, None]:
         """A consistent list in parts. Gone when a later page comes too late (5 minutes): begin again."""
-        query = {**selection.query, "limit": str(PAGE)}
+        query = {**selection.query, "limit": str(size)}
         while True:
             body = await self._transport.answer(Call("GET", resource.path(selection.namespace), query))
             page = read(Page, body, resource.plural)

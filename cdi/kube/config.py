@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cdi.base.nearest import hint
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_AGE_S = 60  # the kubelet replaces a token when 80 % of its hour have passed
 
@@ -75,18 +77,23 @@ def from_kubeconfig(files: str, context: str | None) -> Access:
     from kubernetes.client import Configuration
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+    from yaml import YAMLError
 
     paths = os.pathsep.join(str(Path(each).expanduser()) for each in files.split(os.pathsep))
     try:
         merged = KubeConfigMerger(paths).config
         if merged is None:
             raise NoAccess(f"there is no kubeconfig at {files}; name one with --kubeconfig or KUBECONFIG")
+        known = [entry["name"] for entry in merged.value.get("contexts") or []]
+        if context and context not in known:
+            raise NoAccess(f"the kubeconfig {files} has no context {context}{hint(context, known)}")
         loader = KubeConfigLoader(config_dict=merged, active_context=context, config_base_path=None)
         settings = Configuration()
         loader.load_and_set(settings)
-    except (ConfigException, OSError, ValueError) as cause:
+        chosen = loader.current_context["context"]
+    except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError) as cause:
+        # The library walks the document as if it were one: whatever else it is, it shows as an error of the last kinds.
         raise NoAccess(f"the kubeconfig {files} cannot be used: {cause}") from cause
-    chosen = loader.current_context["context"]
 
     async def authorization() -> str:
         # In a thread: an expired token makes the loader run the credential plugin again.
@@ -110,7 +117,10 @@ def _context(settings: object) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     certificate = getattr(settings, "cert_file", None)
     if certificate:
-        context.load_cert_chain(certificate, getattr(settings, "key_file", None))
+        try:
+            context.load_cert_chain(certificate, getattr(settings, "key_file", None))
+        except (OSError, ssl.SSLError) as cause:
+            raise NoAccess(f"the client certificate in the kubeconfig cannot be used: {cause}") from cause
     return context
 
 

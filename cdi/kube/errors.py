@@ -40,6 +40,12 @@ class ApiError(Exception):
     def transient(self) -> bool:
         return self.status == 0 or self.status >= 500
 
+    @property
+    def refused(self) -> bool:
+        """A rule of the cluster is in the way, which people have to learn of: a quota, a policy, a webhook; also one
+        that refuses without a code (400), or that is broken (500, "failed calling webhook")."""
+        return self.status in (400, 403, 422) or (self.status == 500 and "webhook" in self.message)
+
 
 class BadRequest(ApiError):
     """400: we sent nonsense."""
@@ -90,6 +96,10 @@ class Unreachable(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(0, "Unreachable", message)
+
+
+class Untrusted(Unreachable):
+    """Something answers, and its certificate is not the API server's: of another authority, or for another name."""
 
 
 class Unreadable(ApiError):

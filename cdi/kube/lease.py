@@ -86,20 +86,31 @@ class Leadership:
         """One attempt to get the lease."""
         began = time.monotonic()
         try:
-            lease = await self._client.find(LEASES, self._name, self._namespace)
-            if lease is None:
-                self._version = (await self._created()).metadata.resource_version
-            elif may_take(lease, self._identity, self._unchanged_s(lease)):
-                await self._patch(self._claim(lease))
-            else:
-                return False
+            async with self._patience():
+                return await self._attempt(began)
         except (AlreadyExists, Conflict):
             return False  # another one was faster
-        except ApiError as error:
-            log.warning("the lease %s: %s", self._name, error)
+        except (ApiError, TimeoutError) as error:
+            self._complain("taken", error)
+            return False
+
+    async def _attempt(self, began: float) -> bool:
+        lease = await self._client.find(LEASES, self._name, self._namespace)
+        if lease is None:
+            self._version = (await self._created()).metadata.resource_version
+        elif may_take(lease, self._identity, self._unchanged_s(lease)):
+            await self._patch(self._claim(lease))
+        else:
             return False
         self._watchdog.renewed(began)
         return True
+
+    def _patience(self) -> asyncio.Timeout:
+        """With one request: of a connection that hangs, another one can still be in time."""
+        return asyncio.timeout(self._terms.renew_within_s / 3)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        log.warning("the lease %s is not %s: %s", self._name, what, str(error) or "no answer")
 
     def _unchanged_s(self, lease: Lease) -> float:
         if lease.metadata.resource_version != self._version:
@@ -112,18 +123,20 @@ class Leadership:
             await asyncio.sleep(self._terms.retry_s)
             began = time.monotonic()
             try:
-                await self._patch({"renewTime": now()})
+                async with self._patience():
+                    await self._patch({"renewTime": now()})
                 self._watchdog.renewed(began)
             except Conflict:
                 await self._look_who_holds_it()
-            except ApiError as error:
-                log.warning("the lease %s is not renewed: %s", self._name, error)
+            except (ApiError, TimeoutError) as error:
+                self._complain("renewed", error)
 
     async def _look_who_holds_it(self) -> None:
         try:
-            lease = await self._client.get(LEASES, self._name, self._namespace)
-        except ApiError as error:
-            log.warning("the lease %s is not renewed: %s", self._name, error)
+            async with self._patience():
+                lease = await self._client.get(LEASES, self._name, self._namespace)
+        except (ApiError, TimeoutError) as error:
+            self._complain("renewed", error)
             return
         if lease.spec.holder_identity == self._identity:
             self._version = lease.metadata.resource_version  # somebody wrote a label or so

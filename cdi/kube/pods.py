@@ -18,9 +18,14 @@ class PodVolume(View, frozen=True):
     persistent_volume_claim: ClaimSource | None = None
 
 
+class Resources(View, frozen=True):
+    limits: dict[str, str] = {}
+
+
 class Container(View, frozen=True):
     name: str = ""
     image: str = ""
+    resources: Resources = field(default_factory=Resources)
 
 
 class PodSpec(View, frozen=True):

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _REMEMBERED = 2048  # events whose repeats are counted
 _PAUSE_S = 1.0  # repeats within it are one write
+_REPEATED_S = 60.0  # between two writes of one event, whose repeats are counted meanwhile
 _MESSAGE_BYTES = 1024  # longer ones are refused
 _REFERENCE = ("apiVersion", "kind", "namespace", "name", "uid")
 
@@ -34,6 +35,7 @@ class _Record:
     last: str = ""
     count: int = 0
     name: str = ""  # of the Event, once it is written
+    written: float = 0.0  # when, by the recorder's clock
 
     @property
     def namespace(self) -> str:
@@ -41,9 +43,10 @@ class _Record:
 
 
 class Recorder:
-    """``event`` only takes notes; ``run`` writes them."""
+    """``event`` only takes notes; ``run`` writes them. What is repeated all the time is written once a minute."""
 
-    def __init__(self, client: Client, component: str) -> None:
+    def __init__(self, client: Client, component: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._client = client
         self._component = component
         self._records: dict[_Identity, _Record] = {}
@@ -60,9 +63,10 @@ class Recorder:
         self._records[identity] = record  # at the end: the one that was silent longest is forgotten first
         if len(self._records) > _REMEMBERED:
             self._records.pop(next(iter(self._records)))
-        if len(self._unwritten) < _REMEMBERED:
+        is_repeat = record.name and self._clock() - record.written < _REPEATED_S
+        if not is_repeat and len(self._unwritten) < _REMEMBERED:
             self._unwritten[identity] = record
-        self._wake.set()
+            self._wake.set()
 
     async def run(self) -> None:
         """Ends by cancellation only."""
@@ -78,10 +82,11 @@ class Recorder:
         for record in unwritten.values():
             try:
                 await self._write(record)
-            except ApiError as error:
+            except (ApiError, ValueError) as error:  # ValueError: a text that is no Unicode, as others wrote it
                 log.info("an event about %s is lost: %s", record.regarding["name"], error)
 
     async def _write(self, record: _Record) -> None:
+        record.written = self._clock()
         if record.name:
             repeat = {"count": record.count, "lastTimestamp": record.last}
             try:

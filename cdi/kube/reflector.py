@@ -89,9 +89,13 @@ class Reflector(Generic[T]):
 
     async def _attempt(self) -> float:
         """Fills and follows until something ends it. Gives the seconds to wait at least."""
+        followed = bool(self._version)
         try:
             await self._mirror()
         except Gone:
+            if followed:
+                # An answer: the outage that made it forget is over. A list that is gone at once stays in the back-off.
+                self._backoff.reset()
             log.info("the server forgot version %s of %s: listing again", self._version, self._resource.plural)
             self._version = ""
         except NotFound:

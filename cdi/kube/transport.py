@@ -1,4 +1,4 @@
-"""HTTP to the API server: one session, deadlines, and library exceptions turned into ours."""
+"""HTTP to the API server: two sessions, deadlines, and library exceptions turned into ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # what the API server itself gives a request
-_MAX_CONNECTIONS = 200  # watches and followed logs hold one each
+_MAX_CONNECTIONS = 100  # for requests that are answered at once
 
 # A node that lost its power sends nothing: without these a watch on it lasts until its own deadline.
 _KEEPALIVE = (
@@ -44,51 +44,64 @@ class Call:
 
 
 class Transport:
-    """Open it with ``async with``. Errors: those of ``cdi.kube.errors``, and nothing else."""
+    """Open it with ``async with``. Errors: those of ``cdi.kube.errors``, and nothing else.
+
+    What lasts (watches, followed logs) has connections of its own: however many there are, nothing else waits for one.
+    A lease that waits is lost.
+    """
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._session: aiohttp.ClientSession | None = None
+        self._answers: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
+        self._answers, self._streams = self._session(_MAX_CONNECTIONS), self._session(0)
+
+    def _session(self, connections: int) -> aiohttp.ClientSession:
+        """``connections`` at a time; 0: without a limit."""
         connector = aiohttp.TCPConnector(
             ssl=self._access.ssl if self._access.ssl is not None else True,
-            limit=_MAX_CONNECTIONS,
+            limit=connections,
             socket_factory=_watched_socket,
         )
         headers = {"User-Agent": f"cdi/{cdi.__version__}", "Accept": "application/json"}
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
+        return aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
 
     async def close(self) -> None:
-        if self._session:
-            await self._session.close()
-            self._session = None
+        for session in filter(None, (self._answers, self._streams)):
+            await session.close()
+        self._answers = self._streams = None
 
     async def answer(self, call: Call) -> bytes:
         """The whole body of a success."""
         limits = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
-        async with self._opened(call, limits) as response:
+        async with self._opened(self._answers, call, limits) as response:
             return await response.read()
 
     async def chunks(self, call: Call, idle_s: float | None) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Unreachable when nothing comes for ``idle_s``. Close it (``aclosing``)."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=idle_s)
-        async with self._opened(call, limits) as response:
+        async with self._opened(self._streams, call, limits) as response:
             async for chunk in response.content.iter_any():
                 yield chunk
 
     @asynccontextmanager
-    async def _opened(self, call: Call, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self._session is None:
+    async def _opened(
+        self, session: aiohttp.ClientSession | None, call: Call, limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if session is None:
             raise RuntimeError("the client is not open")
         try:
-            async with self._session.request(timeout=limits, **await self._arguments(call)) as response:
+            async with session.request(timeout=limits, **await self._arguments(call)) as response:
                 log.debug("%s %s: %s", call.method, call.path, response.status)
                 try:
                     await _must_be_success(response)
                     yield response
                 finally:
                     _abandon(response)
+        except aiohttp.ClientConnectorCertificateError as cause:
+            raise errors.Untrusted(f"{self._access.server}: {cause.certificate_error}") from cause
         except (aiohttp.ClientError, TimeoutError, OSError) as cause:
             said = str(cause) or type(cause).__name__
             raise errors.Unreachable(f"{call.method} {self._access.server}{call.path}: {said}") from cause

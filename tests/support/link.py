@@ -1,4 +1,4 @@
-"""A forwarder between a client and a server on loopback that can be cut, and counts connections."""
+"""A forwarder between a client and a server on loopback that can be cut or stalled, and counts connections."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ class Link:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.cut()
         if self._server:
             self._server.close()
+        self.cut()
+        await asyncio.sleep(
+            0
+        )  # a connection that was accepted just now begins: cancelled before, its socket stays open
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
@@ -38,6 +41,11 @@ class Link:
         self._up = False
         for writer in self._open:
             writer.transport.abort()
+
+    def stall(self) -> None:
+        """What is connected hears nothing any more, without an end; whoever connects now is served."""
+        for writer in self._open:
+            writer.transport.pause_reading()
 
     def restore(self) -> None:
         self._up = True

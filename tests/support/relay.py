@@ -1,21 +1,27 @@
 """A TCP relay on loopback that counts what a real server sends through it: bytes, not requests, and while they go.
 
 with Relay(nginx.http_port) as relay:
-    start(..., f"http://{relay.address}/plain/disk.img")
-    relay.wait_for_bytes(1_000_000)
+    process = start(..., f"http://{relay.address}/plain/disk.img")
+    relay.wait_for_bytes(1_000_000, process)
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import subprocess
 import threading
+import time
 from types import TracebackType
 from typing import Self
+
+from support.importing import last_words
 
 _PIECE = 256 * 1024
 # What may lie between the relay and a client that reads no more: counted as sent, lost when the client is killed.
 _SEND_BUFFER = 64 * 1024
+_RANGE = re.compile(rb"^range: bytes=(\d+)-(\d+)\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class Relay:
@@ -26,6 +32,7 @@ class Relay:
         self._server = (host, port)
         self._changed = threading.Condition()
         self._sockets: set[socket.socket] = set()
+        self._asked: dict[socket.socket, int] = {}  # guarded by _changed: bytes of each connection's newest request
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server((host, 0))
         self.address = f"{host}:{self._listener.getsockname()[1]}"
@@ -39,11 +46,21 @@ class Relay:
     ) -> None:
         self.close()
 
-    def wait_for_bytes(self, count: int, timeout_s: float = 300) -> None:
-        """Block until so many bytes were passed on to clients in total."""
+    def wait_for_bytes(self, count: int, process: subprocess.Popen[str], timeout_s: float = 120) -> None:
+        """Block until so many bytes were passed on to clients in total; ``process`` takes them, or says why not."""
+        deadline = time.monotonic() + timeout_s
         with self._changed:
-            if not self._changed.wait_for(lambda: self.count >= count, timeout_s):
-                raise TimeoutError(f"only {self.count} of {count} bytes were sent")
+            while not self._changed.wait_for(lambda: self.count >= count, 0.5):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"only {self.count} of {count} bytes were sent: {last_words(process)}")
+
+    def take_asked(self) -> int:
+        """Bytes that the newest request of every connection since the last call asked for: whoever was killed may have
+        lost so much, since what a server has sent fills the sockets, however much of it was read."""
+        with self._changed:
+            asked = sum(self._asked.values())
+            self._asked.clear()
+            return asked
 
     def close(self) -> None:
         for sock in (self._listener, *self._sockets):
@@ -76,6 +93,9 @@ class Relay:
         buffer = memoryview(bytearray(_PIECE))
         with contextlib.suppress(OSError):
             while length := source.recv_into(buffer):
+                if not counted and (found := _RANGE.search(bytes(buffer[:length]))):
+                    with self._changed:
+                        self._asked[source] = int(found[2]) - int(found[1]) + 1
                 sink.sendall(buffer[:length])
                 if counted:
                     self._add(length)

@@ -161,7 +161,8 @@ async def test_a_killed_api_server_is_watched_again_when_it_is_back(
         async with running(cache):
             api.kill()
             api.start()
-            await client.merge_patch(CONFIG_MAPS, "a", {"data": {"value": "2"}}, namespace=namespace)
+            async with Client(load(str(api.kubeconfig()))) as another:  # the first has connections to what was killed
+                await another.merge_patch(CONFIG_MAPS, "a", {"data": {"value": "2"}}, namespace=namespace)
             await until(lambda: values(store) == {"a": "2"})
 
 

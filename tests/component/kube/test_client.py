@@ -198,3 +198,17 @@ async def test_an_untrusted_server_is_unreachable(api: ApiServer) -> None:
     async with Client(Access(api.url, ssl.create_default_context())) as client:
         with pytest.raises(errors.Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
             await client.get_raw("/version")
+
+
+@asynchronous
+async def test_whatever_lasts_takes_no_connection_from_what_is_answered_at_once(client: Client, namespace: str) -> None:
+    """A lease that is not renewed in time is lost, and 200 followed logs once held all connections."""
+    async with client:
+        watches = [client.watch(CONFIG_MAPS, Selection(namespace)) for _ in range(250)]
+        first = [asyncio.ensure_future(anext(watch)) for watch in watches]
+        await client.create(CONFIG_MAPS, config_map("one", namespace))
+        async with asyncio.timeout(30):
+            assert {event.type for event in await asyncio.gather(*first)} == {"ADDED"}
+            assert await client.find(CONFIG_MAPS, "one", namespace)
+        for watch in watches:
+            await watch.aclose()

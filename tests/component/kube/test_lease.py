@@ -72,6 +72,17 @@ async def test_who_cannot_renew_ends(api: ApiServer, client: Client, namespace: 
 
 
 @asynchronous
+async def test_a_connection_that_hangs_costs_no_lease(api: ApiServer, client: Client, namespace: str) -> None:
+    lost = Lost()
+    async with client, Link(api.port) as link:
+        kubeconfig = api.kubeconfig(ADMIN, f"https://127.0.0.1:{link.port}")
+        async with Client(load(str(kubeconfig))) as linked, Leadership(linked, namespace, "cdi", "one", lost.terms()):
+            link.stall()
+            await asyncio.sleep(1.5)  # longer than it has to renew
+            assert not lost.is_set()
+
+
+@asynchronous
 async def test_a_hanging_event_loop_ends_too(client: Client, namespace: str) -> None:
     lost = Lost()
     async with client, Leadership(client, namespace, "cdi", "one", lost.terms()):

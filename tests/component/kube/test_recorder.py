@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from support.asynchronous import asynchronous
 from support.ports import free_port
 
@@ -27,9 +29,25 @@ async def test_an_event_tells_whom_it_is_about(client: Client, namespace: str) -
 
 
 @asynchronous
-async def test_repeats_are_counted(client: Client, namespace: str) -> None:
+async def test_what_is_repeated_all_the_time_is_written_once_a_minute(client: Client, namespace: str) -> None:
+    times = [0.0]
     async with client:
-        recorder = Recorder(client, "cdi-test")
+        recorder = Recorder(client, "cdi-test", lambda: times[-1])
+        counts = []
+        for moment in (0.0, 5.0, 59.0, 61.0):
+            times.append(moment)
+            recorder.event(data_volume(namespace), "Warning", "Error", "again")
+            await recorder.flush()
+            [event] = await client.list(EVENTS, namespace)
+            counts.append(event.count)
+    assert counts == [1, 1, 1, 4]
+
+
+@asynchronous
+async def test_repeats_are_counted(client: Client, namespace: str) -> None:
+    moments = itertools.count(step=60)
+    async with client:
+        recorder = Recorder(client, "cdi-test", lambda: next(moments))
         for _ in range(3):
             recorder.event(data_volume(namespace), "Normal", "Pending", "waiting")
         await recorder.flush()
@@ -42,9 +60,20 @@ async def test_repeats_are_counted(client: Client, namespace: str) -> None:
 
 
 @asynchronous
-async def test_an_event_that_the_server_dropped_is_made_anew(client: Client, namespace: str) -> None:
+async def test_a_text_that_is_no_unicode_costs_its_own_event_only(client: Client, namespace: str) -> None:
     async with client:
         recorder = Recorder(client, "cdi-test")
+        recorder.event(data_volume(namespace), "Normal", "Odd", "\ud800")
+        recorder.event(data_volume(namespace), "Normal", "Bound", "bound")
+        await recorder.flush()
+        assert [event.reason for event in await client.list(EVENTS, namespace)] == ["Bound"]
+
+
+@asynchronous
+async def test_an_event_that_the_server_dropped_is_made_anew(client: Client, namespace: str) -> None:
+    async with client:
+        moments = itertools.count(step=60)
+        recorder = Recorder(client, "cdi-test", lambda: next(moments))
         recorder.event(data_volume(namespace), "Normal", "Pending", "waiting")
         await recorder.flush()
         [event] = await client.list(EVENTS, namespace)

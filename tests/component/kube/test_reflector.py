@@ -10,12 +10,27 @@ import pytest
 from support.asynchronous import asynchronous, until
 from support.oldserver import OldServer, config_map, status
 
+from cdi.kube.backoff import Backoff
 from cdi.kube.cache import Cache
 from cdi.kube.client import Client
 from cdi.kube.config import Access
 from cdi.kube.objects import ConfigMap
 from cdi.kube.resources import CONFIG_MAPS
 from cdi.kube.store import Store
+
+
+@pytest.fixture
+def failures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many failures each wait was for, in order. The waits themselves are short."""
+    found: list[int] = []
+
+    def next_s(backoff: Backoff) -> float:
+        found.append(backoff.failures)
+        backoff.failures += 1
+        return 0.01
+
+    monkeypatch.setattr(Backoff, "next_s", next_s)
+    return found
 
 
 @asynccontextmanager
@@ -63,6 +78,31 @@ async def test_a_version_that_is_gone_is_listed_again_and_nothing_is_dropped_bef
         await until(lambda: names(store) == {"b", "c"})
         assert min(sizes) >= 2
     assert server.asked.count("list") == 2
+
+
+@asynchronous
+async def test_what_an_outage_made_the_server_forget_is_listed_without_the_wait_of_the_outage(
+    failures: list[int],
+) -> None:
+    gone = [("ERROR", status(410, "Expired"))]
+    server = OldServer([[config_map("a", 1)]], [[], gone, []])
+    async with watching(server) as store:
+        server.refusal = status(503, "ServiceUnavailable")
+        await until(lambda: len(failures) >= 5)
+        server.pages = [[config_map("b", 103)]]
+        server.refusal = None
+        await until(lambda: names(store) == {"b"})
+    outage = failures[: failures.index(0, 1)]
+    assert outage == list(range(len(outage)))
+    assert len(outage) >= 5
+
+
+@asynchronous
+async def test_a_list_that_is_gone_at_once_is_no_hot_loop(failures: list[int]) -> None:
+    server = OldServer([[config_map("a", 1)]], [[("ERROR", status(410, "Expired"))] for _ in range(1000)])
+    async with watching(server):
+        await until(lambda: len(failures) >= 6)
+    assert failures[:6] == [0, 1, 2, 3, 4, 5]
 
 
 @asynchronous

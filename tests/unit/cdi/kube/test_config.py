@@ -63,7 +63,7 @@ def test_without_credentials_there_is_no_header(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("context", ["three"])
 def test_an_unknown_context_is_no_access(tmp_path: Path, context: str) -> None:
-    with pytest.raises(config.NoAccess, match="cannot be used"):
+    with pytest.raises(config.NoAccess, match="has no context three; there are: one, two"):
         config.load(kubeconfig(tmp_path, {"token": "abc"}), context)
 
 
@@ -88,3 +88,16 @@ def test_a_service_accounts_token_is_read_again(tmp_path: Path) -> None:
     assert asyncio.run(read()) == "Bearer first"
     now = 61.0
     assert asyncio.run(read()) == "Bearer second"
+
+
+@pytest.mark.parametrize("text", ["a: [", "[1, 2]", "word", "{}", '{"contexts": 5, "current-context": "one"}'])
+def test_what_is_no_kubeconfig_is_no_access(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(config.NoAccess, match="config"):
+        config.load(str(tmp_path / "config"))
+
+
+def test_a_broken_client_certificate_is_no_access(tmp_path: Path) -> None:
+    junk = base64.b64encode(b"junk").decode()
+    with pytest.raises(config.NoAccess, match="client certificate"):
+        config.load(kubeconfig(tmp_path, {"client-certificate-data": junk, "client-key-data": junk}))

@@ -61,3 +61,10 @@ def test_what_may_pass_is_transient() -> None:
     passing = [errors.Unreachable("x"), *(errors.from_answer(c, b"{}") for c in (409, 429, 500, 503))]
     assert all(error.transient for error in passing)
     assert not any(errors.from_answer(c, b"{}").transient for c in (400, 401, 403, 404, 410, 422))
+
+
+def test_what_a_rule_of_the_cluster_refuses_is_told_from_what_fails() -> None:
+    webhook = b'{"kind": "Status", "message": "Internal error occurred: failed calling webhook \\"x\\""}'
+    assert errors.from_answer(500, webhook).refused
+    assert all(errors.from_answer(code, b"{}").refused for code in (400, 403, 422))
+    assert not any(errors.from_answer(code, b"{}").refused for code in (401, 404, 409, 429, 500, 503))
