@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cdi.apiserver.lifetimes import Lifetime
@@ -21,6 +21,7 @@ from cdi.apiserver.lifetimes import Lifetime
 NOTICED = datetime.timedelta(minutes=2)  # by then every API server knows what is written into its configuration
 NOTICED_SOON = datetime.timedelta(seconds=20)  # nearly every one does; who asks has a new certificate in a minute
 _EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
+_SIGNERS = (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def server(ca: Pair, names: list[str], duration: datetime.timedelta, now: dateti
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(ca.certificate)
     signer = serialization.load_pem_private_key(ca.key, None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    if not isinstance(signer, _SIGNERS):
+        raise ValueError(f"{type(signer).__name__} is no key of an authority")
     life = (issued, min(issued + duration, issuer.not_valid_after_utc))
     builder = _builder(_name(names[0]), issuer.subject, key.public_key(), life)
     alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
@@ -87,13 +89,14 @@ def ends_within(certificate: bytes, time: datetime.timedelta, now: datetime.date
 
 
 def is_pair(pair: Pair) -> bool:
-    """Whether it can be served: both parts can be read, and belong together."""
+    """Whether it can be served or signed with: both parts can be read, are of a kind that is used for that (a Go CDI,
+    which may have been here before, makes RSA keys), and belong together."""
     try:
         found = x509.load_pem_x509_certificate(pair.certificate)
         key = serialization.load_pem_private_key(pair.key, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
-    return found.public_key() == key.public_key()
+    return isinstance(key, _SIGNERS) and found.public_key() == key.public_key()
 
 
 def may_stay(

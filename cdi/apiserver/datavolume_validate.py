@@ -42,10 +42,10 @@ def _updated(before: DataVolume, after: DataVolume) -> Answer:
 
 def is_held(status: DataVolumeStatus) -> bool:
     """An import that waits for a correction, also while it tries once more, or gave up: its source may be edited."""
+    if status.failure is not None and status.failure.permanent:
+        return True  # in every phase: while its pod is replaced it is ImportScheduled
     if status.phase != Phase.IMPORT_IN_PROGRESS:
         return status.phase == Phase.FAILED
-    if status.failure is not None and status.failure.permanent:
-        return True
     return any(item.type == "Running" and item.reason == "Error" for item in status.conditions)
 
 

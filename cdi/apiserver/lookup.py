@@ -33,6 +33,10 @@ class Lookup:
     async def find(self, resource: Resource[T], name: str, namespace: str = "") -> T | None:
         return await self._client.find(resource, name, namespace)
 
+    async def some(self, resource: Resource[T], labels: str) -> list[T]:
+        """Two at most, of all namespaces."""
+        return await self._client.some(resource, 2, labels)
+
     async def list(self, resource: Resource[T], namespace: str = "", labels: str = "") -> list[T]:
         return await self._client.list(resource, namespace, labels)
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from cdi.apiserver import signing_key
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import application, serve
+from cdi.apiserver.server import Leaving, application, serve
 from cdi.apiserver.tokens import Signer
 from cdi.apiserver.trust import Trust, service_names
 from cdi.base.verbosity import level_of
@@ -28,6 +28,7 @@ from cdi.kube.errors import ApiError
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 2.0
+_LEAVES_S = 5.0  # a node's proxy learns within it that this process takes no more requests
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
-    task = asyncio.current_task()
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, task.cancel)
     namespace = os.environ.get("POD_NAMESPACE") or "cdi"
     async with Client(access) as client, asyncio.TaskGroup() as group:
         cache = Cache(client)
@@ -70,13 +71,21 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         group.create_task(cache.run(), name="cache")
         await cache.synced()  # nothing is served on terms that an administrator has ruled out
         signer = await _begun(client, namespace, trust)
-        served = application(Lookup(client), signer.token)
+        leaving, asked = Leaving(), asyncio.Event()
+        served = application(Lookup(client), signer.token, leaving)
         runner = await serve(served, trust.context, arguments.address, arguments.port)
         log.info("webhooks are served on port %s", arguments.port)
+        loop.add_signal_handler(signal.SIGTERM, asked.set)
+        renewing = group.create_task(trust.run(), name="trust")
         try:
-            await trust.run()
+            await asked.wait()
+            leaving.begun = True
+            log.info("asked to stop: answering for %.0f s more", _LEAVES_S)
+            await asyncio.sleep(_LEAVES_S)
         finally:
             await runner.cleanup()
+        renewing.cancel()
+        task.cancel()
 
 
 async def _begun(client: Client, namespace: str, trust: Trust) -> Signer:

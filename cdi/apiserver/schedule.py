@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+_LONGEST = 9  # digits
 _PART = re.compile(r"(?:[*?]|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:/([0-9]+))?")
 
 
@@ -23,10 +24,16 @@ class _Field:
         """-1 for what is neither a name nor a number of this field."""
         if text in self.names:
             return self.lowest + self.names.index(text)
-        return int(text) if text.isdecimal() and self.lowest <= int(text) <= self.highest else -1
+        number = _short(text)
+        return number if self.lowest <= number <= self.highest else -1
 
 
 _FIELDS = (_Field(0, 59), _Field(0, 23), _Field(1, 31), _Field(1, 12, _MONTHS), _Field(0, 7, _DAYS))
+
+
+def _short(digits: str) -> int:
+    """-1 for what is none, or longer than any number of a schedule: Python refuses to read thousands of digits."""
+    return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST else -1
 
 
 def is_schedule(text: str) -> bool:
@@ -46,4 +53,4 @@ def _is_part(text: str, field: _Field) -> bool:
         return False
     first, last, step = match.groups()
     numbers = [field.number(value) for value in (first, last) if value]
-    return -1 not in numbers and numbers == sorted(numbers) and (step is None or int(step) > 0)
+    return -1 not in numbers and numbers == sorted(numbers) and (step is None or _short(step) > 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -23,12 +25,14 @@ from cdi.apiserver.datavolume_mutate import Sign
 from cdi.apiserver.decoding import Undecodable
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, Review, broken, encode
+from cdi.controllers.serving import QUIET_S
 from cdi.kube.errors import ApiError
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Lookup], Awaitable[Answer]]
 
+_BODY_S = 10.0
 _LARGEST = 8 << 20  # the API server takes no larger objects than 3 MiB, and a review has two
 
 
@@ -46,23 +50,45 @@ def webhooks(sign: Sign) -> Mapping[str, Handler]:
     }
 
 
-def application(lookup: Lookup, sign: Sign) -> web.Application:
+@dataclass
+class Leaving:
+    """Whether the process is about to end: it says so, and answers on for a while. An API server that does not know
+    yet would else refuse what somebody asked of it."""
+
+    begun: bool = False
+
+    async def close_connections(self, _: web.Request, response: web.StreamResponse) -> None:
+        if self.begun:
+            response.headers["Connection"] = "close"
+            response.force_close()  # the next request comes over another one, to a process that stays
+
+    async def ready(self, _: web.Request) -> web.Response:
+        return web.Response(status=503, text="leaving\n") if self.begun else web.Response(text="ok\n")
+
+
+def application(lookup: Lookup, sign: Sign, leaving: Leaving) -> web.Application:
     served = web.Application(client_max_size=_LARGEST)
     for path, handler in webhooks(sign).items():
         served.router.add_post(path, _endpoint(handler, lookup))
     served.router.add_get("/healthz", _alive)
-    served.router.add_get("/readyz", _alive)
+    served.router.add_get("/readyz", leaving.ready)
+    served.on_response_prepare.append(leaving.close_connections)
     return served
 
 
 def _endpoint(handler: Handler, lookup: Lookup) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(http: web.Request) -> web.Response:
         try:
-            review = msgspec.json.decode(await http.read(), type=Review)
-        except msgspec.MsgspecError as error:
+            async with asyncio.timeout(_BODY_S):
+                body = await http.read()
+        except TimeoutError:
+            return web.Response(status=408, text=f"the request was not whole after {_BODY_S:.0f} s\n")
+        try:
+            review = msgspec.json.decode(body, type=Review)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return web.Response(status=400, text=f"this is no AdmissionReview: {error}\n")
-        body = encode(review, await _answered(handler, review.request, lookup))
-        return web.Response(body=body, content_type="application/json")
+        answer_body = encode(review, await _answered(handler, review.request, lookup))
+        return web.Response(body=answer_body, content_type="application/json")
 
     return answer
 
@@ -84,7 +110,7 @@ async def _alive(_: web.Request) -> web.Response:
 
 async def serve(served: web.Application, context: ssl.SSLContext, address: str, port: int) -> web.AppRunner:
     """Serves until the runner is cleaned up. The context may get another certificate meanwhile."""
-    runner = web.AppRunner(served, access_log=None)
+    runner = web.AppRunner(served, access_log=None, keepalive_timeout=QUIET_S)
     await runner.setup()
     await web.TCPSite(runner, address or None, port, ssl_context=context).start()
     return runner

@@ -31,7 +31,7 @@ from cdi.apiserver.stated import is_asked, stated
 from cdi.controllers.installation.decide import active_of
 from cdi.controllers.serving import adopt_terms
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from cdi.kube.errors import AlreadyExists, ApiError, Conflict
 from cdi.kube.objects import Object, Secret
 from cdi.kube.resources import CONFIG_MAPS, SECRETS, Resource
 from cdi.kube.store import Store
@@ -39,6 +39,7 @@ from cdi.kube.store import Store
 log = logging.getLogger(__name__)
 
 SIGNER, SERVER, BUNDLE = "cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-signer-bundle"
+_SOON_S = 2.0  # while a configuration is missing: from its making until it trusts us, it refuses everything
 _CHECK_S = 30.0  # how soon a Secret that somebody changed is served
 
 
@@ -88,6 +89,7 @@ class Trust:
         self._systems = systems
         self._lifetimes = Lifetimes()
         self._changed = asyncio.Event()
+        self._missing: frozenset[str] = frozenset()  # configurations that are not there: made, they trust nobody yet
         systems.subscribe(self._adopt)
 
     def _adopt(self, _: CDI | None, __: CDI | None) -> None:
@@ -102,12 +104,12 @@ class Trust:
         """Ends by cancellation only."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CHECK_S):
+                async with asyncio.timeout(_SOON_S if self._missing else _CHECK_S):
                     await self._changed.wait()
             self._changed.clear()
             try:
                 await self.renew()
-            except ApiError as error:
+            except (ApiError, ValueError, ssl.SSLError) as error:
                 log.warning("certificates are not checked: %s", error)
 
     async def renew(self, now: datetime.datetime | None = None) -> None:
@@ -189,15 +191,18 @@ class Trust:
 
     async def _make_trusted(self, bundle: bytes) -> None:
         wanted = base64.b64encode(bundle).decode()
+        missing: set[str] = set()
         for resource, name in _CONFIGURATIONS:
-            try:
-                found = await self._client.get(resource, name)
-            except NotFound:
-                log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
+            found = await self._client.find(resource, name)
+            if found is None:
+                missing.add(name)
+                if name not in self._missing:
+                    log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
                 continue
             wrong = [index for index, hook in enumerate(found.webhooks) if hook.client_config.ca_bundle != wanted]
             if wrong:
                 await self._patch(resource, name, wrong, wanted)
+        self._missing = frozenset(missing)
 
     async def _patch(self, resource: Resource[_Configuration], name: str, which: list[int], bundle: str) -> None:
         path = "/webhooks/{}/clientConfig/caBundle"

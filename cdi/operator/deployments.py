@@ -15,6 +15,8 @@ API_PORT = 8443
 
 _PROBE = {"initialDelaySeconds": 2, "periodSeconds": 5, "timeoutSeconds": 1, "successThreshold": 1}
 _READY = {**_PROBE, "failureThreshold": 3}
+# An API server that is down is waited for, an hour if need be: a process that is killed meanwhile comes later.
+_STARTED = {"periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 3600}
 _ALIVE = {**_PROBE, "timeoutSeconds": 5, "failureThreshold": 6}  # busy is not dead: half a minute of silence is
 
 
@@ -29,6 +31,7 @@ class Program:
     ready: Manifest
     alive: Manifest
     env: tuple[Manifest, ...] = ()
+    started: Manifest | None = None  # where the others answer only when it has begun
     has_metrics: bool = False
 
 
@@ -78,9 +81,10 @@ def _apiserver(installation: Installation) -> Program:
         "cdi-apiserver",
         APISERVER,
         (("cdi-apiserver", API_PORT),),
-        _http("/healthz", "cdi-apiserver", scheme="HTTPS"),
+        _http("/readyz", "cdi-apiserver", scheme="HTTPS"),
         _http("/healthz", "cdi-apiserver", scheme="HTTPS"),
         env=_everywhere(installation),
+        started=_http("/healthz", "cdi-apiserver", scheme="HTTPS"),
     )
 
 
@@ -135,6 +139,7 @@ def _container(program: Program, installation: Installation) -> Manifest:
         "args": [f"-v={installation.verbosity}"],
         "env": list(program.env),
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in program.ports],
+        **({"startupProbe": {**program.started, **_STARTED}} if program.started else {}),
         "readinessProbe": {**program.ready, **_READY},
         "livenessProbe": {**program.alive, **_ALIVE},
         "resources": {"requests": {"cpu": "100m", "memory": "150Mi"}},

@@ -20,8 +20,8 @@ def manifests(installation: Installation) -> list[Manifest]:
         *definitions(),
         *rbac(installation),
         *services(installation),
-        *deployments(installation),
         *webhooks(installation),
+        *deployments(installation),
     ]
 
 

@@ -85,6 +85,7 @@ _CONTROLLER_HERE = (
     rule("", "secrets", *_READ),
     rule("batch", "cronjobs", *_READ, "create", "update", "deletecollection"),
     rule("batch", "jobs", "create", "deletecollection", "list", "watch"),
+    # "patch" is ours: every write is one, with the version that it changes.
     rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),
     rule("networking.k8s.io", "ingresses", *_READ),
     rule("route.openshift.io", "routes", *_READ),

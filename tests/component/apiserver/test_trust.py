@@ -26,7 +26,7 @@ from cdi.apiserver.certificates import Pair
 from cdi.apiserver.lifetimes import CA
 from cdi.apiserver.lifetimes import SERVER as SERVERS
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import application, serve
+from cdi.apiserver.server import Leaving, application, serve
 from cdi.apiserver.stated import CONFIG, NOT_AFTER, NOT_BEFORE
 from cdi.apiserver.tokens import Permit
 from cdi.apiserver.trust import BUNDLE, SERVER, SIGNER, Trust
@@ -56,7 +56,9 @@ async def serving(api: ApiServer, systems: Store[CDI] | None = None) -> AsyncIte
     async with Client(load(str(api.kubeconfig()))) as client:
         trust = Trust(client, NAMESPACE, NAMES, Store() if systems is None else systems)
         await trust.renew()
-        runner: web.AppRunner = await serve(application(Lookup(client), unsigned), trust.context, "127.0.0.1", PORT)
+        runner: web.AppRunner = await serve(
+            application(Lookup(client), unsigned, Leaving()), trust.context, "127.0.0.1", PORT
+        )
         try:
             yield client, trust
         finally:

@@ -4,6 +4,8 @@ import datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from cdi.apiserver import certificates, lifetimes
 from cdi.apiserver.certificates import Pair
@@ -51,6 +53,28 @@ def test_a_pair_belongs_together() -> None:
     assert not certificates.is_pair(Pair(SERVER.certificate, CA.key))
     assert not certificates.is_pair(Pair(SERVER.certificate, b"nonsense"))
     assert not certificates.is_pair(Pair(b"", SERVER.key))
+
+
+def foreign(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, digest: hashes.SHA256 | None) -> Pair:
+    """An authority as another program made it."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cdi-apiserver-signer@1")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), T0, T0 + 48 * H)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    encoding = serialization.Encoding.PEM
+    traditional = serialization.PrivateFormat.PKCS8
+    text = key.private_bytes(encoding, traditional, serialization.NoEncryption())
+    return Pair(builder.sign(key, digest).public_bytes(encoding), text)
+
+
+def test_the_authority_of_a_go_cdi_signs_on() -> None:
+    ca = foreign(rsa.generate_private_key(65537, 2048), hashes.SHA256())
+    assert certificates.is_pair(ca)
+    made = certificates.server(ca, ["a"], H, T0)
+    assert certificates.is_signed_by(made.certificate, ca.certificate)
+
+
+def test_a_key_that_web_servers_cannot_use_is_replaced() -> None:
+    assert not certificates.is_pair(foreign(ed25519.Ed25519PrivateKey.generate(), None))
 
 
 @pytest.mark.parametrize(("hours", "stays"), [(0, True), (11, True), (12, False), (30, False)])

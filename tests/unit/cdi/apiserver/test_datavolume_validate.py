@@ -50,7 +50,11 @@ async def test_a_broken_rule_is_refused_with_its_field_and_text() -> None:
 async def test_a_changed_spec_is_refused() -> None:
     answer = await asked(update(a_volume(), a_volume(size="2Gi")))
     assert answer.code == 422
-    assert texts(answer) == [("FieldValueDuplicate", "DataVolume.Spec", "Cannot update DataVolume Spec")]
+    ((reason, field, text),) = texts(answer)
+    assert (reason, field) == ("FieldValueDuplicate", "DataVolume.Spec")
+    assert text.startswith(
+        "Cannot update DataVolume Spec: spec.storage.resources.requests.storage cannot be changed. Of an import"
+    )
 
 
 @asynchronous
@@ -66,6 +70,10 @@ async def test_one_that_is_deleted_loses_its_finalizers_whatever_it_says() -> No
 
 HELD: dict[str, dict[str, Any]] = {
     "failed": {"phase": "Failed"},
+    "its pod is replaced": {
+        "phase": "ImportScheduled",
+        "failure": {"code": "NotFound", "permanent": True, "since": "2026-01-01T00:00:00Z", "attempts": 2},
+    },
     "held": {"phase": "ImportInProgress", "conditions": [{"type": "Running", "status": "False", "reason": "Error"}]},
     "tried again": {
         "phase": "ImportInProgress",
