@@ -39,7 +39,7 @@ class S3Source(Struct, rename="camel", omit_defaults=True):
     """An object in an S3 store."""
 
     url: Required[str] = ""
-    """URL of the object, http, https or s3."""
+    """URL of the object, http or https: the endpoint, then bucket and key as its path."""
     secret_ref: str = ""
     """Secret with accessKeyId and secretKey."""
     cert_config_map: str = ""
@@ -292,6 +292,7 @@ class ObjectMeta(Struct, rename="camel", omit_defaults=True):
     owner_references: list[OwnerReference] = []
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: str | None = ""
     deletion_timestamp: str | None = None
 
@@ -326,6 +327,10 @@ class Failure(Struct, rename="camel", omit_defaults=True):
     """How often it was tried since."""
     next_attempt: Time = ""
     """When it is tried again."""
+    message: str = ""
+    """What happened, what it means, and what to do."""
+    generation: Int64[int] = 0
+    """The generation of the DataVolume that failed: a later one has been corrected."""
 
 
 class Transfer(Struct, rename="camel", omit_defaults=True):
@@ -339,7 +344,7 @@ class Transfer(Struct, rename="camel", omit_defaults=True):
     """Bytes in all, 0 while that is unknown."""
     rate_bps: Int64[int] = 0
     """Bytes per second."""
-    eta_seconds: int | None = None
+    eta_seconds: Int64[int] | None = None
     """Seconds that are left, as far as that is known."""
     rate: str = ""
     """Bytes per second, for people: 112 MiB/s."""
@@ -356,6 +361,21 @@ class Provenance(Struct, rename="camel", omit_defaults=True):
     """When the server says that it was changed last."""
     verified: str = ""
     """The checksum that the transferred bytes had, as algorithm:hex."""
+
+
+class Attempt(Struct, rename="camel", omit_defaults=True):
+    """Our extension of the status: one run of a worker that has ended, as far as its end was seen."""
+
+    start: Time = ""
+    """When it was started."""
+    end: Time = ""
+    """When it ended."""
+    outcome: str = ""
+    """Succeeded, the code of docs/errors.md, or how the container ended."""
+    node: str = ""
+    """Where it ran."""
+    bytes_done: Int64[int] = 0
+    """Bytes that were dealt with, 0 where it did not say so."""
 
 
 class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
@@ -377,6 +397,8 @@ class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
     """How fast the data comes, while it does."""
     provenance: Provenance | None = None
     """Which version of the source it is, after an import."""
+    history: list[Attempt] = []
+    """The last attempts, newest last."""
 
 
 class DataVolume(Struct, rename="camel", omit_defaults=True, kw_only=True):

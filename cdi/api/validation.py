@@ -46,7 +46,26 @@ def update_violation(before: DataVolumeSpec, after: DataVolumeSpec, *, held: boo
         return None
     if held and _only_members_changed(before, after):
         return None
-    return Violation("DataVolume.Spec", "Cannot update DataVolume Spec")
+    detail = (
+        f"{' and '.join(_changed(before, after))} cannot be changed. Of an import that is held or has failed, members "
+        "of its source can; for anything else delete the DataVolume and make it again"
+    )
+    return Violation("DataVolume.Spec", f"Cannot update DataVolume Spec: {detail}")
+
+
+def _changed(before: DataVolumeSpec, after: DataVolumeSpec) -> list[str]:
+    """Paths of what differs."""
+
+    def paths(one: object, other: object, path: str) -> Iterator[str]:
+        if one == other:
+            return
+        if not (isinstance(one, dict) and isinstance(other, dict)):
+            yield path
+            return
+        for key in sorted(one.keys() | other.keys()):
+            yield from paths(one.get(key), other.get(key), f"{path}.{key}")
+
+    return list(paths(_canonical(before), _canonical(after), "spec"))
 
 
 def same_spec(one: DataVolumeSpec, other: DataVolumeSpec) -> bool:

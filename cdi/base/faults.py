@@ -67,15 +67,22 @@ class Fault(Exception):
         return self.entry.what.format(**self.values)
 
     @property
+    def means(self) -> str:
+        return self.entry.means.format(**self.values)
+
+    @property
     def remedy(self) -> str:
         return self.entry.remedy.format(**self.values)
 
     @property
     def message(self) -> str:
         head = f"{self.contract} " if self.contract else ""
-        means = self.entry.means.format(**self.values)
-        text = f"{head}[{self.code}] {self.what} {means} Try: {self.remedy}"
+        text = f"{head}[{self.code}] {self.what} {self.means} Try: {self.remedy}"
         return text.replace("\n", " ")
+
+    def told(self, remedy: str) -> str:
+        """The message with another remedy, where who reads it can do something else."""
+        return self.message.removesuffix(self.remedy.replace("\n", " ")) + remedy
 
     def with_contract(self, contract: str) -> Fault:
         """The same fault under a contract phrase, for instance ``Unable to process data: ``."""
@@ -102,7 +109,8 @@ CATALOGUE: dict[str, Entry] = {
         Exit.SOURCE,
         "GET {source} answered {status}.",
         "The server wants other credentials than it got.",
-        "give the right ones in a secret (secretRef, keys accessKeyId and secretKey), or with --user or --header.",
+        "give the right ones in a secret (secretRef or --secret, keys accessKeyId and secretKey), or with --user or "
+        "--header.",
     ),
     "SourceRefused": _permanent(
         Exit.SOURCE,
@@ -175,6 +183,12 @@ CATALOGUE: dict[str, Entry] = {
         "Going from https to http (or to another scheme) would give up the protection that was asked for.",
         "use the http:// URL directly if that is what you want.",
     ),
+    "AddressForbidden": _permanent(
+        Exit.SOURCE,
+        "{host} is at {address}, an address that workers may not import from.",
+        "Link-local addresses, and those of the clouds' metadata services, are the node's: they give away its rights.",
+        "serve the image at another address, or let an administrator allow a way to it through a proxy (importProxy).",
+    ),
     "ProxyRefused": _permanent(
         Exit.SOURCE,
         "the proxy {proxy} answered {status}.",
@@ -223,7 +237,8 @@ CATALOGUE: dict[str, Entry] = {
         Exit.SOURCE,
         "S3 refused bucket {bucket}, key {key} (region {region}): {s3code}: {cause}.",
         "Keys, rights or names are wrong.",
-        "check accessKeyId, secretKey and sessionToken of the secret, and the bucket's policy.",
+        "check accessKeyId, secretKey and sessionToken of the secret (secretRef or --secret), or AWS_* of "
+        "the environment, and the bucket's policy.",
     ),
     "S3NotFound": _permanent(
         Exit.SOURCE,
@@ -278,6 +293,12 @@ CATALOGUE: dict[str, Entry] = {
         "the first bytes of {source} are {kind}: {line!r}.",
         "This is a page or document, probably an error or login page sent with status 200.",
         "open the URL in a browser; add credentials or correct the address.",
+    ),
+    "PackingUnsupported": _permanent(
+        Exit.SOURCE,
+        "{source} is {kind}.",
+        "There may be a disk image in it, but it is none.",
+        "{advice}; disk images may be packed with gzip, zstd or xz.",
     ),
     "ImageTruncated": _permanent(
         Exit.INTEGRITY,
@@ -365,9 +386,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DecompressionBomb": _permanent(
         Exit.INTEGRITY,
-        "{source} unpacks to more than {limit} bytes.",
-        "That is more than the target holds, or a file made to fill the volume.",
-        "ask for a larger size if the image really is this large.",
+        "{source} unpacks to more than {limit} bytes out of {taken}.",
+        "A disk with anything on it does not pack so well: this file is made to fill the volume.",
+        "get the image from whom you trust; if it really is this empty, import it unpacked, or as qcow2.",
     ),
     "MemoryLimit": _permanent(
         Exit.INTEGRITY,
@@ -396,9 +417,15 @@ CATALOGUE: dict[str, Entry] = {
     # --- target ---------------------------------------------------------------------------------------------------
     "TargetTooSmall": _permanent(
         Exit.STORAGE,
-        "the image needs {needed} bytes, the target offers {available} bytes{overhead}. Nothing was downloaded.",
+        "the image needs {needed} bytes, the target offers {available} bytes{overhead}.",
         "The disk does not fit.",
-        "ask for {suggested} or more.",
+        "ask for {suggested} or more (a DataVolume has to be made again for that).",
+    ),
+    "TargetOutgrown": _permanent(
+        Exit.STORAGE,
+        "{source} holds more than the {limit} bytes that the target offers.",
+        "The disk does not fit; how large it is shows only at its end.",
+        "ask for a larger size.",
     ),
     "NoSpace": _permanent(
         Exit.STORAGE,
@@ -442,6 +469,18 @@ CATALOGUE: dict[str, Entry] = {
         "It would be overwritten.",
         "remove it first, name another target, or repeat with --overwrite.",
     ),
+    "DirectoryNotEmpty": _permanent(
+        Exit.STORAGE,
+        "{target} is not empty: it holds {name}.",
+        "What an archive that turns out to be damaged has left could not be removed from among other files.",
+        "name an empty directory; with --overwrite it is unpacked over them, and stays when it is damaged.",
+    ),
+    "StateUnsafe": _permanent(
+        Exit.STORAGE,
+        "{directory} belongs to somebody else, or others may write there.",
+        "The journal of an import is kept in it and believed: it could name bytes that were never written.",
+        "remove it, or name a directory of your own with --state.",
+    ),
     "TargetUnclear": _permanent(
         Exit.USAGE,
         "{target!r} is neither a path nor an object.",
@@ -466,6 +505,35 @@ CATALOGUE: dict[str, Entry] = {
         "the same command starts from the first byte; a server with ranges and ETags lets it continue.",
         exit=Exit.CANCELLED,
     ),
+    # --- workers of a cluster, seen from outside; three have the contract's reasons as codes ------------------------
+    "WorkerOutOfMemory": _transient(
+        "the worker needed more than the {limit} of memory that it may have.",
+        "It works in bounded memory: the limit is below that.",
+        "raise limits.memory of podResourceRequirements in the CDI object's spec.config; the import goes on by itself.",
+    ),
+    "WorkerEvicted": _transient(
+        "the node {node} evicted the worker: {cause}.",
+        "The node is short of something, or is being emptied.",
+        "free it, or give workers another place (spec.workload of the CDI object); the next one starts by itself.",
+    ),
+    "ImagePullFailed": _transient(
+        "the node has no image {image} for the worker, and cannot get it.",
+        "No worker starts without it.",
+        "look at cdi why, then check the image's name (IMPORTER_IMAGE of deployment cdi-deployment), its registry and "
+        "imagePullSecrets.",
+    ),
+    "ErrStartingPod": _transient(
+        "the cluster does not let the pod start: {cause}.",
+        "A policy or a webhook forbids it.",
+        "change what it names, or ask who runs the cluster; it is tried again by itself.",
+        exit=Exit.RIGHTS,
+    ),
+    "ErrExceededQuota": _transient(
+        "it does not fit into the quota: {cause}.",
+        "The namespace has used what it may have.",
+        "delete what is not needed, or ask for a larger quota; it goes on by itself.",
+        exit=Exit.RIGHTS,
+    ),
     # --- manifests (cdi run) --------------------------------------------------------------------------------------
     "ManifestInvalid": _permanent(
         Exit.USAGE,
@@ -478,6 +546,39 @@ CATALOGUE: dict[str, Entry] = {
         "there is no DataVolume {name}{hint}.",
         "It was never made here, or its name is different.",
         "list them with cdi get dv -A, and check --namespace, and where this command acts: its first line says it.",
+    ),
+    "DiskIncomplete": _transient(
+        "bytes {start} to {end} of the disk were not written.",
+        "This is a bug of the importer, noticed before anything was published.",
+        "nothing now: the next attempt writes what is missing. Please report it with the kind of source and its size.",
+    ),
+    "ImporterDefect": _transient(
+        "the importer ran into a defect of its own: {error}.",
+        "That is not the image's fault, nor yours; the worker's log has the details.",
+        "nothing now, it is tried again; please report it with the log.",
+    ),
+    "WorkerKilled": _transient(
+        "the worker ended with exit code {status} and left no message.",
+        "Something killed it, or it ran into a bug.",
+        "nothing now: it is started again, and goes on from what is written; if it lasts, look at the worker's log "
+        "(cdi why) and at the node's.",
+    ),
+    "WorkerCannotStart": _transient(
+        "the node cannot start the worker: {cause}.",
+        "It is tried again and again.",
+        "make what is missing (a Secret or ConfigMap that the source names?), or correct its name in the source; "
+        "it goes on by itself.",
+    ),
+    "ErrClaimNotValid": _transient(
+        "no claim can be made of it.",
+        "Without one there is no volume.",
+        "say accessModes in a new DataVolume, or complete the StorageProfile of its class; then it goes on by itself.",
+    ),
+    "NotActedOn": _permanent(
+        Exit.USAGE,
+        "{source} is accepted, but not acted on by this version.",
+        "Nothing will happen.",
+        "use a source of http, s3 or blank.",
     ),
     "WorkerDied": _transient(
         "the worker ended with status {status} and left no message; its log is {log}.",
@@ -509,6 +610,24 @@ CATALOGUE: dict[str, Entry] = {
         "It cannot be used there: {reason}.",
         "leave it out; cdi import --help says which options are for which target.",
     ),
+    "SourceOfThisMachine": _permanent(
+        Exit.USAGE,
+        "{source} cannot be imported by a cluster.",
+        "Its workers read http://, https:// and s3:// URLs, and no file of this machine.",
+        "serve it where the cluster's pods can fetch it, or import it into a file or device here.",
+    ),
+    "NameInvalid": _permanent(
+        Exit.USAGE,
+        "{name} is no name of an object: {cause}.",
+        "Names of DataVolumes are made of lower case letters, digits, - and .; those of namespaces have no dots.",
+        "choose another name.",
+    ),
+    "NamespacesDiffer": _permanent(
+        Exit.USAGE,
+        "the name says namespace {named}, and --namespace says {given}.",
+        "It is not clear which one is meant.",
+        "leave one of them out.",
+    ),
     "ClusterNotNamed": _permanent(
         Exit.USAGE,
         "no cluster is known: {cause}.",
@@ -518,14 +637,27 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "ClusterUnreachable": _transient(
         "the cluster at {server} does not answer: {cause}.",
-        "Nothing was done, here or there.",
+        "It may be down or restarting, or there is no way to it from here.",
         "check the address in the kubeconfig, the network to it, and that the API server runs.",
+    ),
+    "ClusterUntrusted": _permanent(
+        Exit.USAGE,
+        "who answers as the cluster at {server} is not trusted: {cause}.",
+        "Nothing was asked of it.",
+        "check certificate-authority-data, tls-server-name and the address in the kubeconfig.",
+    ),
+    "ClusterUnauthorized": _permanent(
+        Exit.RIGHTS,
+        "the cluster at {server} does not know who asks: {cause}.",
+        "The token or certificate in this kubeconfig is wrong, or not valid any more.",
+        "log in again, or name another kubeconfig or context; kubectl auth whoami tells whether it works.",
     ),
     "ClusterRefused": _permanent(
         Exit.RIGHTS,
         "the cluster at {server} refuses: {cause}.",
-        "The user of this kubeconfig may not do that, or is not known.",
-        "check with kubectl auth whoami and kubectl auth can-i, and ask for the role cdi.kubevirt.io:edit.",
+        "The user of this kubeconfig may not do that.",
+        "check with kubectl auth whoami and kubectl auth can-i; for volumes of a namespace, ask who runs the cluster "
+        "for the role cdi.kubevirt.io:edit there.",
     ),
     "ClusterRejected": _permanent(
         Exit.USAGE,
@@ -543,6 +675,13 @@ CATALOGUE: dict[str, Entry] = {
         "the cluster at {server} does not know the kind {kind}.",
         "CDI is not installed there.",
         "kubectl apply -f deploy/cdi.yaml, or choose another cluster with --context.",
+    ),
+    "NamespaceUnknown": _permanent(
+        Exit.USAGE,
+        "the cluster at {server} has no namespace {name}.",
+        "Objects are made in a namespace that is there.",
+        "name another with -n or dv/NAMESPACE/NAME (kubectl get namespaces lists them), or make it with "
+        "kubectl create namespace {name}.",
     ),
     "QuotaExceeded": _permanent(
         Exit.RIGHTS,
@@ -568,11 +707,23 @@ CATALOGUE: dict[str, Entry] = {
         "A volume must be at least as large as its disk.",
         "give it with --size, for example --size 20Gi.",
     ),
+    "ReferredMissing": _permanent(
+        Exit.USAGE,
+        "there is no {kind} {name} in namespace {namespace}.",
+        "A worker that needs it would wait for it.",
+        "make it there with kubectl create, or name another.",
+    ),
     "StorageClassUnknown": _permanent(
         Exit.USAGE,
         "there is no storage class {name}{hint}.",
         "A volume of it would wait for ever.",
-        "choose one that cdi storage lists, with --class.",
+        "choose one that cdi storage lists (a DataVolume has to be made again for that), or create it.",
+    ),
+    "DefaultClassMissing": _permanent(
+        Exit.USAGE,
+        "no storage class is named, and none is the default.",
+        "A volume without a class would wait for ever.",
+        "choose one that cdi storage lists (a DataVolume has to be made again for that), or make one the default.",
     ),
     "CloneSourceMissing": _transient(
         "the source volume {source} is not there yet.",

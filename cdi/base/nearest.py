@@ -9,9 +9,11 @@ _SHOWN = 3
 
 
 def hint(name: str, known: Collection[str]) -> str:
-    """``; there are: a, b`` with the nearest of ``known`` first in mind, to follow a sentence that misses ``name``."""
+    """``; there are: a, b and 5 more``, the nearest of ``known``, to follow a sentence that misses ``name``."""
     near = difflib.get_close_matches(name, known, _SHOWN, 0.5) or sorted(known)[:_SHOWN]
-    return f"; there are: {', '.join(near)}" if near else "; there is none at all"
+    others = len(set(known)) - len(near)
+    more = f" and {others} more" if others else ""
+    return f"; there are: {', '.join(near)}{more}" if near else "; there is none at all"
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

@@ -77,6 +77,7 @@ OWN_FAILURE_POLICY = C + "failurePolicy"
 OWN_TARGET = S + "import.target"  # on pods and scratch claims: the claim that is populated in the end
 OWN_DIGEST = S + "import.parametersDigest"  # on pods, and on claims whose import failed: of what was tried
 OWN_NEXT_ATTEMPT = S + "import.nextAttempt"  # RFC 3339, while the kubelet waits before it starts the worker again
+OWN_HISTORY = S + "import.history"  # the last attempts: a JSON list of start, end, outcome, node, bytesDone
 OWN_PROVENANCE = S + "import.provenance"  # which version of the source it is: JSON of etag, lastModified, verified
 OWN_DURABLE = S + "import.durable"  # what of a device is written for good, for a pod that has to go on with it
 OWN_RETAINED = S + "populator.retained"  # on a PVC' that is kept: its event was written

@@ -9,6 +9,7 @@ from cdi.base.units import parse_quantity
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
 from cdi.kube.storage import PersistentVolume, StorageClass
 from storageprofiles import classes
+from storageprofiles.capabilities import WITHOUT_DISKS
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 # What any storage can do; a file system, unless a device is asked for.
@@ -30,8 +31,10 @@ def sets_of_volumes(volumes: Iterable[PersistentVolume]) -> tuple[ClaimPropertyS
 def is_assumed(found: StorageProfile, cluster: Cluster) -> bool:
     """Whether nothing is known of the class, and a default stands in for that. A profile whose status was not written
     yet says nothing of the kind: its class may well be known."""
-    written = bool(found.status.provisioner)
-    return written and not found.status.claim_property_sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates
+    provisioner = found.status.provisioner
+    if not provisioner or provisioner in WITHOUT_DISKS:  # of the latter nothing is to be known but their volumes
+        return False
+    return not found.status.claim_property_sets and DEFAULT_CLAIM_PROPERTIES in cluster.gates
 
 
 def profile(found: StorageProfile, cluster: Cluster) -> Profile:
@@ -41,6 +44,13 @@ def profile(found: StorageProfile, cluster: Cluster) -> Profile:
     )
     if is_assumed(found, cluster):
         sets = _ANYTHING
-    minimum = found.metadata.annotations.get(MINIMUM_SIZE)
     overhead = cluster.overhead(name, "Filesystem")
-    return Profile(name, sets, overhead, parse_quantity(minimum) if minimum else 0)
+    return Profile(name, sets, overhead, _minimum(found))
+
+
+def _minimum(found: StorageProfile) -> int:
+    """Bytes. What is no size counts as none: it must not stop every volume of the class."""
+    try:
+        return parse_quantity(found.metadata.annotations.get(MINIMUM_SIZE, "0"))
+    except ValueError:
+        return 0

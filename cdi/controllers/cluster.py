@@ -47,6 +47,7 @@ class Cluster:
     placement: Mapping[str, Any] = field(default_factory=dict)
     webhook_rendering: bool = True
     verbosity: str = ""
+    pull_policy: str = ""
 
     @property
     def honors_consumers(self) -> bool:
@@ -65,9 +66,10 @@ class Cluster:
 def cluster_of(config: CDIConfig | None, system: CDI | None) -> Cluster:
     """``system``: the active CDI object. What is not said keeps its default."""
     found = Cluster() if config is None else _configured(config)
-    if system is None or system.spec.workload is None:
+    if system is None:
         return found
-    return replace(found, placement=to_builtins(system.spec.workload))
+    placement = to_builtins(system.spec.workload) if system.spec.workload is not None else {}
+    return replace(found, placement=placement, pull_policy=system.spec.image_pull_policy)
 
 
 def _configured(config: CDIConfig) -> Cluster:

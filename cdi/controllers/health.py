@@ -11,6 +11,8 @@ from typing import Self
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
+from cdi.controllers.serving import QUIET_S
+
 METRICS = "/metrics"
 
 Refusal = Callable[[str, str], Awaitable[int]]
@@ -67,7 +69,7 @@ class Health:
     async def _serve(self, application: web.Application, port: int, context: ssl.SSLContext | None) -> None:
         if not port:
             return
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, keepalive_timeout=QUIET_S)
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, self._ports.address or None, port, ssl_context=context).start()

@@ -75,12 +75,10 @@ def readiness(before: int, system: CDI | None) -> int:
 
 @dataclass(frozen=True)
 class Stores:
-    """``snapshot_classes`` is None where the cluster does not know that kind."""
-
     profiles: Store[StorageProfile]
     classes: Store[StorageClass]
     drivers: Store[CsiDriver]
-    snapshot_classes: Store[VolumeSnapshotClass] | None
+    snapshot_classes: Store[VolumeSnapshotClass]
     volumes: Store[DataVolume]
     systems: Store[CDI]
 
@@ -114,6 +112,5 @@ class ControllerMetrics(Collector):
         return told
 
     def _abilities(self) -> Abilities:
-        found = self._stores.snapshot_classes
-        snapshots = {item.driver for item in found.all()} if found is not None else set()
+        snapshots = {item.driver for item in self._stores.snapshot_classes.all()}
         return Abilities({item.metadata.name for item in self._stores.drivers.all()}, snapshots, self._single_node)

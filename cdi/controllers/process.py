@@ -83,10 +83,10 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
     adopt_terms(context, None, None)
     async with Client(access) as client, Health(ports, context, Guard(client).refusal) as health:
         await _kinds_are_served(client)
-        groups = await _optional_groups(client, settings.namespace)
+        has_routes = await _serves(client, f"{resources.ROUTES.path(settings.namespace)}?limit=1")
         single_node = await has_one_node(client)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
-        system = System(client, cache, recorder, settings, groups)
+        system = System(client, cache, recorder, settings, has_routes=has_routes)
         configs = cache.store(ours.CDI_CONFIGS)
         configs.subscribe(partial(adopt_terms, context))
         configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
@@ -103,10 +103,10 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
 
 
 class System:
-    """All controllers over one cache. ``groups``: which of the optional ones the API server has."""
+    """All controllers over one cache. ``has_routes``: whether the cluster is an OpenShift, which does not change."""
 
     def __init__(
-        self, client: Client, cache: Cache, recorder: Recorder, settings: Settings, groups: frozenset[str]
+        self, client: Client, cache: Cache, recorder: Recorder, settings: Settings, *, has_routes: bool
     ) -> None:
         claims, volumes = cache.store(resources.CLAIMS), cache.store(resources.VOLUMES)
         classes, configs = cache.store(resources.STORAGE_CLASSES), cache.store(ours.CDI_CONFIGS)
@@ -128,10 +128,9 @@ class System:
             cache.store(resources.CONFIG_MAPS, namespace=here),
             cache.store(resources.INGRESSES, namespace=here),
         )
-        has_snapshots = resources.SNAPSHOTS.group in groups
-        snapshot_classes = cache.store(resources.SNAPSHOT_CLASSES) if has_snapshots else None
-        snapshots = cache.store(resources.SNAPSHOTS) if has_snapshots else None
-        routes = cache.store(resources.ROUTES, namespace=here) if resources.ROUTES.group in groups else None
+        # Empty while the cluster has no such kinds, which may be installed after us.
+        snapshot_classes, snapshots = cache.store(resources.SNAPSHOT_CLASSES), cache.store(resources.SNAPSHOTS)
+        routes = cache.store(resources.ROUTES, namespace=here) if has_routes else None
         self.metrics = MetricStores(profiles, classes, drivers, snapshot_classes, datavolumes, systems)
         self._installations = Installations(client, systems, settings.pull_policy)
         self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses, routes))
@@ -162,15 +161,6 @@ async def _kinds_are_served(client: Client) -> None:
     while not await _serves(client, path):
         log.info("the API server does not serve %s yet", ours.DATA_VOLUMES.api_version)
         await asyncio.sleep(_KIND_AGAIN_S)
-
-
-async def _optional_groups(client: Client, namespace: str) -> frozenset[str]:
-    """Snapshots and OpenShift's routes, where they are installed when we start."""
-    asked = {
-        resources.SNAPSHOTS.group: resources.SNAPSHOT_CLASSES.path(),
-        resources.ROUTES.group: resources.ROUTES.path(namespace),
-    }
-    return frozenset([group for group, path in asked.items() if await _serves(client, f"{path}?limit=1")])
 
 
 async def _serves(client: Client, path: str) -> bool:

@@ -24,6 +24,9 @@ _VERSIONS = {
     "VersionTLS12": ssl.TLSVersion.TLSv1_2,
     "VersionTLS13": ssl.TLSVersion.TLSv1_3,
 }
+# Seconds after which a connection that says nothing, or half a request, is closed. Go's clients, API servers among
+# them, give up an idle one after 90: it must not be us who close it in the moment in which they use it again.
+QUIET_S = 120.0
 _EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
 _LIFE = datetime.timedelta(days=3650)  # a process that lives on must not stop being scraped
 

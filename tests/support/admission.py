@@ -75,6 +75,9 @@ class Known:
             if plural == resource.plural and not (labels and labels[1:] in body["metadata"].get("labels", {}))
         ]
 
+    async def some(self, resource: Resource[Any], labels: str) -> list[Any]:
+        return (await self.list(resource, labels=labels))[:2]
+
     async def may(self, user: UserInfo, right: Right) -> bool:
         self.asked.append(right)
         return right in self.rights

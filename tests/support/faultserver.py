@@ -70,6 +70,7 @@ class Route:
     reset_at: Mapping[int, int] = field(default_factory=dict)  # request number -> RST after so many body bytes
     cut_at: Mapping[int, int] = field(default_factory=dict)  # the same with an orderly FIN
     stall_at: Mapping[int, int] = field(default_factory=dict)  # the same: nothing more until the server is closed
+    withheld: tuple[int, int] | None = None  # [start, end) of the file never comes: an answer stalls there
     trickle: tuple[int, float] | None = None  # (bytes, seconds): so many bytes at a time, with pauses
     delay_s: float = 0.0  # before the status line
     trailing: bytes = b""  # sent right behind the body, as part of no answer
@@ -230,6 +231,7 @@ class _Answer:
     def __init__(self, server: FaultServer, sock: socket.socket, record: Record, route: Route, number: int) -> None:
         self.server, self.sock, self.record, self.route, self.number = server, sock, record, route, number
         self.etag = etag_of(route.body) if route.etag == "auto" else route.etag
+        self.start = 0  # of what is sent, in the file
 
     def send(self) -> bool:
         if self.route.delay_s and self.server.pause(self.route.delay_s):
@@ -277,6 +279,7 @@ class _Answer:
             return self._send(416, {"Content-Range": f"bytes */{total}"}, b"")
         shift = route.content_range_shift
         headers["Content-Range"] = f"bytes {start + shift}-{end - 1 + shift}/{total}"
+        self.start = start
         return self._send(206, headers, body[start:end])
 
     def _wanted(self, size: int) -> tuple[int, int] | None:
@@ -317,6 +320,10 @@ class _Answer:
     def _send_body(self, body: bytes, chunked: bool) -> bool:
         """False when the connection was broken on purpose."""
         stops = [(plan[self.number], kind) for plan, kind in self._breaks() if self.number in plan]
+        if self.route.withheld is not None:
+            start, end = (place - self.start for place in self.route.withheld)
+            if start < len(body) and end > 0:
+                stops.append((max(0, start), "stall"))
         limit, kind = min(stops, default=(len(body), ""))
         step, pause_s = self.route.trickle or (_PIECE, 0.0)
         position = 0

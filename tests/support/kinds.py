@@ -40,6 +40,11 @@ _KINDS: dict[str, tuple[str, str, bool]] = {
     "PriorityClass": ("scheduling.k8s.io/v1", "priorityclasses", False),
     "VolumeSnapshot": ("snapshot.storage.k8s.io/v1", "volumesnapshots", True),
     "VolumeSnapshotClass": ("snapshot.storage.k8s.io/v1", "volumesnapshotclasses", False),
+    "ValidatingWebhookConfiguration": (
+        "admissionregistration.k8s.io/v1",
+        "validatingwebhookconfigurations",
+        False,
+    ),
     "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions", False),
     "DataVolume": (_CDI, "datavolumes", True),
     "DataSource": (_CDI, "datasources", True),

@@ -43,3 +43,11 @@ def claim(size: str, class_name: str | None = None, mode: str = "ReadWriteOnce",
 def storage_class(name: str, provisioner: str, **more: Any) -> Object:
     kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
     return {**kind, "provisioner": provisioner, **more}
+
+
+def secret(name: str, **data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def config_map(name: str, data: Mapping[str, str]) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data)}

@@ -27,6 +27,7 @@ LOCATIONS = {
     "stream": "max_ranges 0;",
     "auth": "auth_basic images; auth_basic_user_file htpasswd;",
     "slow": "limit_rate 4m;",
+    "walk": "limit_rate 1m;",
     "crawl": "limit_rate 300k;",
     "gzip": "gzip on; gzip_types *; gzip_min_length 1; gzip_http_version 1.0;",
     "encoded": "add_header Content-Encoding gzip;",  # the file is a .gz: what object stores do with its metadata

@@ -78,7 +78,7 @@ class World:
             pod=self.pod,
             scratch=self.scratch,
             storage_class=self.storage_class,
-            now="2026-01-01T00:10:00+00:00",
+            pod_age_s=600.0,
             cluster=CLUSTER,
             settings=Settings(importer_image="importer:1"),
         )
@@ -113,7 +113,8 @@ class World:
                 if self.pod is None:
                     self.workers += 1
                     made = _converted(body, Pod)
-                    self.pod = replace(made, metadata=replace(made.metadata, uid=next(self._uids)))
+                    born = {"uid": next(self._uids), "creation_timestamp": "2026-01-01T00:00:00Z"}
+                    self.pod = replace(made, metadata=replace(made.metadata, **born))
                     self.pod = replace(self.pod, status=replace(made.status, phase="Pending"))
             case DeleteWorker():
                 self.pod = None

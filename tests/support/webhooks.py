@@ -87,8 +87,16 @@ class Process:
     ) -> None:
         self.stop()
 
-    def stop(self) -> int:
-        """As the kubelet does. Its exit status."""
+    def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def ended(self) -> int:
+        """Waits for its end; the exit status."""
+        assert self._process is not None
         return self._process.wait(timeout=_WAIT_S)
+
+    def stop(self) -> int:
+        """At once, as with Ctrl-C: as the kubelet does it, it answers on for a while. Its exit status."""
+        self.signal(signal.SIGINT)
+        return self.ended()

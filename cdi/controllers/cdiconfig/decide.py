@@ -37,10 +37,11 @@ class Observed:
 
 
 def spec_of(seen: Observed) -> CDIConfigSpec:
-    """The CDI object is the authority where it says anything."""
-    if seen.system is None or seen.system.spec.config is None:
+    """The CDI object is the authority, also where it says nothing any more, once it has taken over what was there."""
+    if seen.system is None:
         return seen.config.spec
-    return seen.system.spec.config
+    said, is_authority = seen.system.spec.config, AUTHORITY in seen.system.metadata.annotations
+    return said or (CDIConfigSpec() if is_authority else seen.config.spec)
 
 
 def status_of(seen: Observed) -> CDIConfigStatus:

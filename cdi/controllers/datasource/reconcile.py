@@ -22,12 +22,10 @@ _NAMES, _POINTERS = "names", "pointers"  # indexes: by what is named, by the Dat
 
 @dataclass(frozen=True)
 class Stores:
-    """``snapshots`` is None where the cluster does not know that kind."""
-
     sources: Store[DataSource]
     volumes: Store[DataVolume]
     claims: Store[PersistentVolumeClaim]
-    snapshots: Store[VolumeSnapshot] | None
+    snapshots: Store[VolumeSnapshot]
 
 
 class DataSources:
@@ -40,10 +38,7 @@ class DataSources:
         self.controller.watches(stores.sources, self._with_pointers)
         self.controller.watches(stores.volumes, lambda item: self._users(item.metadata.namespace, item.metadata.name))
         self.controller.watches(stores.claims, lambda item: self._users(item.metadata.namespace, item.metadata.name))
-        if stores.snapshots is not None:
-            self.controller.watches(
-                stores.snapshots, lambda item: self._users(item.metadata.namespace, item.metadata.name)
-            )
+        self.controller.watches(stores.snapshots, lambda item: self._users(item.metadata.namespace, item.metadata.name))
 
     async def _reconcile(self, key: Key) -> float | None:
         source = self._stores.sources.get(key.name, key.namespace)
@@ -73,9 +68,7 @@ class DataSources:
             pointed,
             stores.volumes.get(claim.name, claim.namespace or namespace) if claim else None,
             stores.claims.get(claim.name, claim.namespace or namespace) if claim else None,
-            stores.snapshots.get(snapshot.name, snapshot.namespace or namespace)
-            if snapshot and stores.snapshots is not None
-            else None,
+            stores.snapshots.get(snapshot.name, snapshot.namespace or namespace) if snapshot else None,
             now(),
         )
 

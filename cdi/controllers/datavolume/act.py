@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.base.faults import Fault
 from cdi.controllers.changes import difference
 from cdi.controllers.datavolume.claim import owner_of
 from cdi.controllers.datavolume.observed import Observed
@@ -30,7 +31,7 @@ from cdi.controllers.datavolume.plan import (
 from cdi.controllers.written import Written
 from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, BadRequest, Forbidden, Invalid
+from cdi.kube.errors import AlreadyExists, ApiError, BadRequest
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim
@@ -117,7 +118,9 @@ class Actor:
             result.claim = await self._client.create(CLAIMS, body)
         except AlreadyExists:
             log.debug("claim %s is there already: the stores will show it", body["metadata"]["name"])
-        except (Forbidden, Invalid, BadRequest) as refused:
+        except ApiError as refused:
+            if not refused.refused:
+                raise
             event, result.hold = _told(refused)
             self.emit(seen.volume, event)
             result.wait = _REFUSED_AGAIN_S
@@ -133,11 +136,13 @@ def _told(refused: ApiError) -> tuple[Emit, Hold]:
     """The condition of a claim that our webhook refuses to complete is the contract's: there is none."""
     if "exceeded quota" in refused.message:
         reason = "ErrExceededQuota"
-        return Emit("Warning", reason, refused.message), Hold(reason, refused.message, "Pending")
+        fault = Fault(reason, contract=refused.message, cause=refused.message)
+        return Emit("Warning", reason, refused.message), Hold(reason, refused.message, "Pending", fault=fault)
     event = Emit("Warning", "ErrClaimNotValid", refused.message)
+    fault = Fault(event.reason, contract=refused.message)
     if isinstance(refused, BadRequest):
-        return event, Hold("NotFound", f"No PVC found: {refused.message}", "")
-    return event, Hold(event.reason, refused.message, "")
+        return event, Hold("NotFound", f"No PVC found: {refused.message}", "", ready=False, fault=fault)
+    return event, Hold(event.reason, refused.message, "", fault=fault)
 
 
 def reference(volume: DataVolume) -> dict[str, str]:

@@ -74,7 +74,7 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
     return found
 
 
-_KEPT_BACK = (a.POPULATED_FOR, _LAST_APPLIED)
+_KEPT_BACK = (a.POPULATED_FOR, a.VOLUME_LIST, _LAST_APPLIED)
 
 
 def source_body(seen: Observed) -> dict[str, Any]:

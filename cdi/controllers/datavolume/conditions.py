@@ -8,16 +8,24 @@ from cdi.api.datavolume import Condition
 from cdi.api.phase import Phase
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit, Hold
 from cdi.controllers.datavolume.status import shown, with_times
 from cdi.controllers.population.report import NEEDS_SCRATCH_REASON
 from cdi.kube.storage import PersistentVolumeClaim
 
+# After the contract's text: of all waits the one that looks most like a hang.
+_CONSUMER = (
+    ": storage class {storage_class} makes a volume where the first pod that uses it runs (WaitForFirstConsumer). "
+    "Try: start the VM or pod"
+)
+_AT_ONCE = f", or annotate the DataVolume with {a.IMMEDIATE}=true"
+
 
 def conditions(seen: Observed, phase: str, hold: Hold | None) -> list[Condition]:
     """In the contract's order; times stay where nothing changed."""
     running = _running(seen.claim)
-    wanted = [_bound(seen.claim, hold), _ready(phase, running, hold), running]
+    wanted = [_bound(seen, phase, hold), _ready(phase, running, hold), running]
     return [with_times(item, seen.volume.status, seen.now) for item in wanted]
 
 
@@ -26,7 +34,8 @@ def condition_events(before: Sequence[Condition], after: Sequence[Condition]) ->
     found: list[Emit] = []
     known = {item.type: (item.status, item.reason, item.message) for item in before}
     bound, ready, running = after
-    if known.get("Bound") != (bound.status, bound.reason, bound.message):
+    is_new = known.get("Bound") != (bound.status, bound.reason, bound.message)
+    if is_new and not bound.reason.startswith("Err"):  # of those, a warning is told already
         found.append(Emit("Normal", bound.reason, bound.message))
     grieves = ready.status == "False" and running.status == "False" and running.message
     changed = known.get("Running", ("", "", ""))[2] != running.message
@@ -35,7 +44,8 @@ def condition_events(before: Sequence[Condition], after: Sequence[Condition]) ->
     return found
 
 
-def _bound(claim: PersistentVolumeClaim | None, hold: Hold | None) -> Condition:
+def _bound(seen: Observed, phase: str, hold: Hold | None) -> Condition:
+    claim = seen.claim
     if claim is None:
         held = hold or Hold("NotFound", "No PVC found")
         return Condition("Bound", "False", held.reason, held.message)
@@ -46,7 +56,11 @@ def _bound(claim: PersistentVolumeClaim | None, hold: Hold | None) -> Condition:
         return _refused(claim)
     if claim.status.phase == "Bound":
         return Condition("Bound", "True", "Bound", f"PVC {name} Bound")
-    return Condition("Bound", "False", "Pending", f"PVC {name} Pending")
+    waiting = f"PVC {name} Pending"
+    if phase in (Phase.WAIT_FOR_FIRST_CONSUMER, Phase.PENDING_POPULATION) and seen.storage_class is not None:
+        waiting += _CONSUMER.format(storage_class=seen.storage_class.metadata.name)
+        waiting += _AT_ONCE if operation_of(seen.volume, seen.referred)[0] is Operation.IMPORT else ""
+    return Condition("Bound", "False", "Pending", waiting)
 
 
 def _refused(claim: PersistentVolumeClaim) -> Condition:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE
+from cdi.base.faults import Fault
 from cdi.base.units import parse_quantity
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
@@ -46,6 +47,7 @@ from cdi.controllers.datavolume.plan import (
     Plan,
 )
 from cdi.controllers.population.parameters import asked_of, edited
+from cdi.controllers.population.way import Way, way_of
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
@@ -62,7 +64,8 @@ def decide(seen: Observed) -> Plan:
         return _with_claim(seen, seen.claim, operation)
     if operation is Operation.UNSERVED:
         text = f"source {name} is accepted, but not acted on by this version"
-        return Plan((Emit("Warning", "NotActedOn", text),), Hold("NotActedOn", text, "Pending"))
+        fault = Fault("NotActedOn", source=f"source {name}")
+        return Plan((Emit("Warning", "NotActedOn", text),), Hold("NotActedOn", text, "Pending", fault=fault))
     if a.PRE_POPULATED in seen.volume.metadata.annotations:
         return Plan()
     return _claimed(seen, operation)
@@ -74,10 +77,9 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
         static = _static(seen)
         body = claim_body(seen, populator=populator, static=static)
     except ClaimNotValid as refused:
-        text = str(refused)
-        # A missing class is waited for; the watch on classes, profiles and volumes tells when to look.
-        wait = None if text == NO_CLASS else _TRY_AGAIN_S
-        return Plan((Emit("Warning", "ErrClaimNotValid", text),), Hold("ErrClaimNotValid", text, ""), wait)
+        text = str(refused)  # the watch on classes, profiles, volumes and the configuration tells when to look again
+        hold = Hold("ErrClaimNotValid", text, "", fault=_no_claim(seen, text))
+        return Plan((Emit("Warning", "ErrClaimNotValid", text),), hold)
     if operation is Operation.EXTERNAL:
         body["metadata"]["annotations"][a.EXTERNAL] = "true"
         return Plan((CreateClaim(body),))
@@ -87,6 +89,14 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
     if populator and not static and seen.source is None:
         actions.append(CreateSource(source_body(seen)))
     return Plan((*actions, CreateClaim(body)))
+
+
+def _no_claim(seen: Observed, text: str) -> Fault:
+    if text != NO_CLASS:
+        return Fault("ErrClaimNotValid", contract=text)
+    if seen.named_class:
+        return Fault("StorageClassUnknown", contract=text, name=seen.named_class, hint="")
+    return Fault("DefaultClassMissing", contract=text)
 
 
 def _warned(seen: Observed) -> list[Action]:
@@ -136,12 +146,12 @@ def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operati
         if not claim.metadata.controller_uid and not needs_work(seen, claim):
             return Plan((AdoptClaim(claim), *_marked(seen, claim)))
         text = f'Resource "{name}" already exists and is not managed by DataVolume'
-        return Plan((Emit("Warning", "ErrResourceExists", text),), wait=_TRY_AGAIN_S)
+        return Plan((Emit("Warning", "ErrResourceExists", text),))
     if a.VOLUME_LIST in claim.metadata.annotations:
         return _static_bound(seen, claim)
     actions = [*_marked(seen, claim)]
-    if operation is Operation.IMPORT:
-        actions += _source_kept(seen, claim)
+    if operation is Operation.IMPORT and was_made_for(seen, claim):
+        actions += [*_hastened(seen, claim), *_strict(seen, claim), *_source_kept(seen, claim)]
     if operation is Operation.EXTERNAL and (obstacle := external_obstacle(seen, claim)):
         actions.append(obstacle)
     return Plan(tuple(actions))
@@ -151,12 +161,31 @@ def is_populated_for(seen: Observed, claim: PersistentVolumeClaim) -> bool:
     return claim.metadata.annotations.get(a.POPULATED_FOR) == seen.volume.metadata.name
 
 
+def was_made_for(seen: Observed, claim: PersistentVolumeClaim) -> bool:
+    """Only such a claim is ever told what to import: in any other one there may be somebody's data."""
+    return claim.metadata.annotations.get(a.CREATED_FOR) == seen.uid
+
+
 def is_adoptable(seen: Observed, claim: PersistentVolumeClaim) -> bool:
-    """Not made for this DataVolume, and somebody allows to take it as it is."""
-    if claim.metadata.annotations.get(a.CREATED_FOR) == seen.uid:
+    """Not made for this DataVolume, and somebody allows to take it as it is, or has allowed it: what was taken over
+    once stays so."""
+    if was_made_for(seen, claim):
         return False
+    if claim.metadata.controller_uid == seen.uid:
+        return not _is_being_filled(claim)
     said = seen.volume.metadata.annotations.get(a.ADOPTION)
     return CLAIM_ADOPTION in seen.cluster.gates if said is None else said.lower() in ("true", "t", "1")
+
+
+def _is_being_filled(claim: PersistentVolumeClaim) -> bool:
+    """As a claim is that another version made for us, without saying so, before it was replaced by this one."""
+    match way_of(claim):
+        case Way.DIRECT:
+            return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
+        case Way.POPULATOR:
+            return not claim.spec.volume_name
+        case _:
+            return False
 
 
 def needs_work(seen: Observed, claim: PersistentVolumeClaim) -> bool:
@@ -174,11 +203,32 @@ def _marked(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     return []
 
 
+def _hastened(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
+    """Somebody has no patience with a claim that waits for its consumer, and says so where the message asks for it."""
+    said = seen.volume.metadata.annotations.get(a.IMMEDIATE)
+    if said is None or a.IMMEDIATE in claim.metadata.annotations or claim.status.phase == "Bound":
+        return []
+    return [AnnotateClaim(claim, {a.IMMEDIATE: said})]
+
+
+def _strict(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
+    """What a permanent fault does may be decided when one is there."""
+    said = seen.volume.metadata.annotations.get(a.OWN_FAILURE_POLICY)
+    if claim.metadata.annotations.get(a.OWN_FAILURE_POLICY) == said:
+        return []
+    return [AnnotateClaim(claim, {a.OWN_FAILURE_POLICY: said})]
+
+
 def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
     """The claim is bound to one of the volumes that were meant, or it has to be made again."""
     if claim.status.phase != "Bound":
         return Plan()
-    names = json.loads(claim.metadata.annotations[a.VOLUME_LIST])
+    try:
+        names = json.loads(claim.metadata.annotations[a.VOLUME_LIST])
+    except ValueError:
+        names = None
+    if not isinstance(names, list):
+        return Plan()  # somebody edited it: which volumes were meant is not known any more, and nothing is taken away
     if claim.spec.volume_name in names:
         taken = {a.VOLUME_LIST: None, a.POPULATED_FOR: seen.volume.metadata.name}
         return Plan((AnnotateClaim(claim, taken),))

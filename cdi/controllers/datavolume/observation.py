@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from cdi.api.datavolume import Condition, DataVolumeStatus, Failure, Provenance, Transfer
+from cdi.api.datavolume import Attempt, Condition, DataVolumeStatus, Failure, Provenance, Transfer
 from cdi.api.phase import Phase
-from cdi.base.faults import CATALOGUE
+from cdi.base.faults import CATALOGUE, Fault
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.conditions import conditions
 from cdi.controllers.datavolume.decide import needs_work
@@ -16,6 +16,9 @@ from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.phases import phase_of
 from cdi.controllers.datavolume.plan import Hold
 from cdi.controllers.datavolume.status import failure_code
+from cdi.controllers.population.history import attempts_in
+from cdi.controllers.population.outputs import count
+from cdi.controllers.population.parameters import asked_of, parameters_of
 
 _NO_CODE = ("ErrExceededQuota", "ErrStartingPod", "ImagePullFailed", "ChecksumError")
 
@@ -25,16 +28,17 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
     phase = hold.phase if hold is not None and hold.phase is not None else phase_of(seen)
     found = conditions(seen, phase, hold)
     before = seen.volume.status
-    restarts = seen.claim.metadata.annotations.get(a.POD_RESTARTS, "") if seen.claim else ""
+    restarts = seen.claim.metadata.annotations.get(a.POD_RESTARTS) if seen.claim else None
     return DataVolumeStatus(
         claim_name=seen.claim.metadata.name if seen.claim else before.claim_name,
         phase=phase,
         progress=_progress(seen, phase),
-        restart_count=int(restarts) if restarts.isdecimal() else before.restart_count,
+        restart_count=before.restart_count if restarts is None else count(restarts),
         conditions=found,
-        failure=_failure(seen, phase, found[2]),
+        failure=_failure(seen, phase, found[2], hold),
         transfer=_transfer(seen, phase),
         provenance=_provenance(seen),
+        history=_history(seen),
     )
 
 
@@ -54,36 +58,85 @@ def _progress(seen: Observed, phase: str) -> str:
 
 
 def _transfer(seen: Observed, phase: str) -> Transfer | None:
+    """While the worker runs: of one that has failed, rate and remaining time say nothing."""
     found = seen.progress
-    if found is None or phase != Phase.IMPORT_IN_PROGRESS:
+    running = seen.claim is not None and seen.claim.metadata.annotations.get(a.RUNNING) == "true"
+    if found is None or phase != Phase.IMPORT_IN_PROGRESS or not running:
         return None
     return Transfer(
         stage=found.stage,
         bytes_done=found.bytes_done,
         bytes_total=found.bytes_total or 0,
         rate_bps=round(found.rate_bps),
-        eta_seconds=None if found.eta_seconds is None else round(found.eta_seconds),
+        eta_seconds=found.remaining_s,
         rate=found.rate,
         eta=found.eta,
     )
 
 
-def _failure(seen: Observed, phase: str, running: Condition) -> Failure | None:
-    """It stays while the next attempt runs, which has cured nothing yet: ``since`` is when the first one failed."""
+def _failure(seen: Observed, phase: str, running: Condition, hold: Hold | None) -> Failure | None:
+    """It stays while the next attempt has cured nothing yet: ``since`` is when the first one failed."""
     before = seen.volume.status.failure
-    if phase == Phase.SUCCEEDED:
+    if hold is not None and hold.fault is not None:
+        return _told(seen, hold.fault.code, hold.fault.message)
+    if phase == Phase.SUCCEEDED or _is_of_a_former_source(seen) or _flows(seen, running):
         return None
+    if missing := _missing_class(seen):
+        return _told(seen, missing.code, missing.message)
     code = failure_code(running.message) or (running.reason if running.reason in _NO_CODE else "")
     if not code and running.reason == "Error":
         code = "Unknown"
     if not code or running.status == "True":
         return before and replace(before, next_attempt="")
-    entry = CATALOGUE.get(code)
-    restarts = seen.claim.metadata.annotations.get(a.POD_RESTARTS, "0") if seen.claim else "0"
-    since = before.since if before and before.code == code else seen.now
-    attempts = int(restarts) + 1 if restarts.isdecimal() else 1
-    again = seen.claim.metadata.annotations.get(a.OWN_NEXT_ATTEMPT, "") if seen.claim else ""
-    return Failure(code, entry.permanent if entry else False, since, attempts, again)
+    return _told(seen, code, running.message)
+
+
+def _missing_class(seen: Observed) -> Fault | None:
+    """The class that a claim names is not there, and the cluster has complained: volumes may be of a class without an
+    object, and then the claim is bound."""
+    claim = seen.claim
+    if claim is None or claim.status.phase != "Pending" or seen.storage_class is not None:
+        return None
+    name, complaint = claim.spec.storage_class_name, claim.metadata.annotations.get(a.BOUND_MESSAGE, "")
+    if not name or not complaint:
+        return None
+    return Fault("StorageClassUnknown", contract=complaint, name=name, hint="")
+
+
+def _told(seen: Observed, code: str, message: str) -> Failure:
+    before, entry = seen.volume.status.failure, CATALOGUE.get(code)
+    annotations = seen.claim.metadata.annotations if seen.claim else {}
+    return Failure(
+        code=code,
+        permanent=entry.permanent if entry else False,
+        since=before.since if before and before.code == code else seen.now,
+        attempts=count(annotations.get(a.POD_RESTARTS, "")) + 1,
+        next_attempt=annotations.get(a.OWN_NEXT_ATTEMPT, ""),
+        message=message,
+        generation=seen.volume.metadata.generation,
+    )
+
+
+def _flows(seen: Observed, running: Condition) -> bool:
+    """Data comes in: whatever was in the way is gone."""
+    return running.status == "True" and seen.progress is not None and seen.progress.rate_bps > 0
+
+
+def _is_of_a_former_source(seen: Observed) -> bool:
+    """Whether what the claim says is of a worker of another source, which has been corrected since."""
+    source = seen.volume.spec.source
+    if seen.claim is None or source is None:
+        return False
+    annotations = seen.claim.metadata.annotations
+    kept = {key: annotations.get(key, "") for key in (a.CONTENT_TYPE, a.PREALLOCATION_REQUESTED)}
+    asked = parameters_of(kept | asked_of(source, seen.volume.metadata.annotations))
+    reported = annotations.get(a.OWN_DIGEST)
+    return bool(reported) and asked is not None and asked.digest != reported
+
+
+def _history(seen: Observed) -> list[Attempt]:
+    written = seen.claim.metadata.annotations.get(a.OWN_HISTORY) if seen.claim else None
+    return attempts_in(written) if written else seen.volume.status.history
 
 
 def _provenance(seen: Observed) -> Provenance | None:

@@ -97,15 +97,12 @@ def announcement(seen: Observed, phase: str) -> Emit | None:
     if operation is Operation.EXTERNAL and phase == Phase.SUCCEEDED:
         text = f"PVC {name} successfully populated by {source}"
         return Emit("Normal", "ExternalPopulationSucceeded", text)
-    texts = {
-        Phase.IMPORT_IN_PROGRESS: ("Normal", f"Import into {name} in progress"),
-        Phase.FAILED: ("Warning", f"Failed to import into PVC {name}"),
-        Phase.SUCCEEDED: ("Normal", f"Successfully imported into PVC {name}"),
+    failed = ("Warning", "ImportFailed", f"Failed to import into PVC {name}")
+    scheduled = ("Normal", "ImportScheduled", f"Import into {name} scheduled")
+    told = {
+        Phase.IMPORT_SCHEDULED: failed if annotations.get(a.POD_PHASE) == "Failed" else scheduled,
+        Phase.IMPORT_IN_PROGRESS: ("Normal", "ImportInProgress", f"Import into {name} in progress"),
+        Phase.FAILED: failed,
+        Phase.SUCCEEDED: ("Normal", "ImportSucceeded", f"Successfully imported into PVC {name}"),
     }
-    if phase == Phase.IMPORT_SCHEDULED and a.POD_PHASE in annotations:
-        return Emit("Normal", "ImportScheduled", f"Import into {name} scheduled")
-    if phase not in texts or a.POD_PHASE not in annotations:
-        return None
-    reasons = {Phase.FAILED: "ImportFailed", Phase.SUCCEEDED: "ImportSucceeded"}
-    kind, text = texts[Phase(phase)]
-    return Emit(kind, reasons.get(Phase(phase), str(phase)), text)
+    return Emit(*told[Phase(phase)]) if phase in told and a.POD_PHASE in annotations else None

@@ -16,7 +16,7 @@ from cdi.controllers.datavolume.observe import CLASS, Observer, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.population.observe import Stores
-from cdi.controllers.population.reconciler import Population
+from cdi.controllers.population.reconciler import UNCONFIGURED_S, Population
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
@@ -52,6 +52,8 @@ class DataVolumes:
         population.on_progress(self.controller.enqueue)
 
     async def _reconcile(self, key: Key) -> float | None:
+        if not self._stores.are_configured:
+            return UNCONFIGURED_S
         seen = self._observer.observe(key)
         if seen is None:
             return None
@@ -80,6 +82,7 @@ class DataVolumes:
         self.controller.watches(shared.sources, self._keys_of_source)
         self.controller.watches(shared.classes, lambda _: self._unmade())
         self.controller.watches(own.profiles, lambda _: self._unmade())
+        self.controller.watches(shared.configs, lambda _: self._unmade())
         self.controller.watches(shared.volumes, self._keys_of_volume)
         self.controller.watches(own.referred, self._keys_of_reference)
 

@@ -148,7 +148,7 @@ def _failure(seen: Observation, before: DataVolumeStatus, now: str) -> Failure |
     entry = CATALOGUE.get(code)
     since = before.failure.since if before.failure and before.failure.code == code else now
     permanent = entry.permanent if entry else False
-    return Failure(code, permanent, since, max(1, seen.attempts), seen.next_attempt)
+    return Failure(code, permanent, since, max(1, seen.attempts), seen.next_attempt, shown(seen.message))
 
 
 def with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:

@@ -31,10 +31,11 @@ class Installations:
         self._pull_policy = pull_policy
         self._registered = False
         self.controller = Controller("cdi", self._reconcile)
-        self.controller.watches(systems, lambda _: [Key("", item.metadata.name) for item in systems.all()])
+        self.controller.watches(systems, lambda _: [Key("", item.metadata.name) for item in systems.all()] or [_NONE])
 
     def make_standard(self) -> None:
-        """Once at the start: a single ``kubectl apply`` cannot make an object of a kind that it has just brought."""
+        """At the start: a single ``kubectl apply`` cannot make an object of a kind that it has just brought. When it is
+        deleted it comes back: without one there are no rules to work by."""
         self.controller.enqueue(_NONE)
 
     async def _reconcile(self, key: Key) -> float | None:

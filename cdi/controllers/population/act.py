@@ -29,7 +29,7 @@ from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid
+from cdi.kube.errors import AlreadyExists, ApiError, Conflict
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS, CONFIG_MAPS, PODS, VOLUMES, Resource
 
@@ -101,12 +101,14 @@ class Actor:
         name = action.body["metadata"]["name"]
         try:
             await self._create(PODS, action.body, action.claim.uid)
-        except (Forbidden, Invalid) as refused:
+        except ApiError as refused:
+            if not refused.refused:
+                raise
             if any(cause.reason == _NAMESPACE_GOES for cause in refused.causes):
                 raise Refused from refused  # the claim goes with it: nobody is left to be told
             reason = "ErrExceededQuota" if "exceeded quota" in refused.message else "ErrStartingPod"
             log.warning("pod %s/%s is refused: %s", action.claim.namespace, name, refused)
-            failed = outputs.start_failed({}, reason, name)
+            failed = outputs.start_failed(reason, name, refused.message)
             for claim in dict.fromkeys((action.claim, action.target)):
                 await self._annotate(claim, failed)
                 self._recorder.event(reference(claim), "Warning", reason, failed[a.RUNNING_MESSAGE])
@@ -123,7 +125,9 @@ class Actor:
         owner = body["metadata"]["ownerReferences"][0]["uid"]
         try:
             await self._create(CLAIMS, body, owner)
-        except (Forbidden, Invalid) as refused:
+        except ApiError as refused:
+            if not refused.refused:
+                raise
             self._recorder.event(reference(told), "Warning", reason, refused.message)
             raise Refused(refused.message) from refused
 
@@ -140,10 +144,11 @@ class Actor:
     async def _copy_certificates(self, action: CopyProxyCertificates) -> None:
         source = await self._client.find(CONFIG_MAPS, action.source, self._settings.namespace)
         if source is None:
-            log.warning(
-                "ConfigMap %s/%s of importProxy.trustedCAProxy is missing", self._settings.namespace, action.source
-            )
-            return
+            where = f"{self._settings.namespace}/{action.source}"
+            text = f"the worker waits for ConfigMap {where}, which importProxy.trustedCAProxy names: it does not exist"
+            log.warning("%s", text)
+            self._recorder.event(reference(action.claim), "Warning", "ProxyCertificatesMissing", text)
+            raise Refused(text)
         metadata = {"name": action.name, "namespace": action.namespace, "ownerReferences": [action.owner]}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"labels": a.APP}, "data": source.data}
         await self._create(CONFIG_MAPS, body, action.owner["uid"])

@@ -13,6 +13,8 @@ Every result is written to the claim before the pod that carries it goes: whoeve
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cdi.controllers import annotations as a
 from cdi.controllers.population import names, outputs
 from cdi.controllers.population.observed import Observed
@@ -31,13 +33,19 @@ from cdi.controllers.population.plan import (
 )
 from cdi.controllers.population.prime import prime_claim
 from cdi.controllers.population.way import IMPORT_SOURCE, Way, awaits_consumer, is_bound, obstacle, way_of
-from cdi.controllers.population.work import Work, work_on
+from cdi.controllers.population.work import Work, is_worker, seldom, work_on
+from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
 
 _LOOK_AT_EVENTS_S = 10.0  # why a claim is not bound is told by events, which nobody watches
 
 
 def decide(seen: Observed) -> Plan:
+    plan = _decided(seen)
+    return replace(plan, actions=(*_strays_stopped(seen), *plan.actions))
+
+
+def _decided(seen: Observed) -> Plan:
     target = seen.target
     if target is None or target.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
@@ -59,8 +67,18 @@ def ref(claim: PersistentVolumeClaim) -> ClaimRef:
 
 def _stopped(seen: Observed) -> list[Action]:
     """A claim in deletion stays until no pod uses it, and the garbage collector takes the pod only after the claim."""
-    pod = seen.pod
-    if pod is None or pod.metadata.deletion_timestamp:
+    return _deleted(seen.pod)
+
+
+def _strays_stopped(seen: Observed) -> list[Action]:
+    """While it runs, what it works on stays too, and its volume. One that has ended keeps nothing."""
+    return [
+        action for pod in seen.strays if pod.status.phase not in ("Succeeded", "Failed") for action in _deleted(pod)
+    ]
+
+
+def _deleted(pod: Pod | None) -> list[Action]:
+    if pod is None or pod.metadata.deletion_timestamp or not is_worker(pod):
         return []
     return [DeleteWorker(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)]
 
@@ -97,8 +115,9 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     kept = outputs.outputs_of(prime)
     after = outputs.mirrored(before, work.outputs) | {a.PRIME: prime.metadata.name}
     after |= _progress(seen, prime, work.outputs)
-    # Once PVC' is bound, what its provisioner said last is no news any more.
-    after = outputs.without_bound(after) if is_bound(prime) else after | _why_unbound(seen)
+    # Once PVC' is bound, what its provisioner said last is no news any more; Lost, it has handed its volume over.
+    has_volume = prime.status.phase in ("Bound", "Lost")
+    after = outputs.without_bound(after) if has_volume else after | _why_unbound(seen)
     actions: list[Action] = [*work.first, *_annotated(prime, kept, work.outputs | asked)]
     actions += [
         *_passed_on(seen, target, prime, before),
@@ -225,6 +244,6 @@ def _why_unbound(seen: Observed) -> Outputs:
 
 def _next_look(seen: Observed, claim: PersistentVolumeClaim, work: Work) -> float | None:
     waits = [work.wait] if work.wait is not None else []
-    if not is_bound(claim) and not awaits_consumer(claim, seen.storage_class):
-        waits.append(_LOOK_AT_EVENTS_S)
+    if claim.status.phase == "Pending" and not awaits_consumer(claim, seen.storage_class):
+        waits.append(seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
     return min(waits, default=None)

@@ -1,15 +1,17 @@
-"""Why a claim is not bound: the provisioner and the scheduler say so in events."""
+"""Why a claim is not bound, or a worker not started: provisioner, scheduler and kubelet say so in events."""
 
 from __future__ import annotations
 
 from cdi.kube.client import Client
-from cdi.kube.objects import Event
+from cdi.kube.objects import Event, Metadata
 from cdi.kube.resources import EVENTS
-from cdi.kube.storage import PersistentVolumeClaim
 
 
-async def newest_event(client: Client, claim: PersistentVolumeClaim) -> Event | None:
-    """The newest event about ``claim``, of equally new ones the longest. One request."""
-    fields = f"involvedObject.uid={claim.metadata.uid}"
-    found = await client.list(EVENTS, claim.metadata.namespace, fields=fields)
-    return max(found, key=lambda event: (event.last_timestamp or "", len(event.message)), default=None)
+async def newest_event(client: Client, about: Metadata, *, warnings: bool = False) -> Event | None:
+    """The newest event about an object, of equally new ones the longest. One request. ``warnings``: no others.
+
+    Not the one that a PVC' gets when its volume is handed over, as it has to be.
+    """
+    found = await client.list(EVENTS, about.namespace, fields=f"involvedObject.uid={about.uid}")
+    told = (event for event in found if event.reason != "ClaimMisbound" and (event.type == "Warning" or not warnings))
+    return max(told, key=lambda event: (event.last_timestamp or "", len(event.message)), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,15 +17,20 @@ from cdi.controllers.population import names
 from cdi.controllers.population.events import newest_event
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.progress import Followers
-from cdi.controllers.population.way import awaits_consumer, is_bound
+from cdi.controllers.population.sightings import Sightings
+from cdi.controllers.population.way import Way, awaits_consumer, way_of
+from cdi.controllers.population.work import STUCK_S
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.objects import Event
+from cdi.kube.errors import ApiError
+from cdi.kube.objects import Event, Metadata
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
 from storageprofiles.classes import KUBERNETES_DEFAULT
+
+log = logging.getLogger(__name__)
 
 TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
 
@@ -43,6 +48,14 @@ class Stores:
     def cluster(self) -> Cluster:
         return cluster_of(self.configs.get(CONFIG), active_of(self.systems.all()))
 
+    @property
+    def are_configured(self) -> bool:
+        """Not while there is no CDI object, or its configuration is not written yet: until then nothing is decided, for
+        it would be by rules that nobody set, such as workers that do not wait for a first consumer."""
+        config = self.configs.get(CONFIG)
+        is_written = config is not None and config.status.filesystem_overhead is not None
+        return is_written and active_of(self.systems.all()) is not None
+
 
 def add_indexes(stores: Stores) -> None:
     stores.pods.index(TARGET, target_of_pod)
@@ -57,7 +70,7 @@ def target_of_pod(pod: Pod) -> list[str]:
 
 def owners_of(claim: PersistentVolumeClaim) -> list[str]:
     """Claims that a claim works for: of a PVC' its target."""
-    owners = claim.metadata.owner_references
+    owners = claim.metadata.owner_references if a.POPULATOR_KIND in claim.metadata.annotations else []
     return [f"{claim.metadata.namespace}/{owner.name}" for owner in owners if owner.kind == "PersistentVolumeClaim"]
 
 
@@ -65,6 +78,10 @@ def _mounted(pod: Pod) -> Iterable[str]:
     if pod.status.phase in {"Succeeded", "Failed"}:
         return []
     return [f"{pod.metadata.namespace}/{name}" for name in pod.claims]
+
+
+def _state(pod: Pod) -> tuple[str, str | None]:
+    return pod.metadata.uid, pod.metadata.deletion_timestamp
 
 
 class Observer:
@@ -76,6 +93,7 @@ class Observer:
         self._followers = followers
         self._written = written
         self._client = client
+        self._workers, self._waits = Sightings(), Sightings()
 
     async def observe(self, key: Key) -> Observed | None:
         """None: the stores do not show yet what we did last; they will, and then we are called again."""
@@ -88,6 +106,7 @@ class Observer:
         pod = self._pod(worked_on, key)
         scratch = worked_on and stores.claims.get(names.scratch(worked_on.metadata.name), key.namespace)
         cluster = stores.cluster()
+        waits = target is not None and worked_on is not None and self._waits_for_volume(target, worked_on)
         latest = self._followers.latest(pod.metadata.uid) if pod else None
         return Observed(
             target=target,
@@ -102,8 +121,11 @@ class Observer:
             users=self._users(worked_on, pod),
             percent=latest.percent if latest else None,
             durable=latest.record if latest else "",
-            event=await self._event(worked_on),
-            now=datetime.datetime.now(datetime.UTC).isoformat(),
+            strays=self._strays(pod, key),
+            pod_age_s=self._workers.age_s(key, _state(pod) if pod else None),
+            unbound_s=self._waits.age_s(key, worked_on.metadata.uid if worked_on and waits else None),
+            event=await self._event(worked_on.metadata) if worked_on and waits else None,
+            pod_event=await self._event(pod.metadata, warnings=True) if pod and self._is_stuck(key, pod) else None,
             cluster=cluster,
             settings=self._settings,
         )
@@ -117,6 +139,10 @@ class Observer:
         if claim is None:
             return next(iter(self._stores.pods.by(TARGET, str(key))), None)
         return self._stores.pods.get(names.importer(claim.metadata.name), key.namespace)
+
+    def _strays(self, pod: Pod | None, key: Key) -> tuple[Pod, ...]:
+        """Of claims that had this name before, or of their PVC'."""
+        return tuple(found for found in self._stores.pods.by(TARGET, str(key)) if found is not pod)
 
     def _source(self, target: PersistentVolumeClaim | None, key: Key) -> VolumeImportSource | None:
         reference = target.spec.data_source_ref if target else None
@@ -149,8 +175,22 @@ class Observer:
         found = self._stores.pods.by(MOUNTS, f"{claim.metadata.namespace}/{claim.metadata.name}")
         return tuple(pod.metadata.name for pod in found)
 
-    async def _event(self, claim: PersistentVolumeClaim | None) -> Event | None:
-        """Events are asked for only while a claim that should be bound is not."""
-        if claim is None or is_bound(claim) or awaits_consumer(claim, self._class(claim)):
+    def _waits_for_volume(self, target: PersistentVolumeClaim, claim: PersistentVolumeClaim) -> bool:
+        """Whether the claim that the worker writes to should be bound and is not. A Lost one had its volume."""
+        if way_of(target) not in (Way.DIRECT, Way.POPULATOR):
+            return False
+        return claim.status.phase == "Pending" and not awaits_consumer(claim, self._class(claim))
+
+    def _is_stuck(self, key: Key, pod: Pod) -> bool:
+        """Its node has it for a while, and its container is not there yet. Most start at once, and nobody asks."""
+        has_begun = any(status.state.waiting is None for status in pod.status.container_statuses)
+        placed = pod.status.phase == "Pending" and bool(pod.spec.node_name) and not has_begun
+        return placed and self._workers.age_s(key, _state(pod)) >= STUCK_S
+
+    async def _event(self, about: Metadata, *, warnings: bool = False) -> Event | None:
+        """What is said of something that waits: a comfort, without which everything goes on."""
+        try:
+            return await newest_event(self._client, about, warnings=warnings)
+        except ApiError as error:
+            log.info("no events of %s/%s: %s", about.namespace, about.name, error)
             return None
-        return await newest_event(self._client, claim)

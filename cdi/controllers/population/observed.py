@@ -17,9 +17,12 @@ class Observed:
     """``target`` None: it is gone, what is left of it has to go too.
 
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
-    have the worker's claim mounted and are not the worker. ``percent``: of the running worker, where it knows.
+    have the worker's claim mounted and are not the worker. ``strays``: workers of former claims of this name.
+    ``pod_age_s``: since when the worker is there, or is being deleted, as far as this process knows. ``unbound_s``:
+    since when the worker's claim should be bound and is not. ``percent``: of the running worker, where it knows.
     ``durable``: what it has recorded of a device, for a pod that has to go on with it.
-    ``event``: newest about PVC', or about the target in the direct way. ``now``: RFC 3339.
+    ``event``: newest about PVC', or about the target in the direct way; ``pod_event``: about a worker that is not
+    started for long.
     """
 
     target: PersistentVolumeClaim | None
@@ -32,9 +35,12 @@ class Observed:
     overhead: str = "0"
     scratch_overhead: str = "0"
     users: tuple[str, ...] = ()
+    strays: tuple[Pod, ...] = ()
+    pod_age_s: float = 0.0
+    unbound_s: float = 0.0
     percent: float | None = None
     durable: str = ""
     event: Event | None = None
-    now: str = ""
+    pod_event: Event | None = None
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)

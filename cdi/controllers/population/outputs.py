@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cdi.base.faults import Fault
 from cdi.controllers import annotations as a
+from cdi.controllers.population.history import recorded
 from cdi.controllers.population.parameters import is_source_annotation
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
@@ -23,8 +25,10 @@ MIRRORED = (
     a.PREALLOCATION_REQUESTED,
     *_RUNNING,
     a.FATAL,
+    a.OWN_DIGEST,
     a.OWN_NEXT_ATTEMPT,
     a.OWN_PROVENANCE,
+    a.OWN_HISTORY,
 )
 _OWNED = frozenset(
     (
@@ -61,7 +65,7 @@ def outputs_of(claim: PersistentVolumeClaim) -> Outputs:
 
 def reported(before: Mapping[str, str], report: Report) -> Outputs:
     """``before`` with what the worker says now; ``restarts`` never goes down, also when the pod is replaced."""
-    restarts = max(report.restarts, _count(before.get(a.POD_RESTARTS, "")))
+    restarts = max(report.restarts, count(before.get(a.POD_RESTARTS, "")))
     after = {key: value for key, value in before.items() if key not in _OF_ATTEMPT or key == a.PROGRESS}
     if report.outcome is not Outcome.NEEDS_SCRATCH or a.POD_PHASE in before:
         # A worker that only found out what it needs has got no further than the phase before.
@@ -72,6 +76,8 @@ def reported(before: Mapping[str, str], report: Report) -> Outputs:
         after |= running(report.running, report.reason, report.message)
     known = {a.OWN_NEXT_ATTEMPT: report.next_attempt, a.OWN_PROVENANCE: report.provenance}
     after |= {key: value for key, value in known.items() if value}
+    if report.attempt is not None:
+        after[a.OWN_HISTORY] = recorded(before.get(a.OWN_HISTORY, ""), report.attempt)
     if report.preallocated:
         after[a.PREALLOCATION] = "true"
     return after
@@ -86,10 +92,10 @@ def bound(reason: str, message: str) -> Outputs:
     return {a.BOUND: "false", a.BOUND_REASON: reason, a.BOUND_MESSAGE: message}
 
 
-def start_failed(before: Mapping[str, str], reason: str, pod: str) -> Outputs:
-    """The API server refused the worker pod. The text is the contract's, which hides what only admins should read."""
-    message = f"Error starting pod '{pod}': For more information, request access to cdi-deploy logs from your sysadmin"
-    return dict(before) | {a.POD_PHASE: "Failed"} | running(False, reason, message)
+def start_failed(reason: str, pod: str, cause: str) -> Outputs:
+    """The API server refused the worker pod, for ``cause``. The contract's text comes first."""
+    text = f"Error starting pod '{pod}': For more information, request access to cdi-deploy logs from your sysadmin"
+    return {a.POD_PHASE: "Failed"} | running(False, reason, Fault(reason, contract=text, cause=cause).message)
 
 
 def without_attempt(outputs: Mapping[str, str]) -> Outputs:
@@ -113,5 +119,6 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
     return set_ | dict.fromkeys(before.keys() - after.keys())
 
 
-def _count(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+def count(text: str) -> int:
+    """A count in an annotation, which anybody can write; 0 for what is none, or what no status could hold."""
+    return int(text) if text.isdecimal() and len(text) < 10 else 0

@@ -46,12 +46,14 @@ class CreateWorker:
 
 @dataclass(frozen=True, slots=True)
 class CopyProxyCertificates:
-    """From the ConfigMap ``source`` where the system is installed; goes when the pod ``owner`` goes."""
+    """From the ConfigMap ``source`` where the system is installed; goes when the pod ``owner`` goes. ``claim`` is told
+    when there is none."""
 
     source: str
     name: str
     namespace: str
     owner: Mapping[str, Any]
+    claim: ClaimRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import Cluster
@@ -88,7 +87,7 @@ def _container(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]
     return {
         "name": "importer",
         "image": settings.importer_image,
-        "imagePullPolicy": settings.pull_policy,
+        "imagePullPolicy": cluster.pull_policy or settings.pull_policy,
         "command": ["/usr/bin/cdi-importer"],
         "args": [f"-v={cluster.verbosity or settings.verbosity}"],
         "ports": [{"name": "metrics", "containerPort": 8443, "protocol": "TCP"}],
@@ -176,8 +175,8 @@ def _owner_uid(claim: PersistentVolumeClaim) -> str:
 
 
 def _is_insecure(asked: Parameters, cluster: Cluster) -> bool:
-    url = urlsplit(asked.endpoint)
-    return asked.insecure or (url.scheme == "docker" and url.netloc in cluster.insecure_registries)
+    registries = (f"docker://{registry}/" for registry in cluster.insecure_registries)
+    return asked.insecure or asked.endpoint.startswith(tuple(registries))
 
 
 def is_block(claim: PersistentVolumeClaim) -> bool:

@@ -22,6 +22,8 @@ from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
 
+_FOLLOWED = 500  # logs at a time; of more workers than that, the later ones' progress shows when others have ended
+_LONGEST_S = 30 * 86400  # that is told as the time that is left
 _AGAIN_S = 2.0  # after a log that ended, or could not be read
 
 
@@ -42,8 +44,14 @@ class Progress(Struct, rename="camel", frozen=True):
         return f"{human_size(self.rate_bps)}/s" if self.rate_bps else ""
 
     @property
+    def remaining_s(self) -> int | None:
+        """None while nobody can say: what stalls would take for ever."""
+        eta = self.eta_seconds
+        return round(eta) if eta is not None and 0 <= eta <= _LONGEST_S else None
+
+    @property
     def eta(self) -> str:
-        return human_duration(self.eta_seconds) if self.eta_seconds is not None else ""
+        return human_duration(self.remaining_s) if self.remaining_s is not None else ""
 
 
 class Logs(Protocol):
@@ -62,6 +70,7 @@ class Followers:
         self._changed = changed
         self._latest: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(_FOLLOWED)
 
     def latest(self, uid: str) -> Progress | None:
         """Of the pod with this uid."""
@@ -82,13 +91,17 @@ class Followers:
 
     def _ended(self, worker: Follow, task: asyncio.Task[None]) -> None:
         self._tasks.pop(worker.uid, None)
+        self._latest.pop(worker.uid, None)  # what one that has ended said of its speed is no news
         if not task.cancelled():
             self._changed(Key(worker.namespace, worker.target))
 
     async def _read(self, worker: Follow) -> None:
         try:
             options = LogOptions(container="importer", tail_lines=1)
-            async with aclosing(self._client.log_lines(worker.namespace, worker.pod, options)) as lines:
+            async with (
+                self._places,
+                aclosing(self._client.log_lines(worker.namespace, worker.pod, options)) as lines,
+            ):
                 async for line in lines:
                     self._take(worker, line)
         except ApiError as error:

@@ -20,6 +20,7 @@ from cdi.kube.recorder import Recorder
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from cdi.kube.store import Key
 
+UNCONFIGURED_S = 5.0  # between two looks while the CDI object is missing
 _SOURCE_NAME = "source"  # index
 
 
@@ -43,6 +44,8 @@ class Population:
         self._listeners.append(listener)
 
     async def _reconcile(self, key: Key) -> float | None:
+        if not self._stores.are_configured:
+            return UNCONFIGURED_S
         seen = await self._observer.observe(key)
         return None if seen is None else await self._actor.act(decide(seen))
 

@@ -15,18 +15,22 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
-from cdi.base.faults import CATALOGUE
+import msgspec
+
+from cdi.api.datavolume import Attempt
+from cdi.base.faults import CATALOGUE, Fault
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
-from cdi.kube.pods import ContainerStatus, Pod, Terminated, Waiting
+from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
 CONTAINER = "importer"
 NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _BACK_OFF = re.compile(r"back-off (?:(?P<minutes>\d+)m)?(?P<seconds>\d+)s restarting")
+_SIGNALS = 128  # exit codes above it are a signal's
 _LOST = "the worker ended without a result"
 
 
@@ -44,7 +48,7 @@ class Report:
     """``phase``: as the contract reports it, which is the pod's but for an outcome that the pod's phase lags behind.
     ``reason`` and ``message`` are those of the Running condition. ``ended``: RFC 3339, of the last attempt;
     ``next_attempt``: while the kubelet waits. ``provenance``: JSON, which version of the source was imported.
-    ``notes``: what people should know although it ended well.
+    ``notes``: what people should know although it ended well. ``attempt``: the last one that has ended.
     """
 
     phase: str
@@ -59,6 +63,7 @@ class Report:
     next_attempt: str = ""
     provenance: str = ""
     notes: tuple[str, ...] = ()
+    attempt: Attempt | None = None
 
     @property
     def is_permanent(self) -> bool:
@@ -69,6 +74,11 @@ class Report:
 
 def report_of(pod: Pod) -> Report:
     """What the container said at its end counts, also when the pod was evicted or a mesh's sidecar failed after it."""
+    report = _report_of(pod)
+    return replace(report, attempt=_attempt(pod, report))
+
+
+def _report_of(pod: Pod) -> Report:
     status = _of_worker(pod)
     ended = status.state.terminated if status is not None else None
     if status is not None and ended is not None and ended.exit_code == 0:
@@ -94,10 +104,14 @@ def _current(pod: Pod, status: ContainerStatus) -> Report:
     waiting = status.state.waiting
     if last is not None:
         ended, after = last.finished_at or "", _next_attempt(waiting, last)
-        return Report(phase, failed, False, *_failure(last), status.restart_count, ended=ended, next_attempt=after)
+        return Report(phase, failed, False, *_failure(pod, last), status.restart_count, ended=ended, next_attempt=after)
     reason, message = (waiting.reason or "", waiting.message or "") if waiting is not None else ("", "")
     if reason in _PULL_REASONS:
-        reason, message = "ImagePullFailed", f"failed to pull image: {_image(pod)}"
+        # Without the kubelet's own words: they change from attempt to attempt, and every change is a write.
+        fault = Fault("ImagePullFailed", contract=f"failed to pull image: {_image(pod)}", image=_image(pod))
+        reason, message = fault.code, fault.message
+    if reason in _START_REASONS:
+        message = cannot_start(message)
     return Report(phase, failed, False, reason, message, status.restart_count, not _is_unschedulable(pod))
 
 
@@ -110,25 +124,41 @@ def _next_attempt(waiting: Waiting | None, last: Terminated) -> str:
     return (datetime.datetime.fromisoformat(last.finished_at) + delay).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _container(pod: Pod) -> Container:
+    return next((container for container in pod.spec.containers if container.name == CONTAINER), Container())
+
+
 def _image(pod: Pod) -> str:
-    return next((container.image for container in pod.spec.containers if container.name == CONTAINER), "")
+    return _container(pod).image
 
 
-def _failure(ended: Terminated) -> tuple[str, str]:
-    why = f"{ended.reason or 'no reason given'}, exit code {ended.exit_code}"
-    message = ended.message or f"the worker was stopped: {why}"
+def _failure(pod: Pod, ended: Terminated) -> tuple[str, str]:
+    why = f"the worker was stopped: {ended.reason or 'no reason given'}, exit code {ended.exit_code}"
+    if ended.reason == "OOMKilled":
+        limit = _container(pod).resources.limits.get("memory", "amount")
+        return "Error", Fault("WorkerOutOfMemory", contract=why, limit=limit).message
+    message = ended.message or why
+    if ended.exit_code > _SIGNALS or "\n" in message or '":' in message:
+        # No last words of a worker, which are one line for people: the kubelet took the end of its log instead, which
+        # is not for a status that everybody reads.
+        status = f"{ended.exit_code} ({ended.reason})" if ended.reason else str(ended.exit_code)
+        return "Error", Fault("WorkerKilled", status=status).message
     if "failed to pull image" in message:  # the contract's marker; there is no type to it
         return "ImagePullFailed", message
     return "Error", message
 
 
+def cannot_start(cause: str) -> str:
+    return Fault("WorkerCannotStart", cause=cause).message
+
+
 def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
     said = _termination(ended.message or "")
-    message = str(said.get("message", ""))
+    message = said.message
     restarts, at = status.restart_count, ended.finished_at or ""
     if is_checksum_mismatch(message):
         return Report("Failed", Outcome.FATAL, False, "ChecksumError", message, restarts, ended=at)
-    if said.get("scratchSpaceRequired") is True:
+    if said.scratch_space_required:
         texts = (NEEDS_SCRATCH_REASON, "scratch space required and none found")
         return Report("Running", Outcome.NEEDS_SCRATCH, False, *texts, restarts, ended=at)
     if not message:
@@ -140,30 +170,72 @@ def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
         "Completed",
         message,
         restarts,
-        preallocated=said.get("preallocationApplied") is True,
+        preallocated=said.preallocation_applied,
         ended=at,
-        provenance=_provenance(said.get("source")),
-        notes=tuple(map(str, said.get("notes", ()))),
+        provenance=json.dumps(said.source, sort_keys=True) if said.source else "",
+        notes=tuple(said.notes),
     )
 
 
-def _provenance(source: object) -> str:
-    known = {str(key): str(value) for key, value in source.items()} if isinstance(source, dict) else {}
-    return json.dumps(known, sort_keys=True) if known else ""
+def _attempt(pod: Pod, report: Report) -> Attempt | None:
+    status = _of_worker(pod)
+    ended = status and (status.state.terminated or status.last_state.terminated)
+    if ended:
+        done = _termination(ended.message).bytes_done
+        code = failure_code(_failure(pod, ended)[1])
+        return Attempt(
+            start=ended.started_at or "",
+            end=ended.finished_at or "",
+            outcome=_ENDS.get(report.outcome) or code or f"exit code {ended.exit_code}",
+            node=pod.spec.node_name,
+            bytes_done=done if 0 <= done < 2**63 else 0,
+        )
+    if report.outcome is Outcome.LOST:
+        outcome = failure_code(report.message) or "lost"
+        return Attempt(pod.metadata.creation_timestamp or "", report.ended, outcome, pod.spec.node_name)
+    return None
 
 
-def _termination(text: str) -> dict[str, Any]:
+def broken_off(pod: Pod) -> Attempt | None:
+    """What is known of the attempt of a pod that somebody deletes while it works."""
+    status = _of_worker(pod)
+    if status is None:
+        return None
+    running, ended = status.state.running, status.state.terminated
+    start = (running and running.started_at) or (ended and ended.started_at) or ""
+    if not start:
+        return None
+    end = pod.metadata.deletion_timestamp or ""
+    return Attempt(start=start, end=end, outcome="PodDeleted", node=pod.spec.node_name)
+
+
+_ENDS = {Outcome.SUCCEEDED: "Succeeded", Outcome.NEEDS_SCRATCH: "ScratchRequired", Outcome.FATAL: "ChecksumMismatch"}
+
+
+class _Termination(msgspec.Struct, rename="camel"):
+    message: str = ""
+    preallocation_applied: bool = False
+    scratch_space_required: bool = False
+    source: dict[str, str] = {}
+    notes: list[str] = []
+    bytes_done: int = 0
+
+
+def _termination(text: str) -> _Termination:
+    """What a container left behind, which need not be a worker of ours: what is no such document says nothing.
+    (Python's own decoder lets lone surrogates through, which nobody can write to the API server.)"""
     try:
-        said = json.loads(text)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        return msgspec.json.decode(text, type=_Termination)
+    except msgspec.MsgspecError:
+        return _Termination()
 
 
 def _lost(pod: Pod, status: ContainerStatus | None) -> Report:
     ended = status and (status.state.terminated or status.last_state.terminated)
     why = pod.status.reason or (ended and ended.reason) or "no reason given"
     text = (pod.status.message or (ended and ended.message)) or f"{_LOST}: {why}"
+    if pod.status.reason == "Evicted":
+        text = Fault("WorkerEvicted", contract=f"{_LOST}: {why}", node=pod.spec.node_name, cause=text).message
     restarts = status.restart_count if status else 0
     at = (ended and ended.finished_at) or pod.metadata.creation_timestamp or ""
     return Report("Failed", Outcome.LOST, False, "Error", text, restarts, ended=at)
@@ -174,10 +246,3 @@ def _is_unschedulable(pod: Pod) -> bool:
         item.type == "PodScheduled" and item.status == "False" and item.reason == "Unschedulable"
         for item in pod.status.conditions
     )
-
-
-def seconds_between(earlier: str, later: str) -> float:
-    """Of two RFC 3339 times; 0 where one is missing."""
-    if not earlier or not later:
-        return 0.0
-    return (datetime.datetime.fromisoformat(later) - datetime.datetime.fromisoformat(earlier)).total_seconds()

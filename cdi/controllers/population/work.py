@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from cdi.controllers import annotations as a
 from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names, outputs
+from cdi.controllers.population.history import recorded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.parameters import WORKED_ON, Parameters, parameters_of
@@ -22,13 +23,22 @@ from cdi.controllers.population.plan import (
 )
 from cdi.controllers.population.pod import SCRATCH_VOLUME, Job, importer_pod
 from cdi.controllers.population.prime import scratch_claim
-from cdi.controllers.population.report import Outcome, Report, report_of, seconds_between
+from cdi.controllers.population.report import Outcome, Report, broken_off, cannot_start, report_of
 from cdi.controllers.population.way import worker_may_start
 from cdi.kube.pods import Pod
+from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
 
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
-_TRY_AGAIN_S = 10.0  # while somebody else uses the claim
+_TRY_AGAIN_S = 10.0  # while somebody else uses the claim, or has the name of one
+_SELDOM_S = 300.0
+STUCK_S = 10.0  # after which a worker that its node has not started is asked about
+_ENDS_WITHIN_S = 60.0  # a worker that is deleted, unless its node is gone
+
+
+def seldom(first_s: float, age_s: float) -> float:
+    """Seconds until the next look at something that waits since ``age_s``, where nobody tells when it does no more."""
+    return min(max(first_s, age_s / 3), _SELDOM_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def work_on(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolu
     if seen.pod is None:
         return _started(seen, claim, target, asked)
     if seen.pod.metadata.deletion_timestamp and report_of(seen.pod).outcome is not Outcome.SUCCEEDED:
-        return Work(before)
+        return _ending(seen, before, seen.pod)
     return _watched(seen, claim, seen.pod, asked)
 
 
@@ -73,6 +83,8 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
         text = f"pod {where} using PersistentVolumeClaim {claim.metadata.name}"
         return Work(before, first=(Emit(_ref(claim), "Warning", "ImportTargetInUse", text),), wait=_TRY_AGAIN_S)
     job = Job(claim, target, asked, seen.overhead, scratch=before.get(a.REQUIRES_SCRATCH) == "true")
+    if job.scratch and seen.scratch is not None:
+        return _scratch_is_there(before, claim, seen.scratch)
     name = names.importer(claim.metadata.name)
     after = outputs.without_attempt(before) | {a.POD_NAME: name}
     worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target))
@@ -80,14 +92,43 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
     return Work({a.POD_RESTARTS: "0"} | after, first=(worker,))
 
 
+def _scratch_is_there(before: Outputs, claim: PersistentVolumeClaim, scratch: PersistentVolumeClaim) -> Work:
+    """That of the worker before goes with it, and is waited for: a pod that mounts it would keep it from going, and
+    could not use it. Anybody else's is not ours to write into."""
+    owner = next((owner for owner in scratch.metadata.owner_references if owner.controller), None)
+    if owner is not None and owner.kind == PODS.kind and owner.name == names.importer(claim.metadata.name):
+        return Work(before, wait=_TRY_AGAIN_S)
+    name = scratch.metadata.name
+    text = (
+        f"claim {name} is not ours, and scratch space needs that name: delete it, or choose another name for the volume"
+    )
+    return Work(before | outputs.running(False, "ErrStartingPod", text), wait=_TRY_AGAIN_S)
+
+
+def _ending(seen: Observed, before: Outputs, pod: Pod) -> Work:
+    """A pod that is being deleted, which takes as long as its node wants."""
+    attempt = broken_off(pod)
+    if attempt is not None:
+        before = before | {a.OWN_HISTORY: recorded(before.get(a.OWN_HISTORY, ""), attempt)}
+    if seen.pod_age_s < _ENDS_WITHIN_S:
+        return Work(before, wait=_ENDS_WITHIN_S - seen.pod_age_s)
+    text = (
+        f"worker {pod.metadata.name} is deleted, and node {pod.spec.node_name} does not end it. Try: look at the node; "
+        f"if it is gone for good, kubectl delete pod {pod.metadata.name} --force"
+    )
+    return Work(before | outputs.running(False, "Error", text), wait=_ENDS_WITHIN_S)
+
+
 def _watched(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, asked: Parameters) -> Work:
     before = outputs.outputs_of(claim)
     if pod.metadata.controller_uid != claim.metadata.uid:
         text = f"pod {pod.metadata.name} is not ours: delete it, or choose another name for the volume"
-        return Work(before | outputs.running(False, "ErrStartingPod", text))
+        return Work(before | outputs.running(False, "ErrStartingPod", text), wait=_TRY_AGAIN_S)
     if pod.metadata.annotations.get(a.OWN_DIGEST) != asked.digest:
         return Work(outputs.without_attempt(before), then=(_gone(pod),))
     report = report_of(pod)
+    if seen.pod_event is not None and report.running is False and not report.message:
+        report = replace(report, message=cannot_start(seen.pod_event.message))
     work = _concluded(seen, claim, pod, report, asked.digest) or _assisted(seen, claim, pod, report)
     return replace(work, first=(*work.first, *_failure_told(seen, claim, work, report)))
 
@@ -111,7 +152,7 @@ def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: R
         told = (Emit(_ref(seen.target or claim), "Warning", *_parted(note)) for note in report.notes)
         return Work(after, first=tuple(told), then=_removed(claim, pod))
     if report.outcome is Outcome.LOST:
-        return _replaced(seen, after, pod, report)
+        return _replaced(seen, after, pod)
     if report.outcome is Outcome.NEEDS_SCRATCH:
         return Work(after | {a.REQUIRES_SCRATCH: "true"}, then=(_gone(pod),))
     if report.outcome is Outcome.FATAL or (report.is_permanent and _policy(claim, seen) == "Fail"):
@@ -128,6 +169,7 @@ def _parted(note: str) -> tuple[str, str]:
 
 def _reported(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Outputs:
     found = outputs.reported(outputs.outputs_of(claim), report) | {a.POD_NAME: pod.metadata.name}
+    found[a.OWN_DIGEST] = pod.metadata.annotations.get(a.OWN_DIGEST, "")
     return found | ({a.OWN_DURABLE: seen.durable} if seen.durable else {})
 
 
@@ -137,10 +179,9 @@ def _policy(claim: PersistentVolumeClaim, seen: Observed) -> str:
     return target.metadata.annotations.get(a.OWN_FAILURE_POLICY, "Retry")
 
 
-def _replaced(seen: Observed, after: Outputs, pod: Pod, report: Report) -> Work:
-    passed = seconds_between(report.ended, seen.now)
-    if passed < _REPLACE_AFTER_S:
-        return Work(after, wait=_REPLACE_AFTER_S - passed)
+def _replaced(seen: Observed, after: Outputs, pod: Pod) -> Work:
+    if seen.pod_age_s < _REPLACE_AFTER_S:
+        return Work(after, wait=_REPLACE_AFTER_S - seen.pod_age_s)
     return Work(after, then=(_gone(pod),))
 
 
@@ -148,6 +189,8 @@ def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Re
     """What a pod needs beside itself, made after it since it is the owner; the kubelet waits for it."""
     then: list[Action] = []
     wants_scratch = any(volume.name == SCRATCH_VOLUME for volume in pod.spec.volumes)
+    if wants_scratch and seen.scratch is not None and not _may_mount(pod, seen.scratch, report):
+        return Work(_reported(seen, claim, pod, report), then=(_gone(pod),))
     if wants_scratch and seen.scratch is None:
         body = scratch_claim(
             claim,
@@ -162,18 +205,34 @@ def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Re
         owner = owner_reference("v1", "Pod", pod.metadata)
         name = names.proxy_certificates(claim.metadata.name)
         source = seen.cluster.proxy.certificates
-        then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner))
+        then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner, _ref(claim)))
     if report.running:
         meta = pod.metadata
         target = meta.annotations.get(a.OWN_TARGET, claim.metadata.name)
         then.append(Follow(meta.namespace, meta.name, meta.uid, target))
     awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")
-    return Work(_reported(seen, claim, pod, report), then=tuple(then), scratch_is_awaited=awaited)
+    is_placed = report.phase == "Pending" and pod.spec.node_name
+    waits = seldom(STUCK_S, seen.pod_age_s) if is_placed else None
+    return Work(_reported(seen, claim, pod, report), then=tuple(then), wait=waits, scratch_is_awaited=awaited)
+
+
+def _may_mount(pod: Pod, scratch: PersistentVolumeClaim, report: Report) -> bool:
+    """A pod that has started once has its scratch space, and keeps it, whatever becomes of the claim."""
+    is_its_own = scratch.metadata.controller_uid == pod.metadata.uid and not scratch.metadata.deletion_timestamp
+    return is_its_own or bool(report.running or report.restarts or report.outcome is not Outcome.NONE)
+
+
+def is_worker(pod: Pod) -> bool:
+    """Whether it is one of ours: a name proves nothing, anybody may have called a pod so."""
+    owner = next((owner for owner in pod.metadata.owner_references if owner.controller), None)
+    return owner is not None and owner.kind == CLAIMS.kind and pod.metadata.name == names.importer(owner.name)
 
 
 def _removed(claim: PersistentVolumeClaim, pod: Pod | None) -> tuple[Action, ...]:
     """Kept for debugging where somebody asked for that."""
-    if pod is None or pod.metadata.deletion_timestamp or claim.metadata.annotations.get(a.RETAIN) == "true":
+    if pod is None or pod.metadata.deletion_timestamp or not is_worker(pod):
+        return ()
+    if claim.metadata.annotations.get(a.RETAIN) == "true":
         return ()
     return (_gone(pod),)
 

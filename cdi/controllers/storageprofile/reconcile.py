@@ -32,14 +32,12 @@ _NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 @dataclass(frozen=True)
 class Stores:
-    """``snapshot_classes`` is None where the cluster does not know that kind."""
-
     profiles: Store[StorageProfile]
     classes: Store[StorageClass]
     volumes: Store[PersistentVolume]
     maps: Store[ConfigMap]
     systems: Store[CDI]
-    snapshot_classes: Store[VolumeSnapshotClass] | None
+    snapshot_classes: Store[VolumeSnapshotClass]
 
 
 class StorageProfiles:
@@ -55,8 +53,7 @@ class StorageProfiles:
         self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.maps, lambda item: self._all() if item.metadata.name == LEGACY else [])
         self.controller.watches(stores.systems, lambda _: self._all())
-        if stores.snapshot_classes is not None:
-            self.controller.watches(stores.snapshot_classes, lambda _: self._all())
+        self.controller.watches(stores.snapshot_classes, lambda _: self._all())
 
     def _all(self) -> list[Key]:
         return [Key("", item.metadata.name) for item in self._stores.classes.all()]
@@ -113,7 +110,7 @@ class StorageProfiles:
             storage_class,
             profile.spec,
             profile.status,
-            tuple(stores.snapshot_classes.all()) if stores.snapshot_classes is not None else (),
+            tuple(stores.snapshot_classes.all()),
             tuple(volumes),
             dict(legacy.data) if legacy else None,
             now(),

@@ -13,7 +13,7 @@ from support.apiserver import NOBODY, ApiServer
 from support.controller import Controller, install, kubeconfig, storage_class, wait_until
 from support.webhooks import NAMESPACE, Kubectl
 
-from cdi.kube.resources import ROUTES, VOLUME_POPULATORS, Resource
+from cdi.kube.resources import ROUTES, SNAPSHOT_CLASSES, VOLUME_POPULATORS, Resource
 
 LEASE = "cdi-controller-leader-election-helper"
 
@@ -78,6 +78,47 @@ def test_a_process_that_leads_installs_the_configuration_and_tells_metrics_to_wh
         assert "kubevirt_cdi_cr_ready 1.0" in text
         assert "kubevirt_cdi_datavolume_pending 0.0" in text
         assert 'storageclass="measured"' in text
+
+
+@pytest.mark.slow
+def test_without_a_cdi_object_nothing_is_decided_and_it_comes_back(
+    kubectl: Kubectl, access: Path, tmp_path: Path
+) -> None:
+    """What is imported meanwhile keeps to the rules: nothing binds before its consumer."""
+    late = storage_class("late") | {"volumeBindingMode": "WaitForFirstConsumer"}
+    kubectl.done("apply", "-f", "-", objects=late)
+    with Controller(access, tmp_path) as controller:
+        controller.wait_until_it_leads()
+        wait_until(lambda: profile(kubectl, "late") is not None, "a profile")
+        before = kubectl.get("cdi", "cdi")["metadata"]["uid"]
+        # No garbage collector runs here: what goes with the CDI object is deleted as it would be.
+        kubectl.done("delete", "cdi/cdi", "cdiconfig/config")
+        kubectl.done("apply", "-f", "-", objects=blank("meanwhile"))
+        wait_until(lambda: kubectl.run("get", "pvc", "meanwhile").returncode == 0, "the claim")
+        after = kubectl.get("cdi", "cdi")
+        assert after["metadata"]["uid"] != before
+        assert kubectl.get("cdiconfig", "config")["spec"] == after["spec"]["config"]
+        claim = kubectl.get("pvc", "meanwhile")
+        assert "cdi.kubevirt.io/storage.bind.immediate.requested" not in claim["metadata"]["annotations"]
+        assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def blank(name: str) -> dict[str, Any]:
+    storage = {"storageClassName": "late", "resources": {"requests": {"storage": "1Gi"}}}
+    kind = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "metadata": {"name": name}}
+    return kind | {"spec": {"source": {"blank": {}}, "storage": storage}}
+
+
+@pytest.mark.slow
+def test_kinds_of_snapshots_may_come_after_the_controller(kubectl: Kubectl, access: Path, tmp_path: Path) -> None:
+    with Controller(access, tmp_path) as controller:
+        controller.wait_until_it_leads()
+        assert_it_works(kubectl, "snapped")
+        define(kubectl, SNAPSHOT_CLASSES)
+        kind = {"apiVersion": SNAPSHOT_CLASSES.api_version, "kind": "VolumeSnapshotClass"}
+        driver = {"driver": "rook-ceph.rbd.csi.ceph.com", "deletionPolicy": "Delete"}
+        kubectl.done("apply", "-f", "-", objects=kind | {"metadata": {"name": "snaps"}} | driver)
+        wait_until(lambda: (profile(kubectl, "snapped") or {})["status"].get("snapshotClass") == "snaps", "the class")
 
 
 @pytest.mark.slow

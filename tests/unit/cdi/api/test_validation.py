@@ -84,6 +84,10 @@ REFUSED = {
     "spec.source source URL is empty": from_source(http={}),
     "spec.source Invalid source URL: no-url": from_source(s3={"url": "no-url"}),
     "spec.source Invalid source URL: http://[half": from_source(gcs={"url": "http://[half"}),
+    **{
+        f"spec.source Invalid source URL: {url}": from_source(http={"url": url})
+        for url in ("http://h:abc/x", "http://a b/x", "http://h/%zz", "ht\ttp://h/x", "http://h/x.img\n", " http://h/x")
+    },
     "spec.source Invalid source URL scheme: ftp://h/d": from_source(http={"url": "ftp://h/d"}),
     "Invalid checksum format: sha256:12": from_source(http={"url": "http://h", "checksum": "sha256:12"}),
     "Invalid checksum format: " + "a" * 32: from_source(http={"url": "http://h", "checksum": "a" * 32}),
@@ -161,7 +165,9 @@ def test_the_same_size_in_other_words_is_no_change() -> None:
 def test_a_spec_cannot_be_changed_but_for_the_source_s_members_while_it_is_held() -> None:
     before, after = (a_spec(source={"http": {"url": f"http://h/{name}"}}) for name in ("wrong", "right"))
     refused = update_violation(before, after)
-    assert refused == ("DataVolume.Spec", "Cannot update DataVolume Spec")
+    assert refused is not None
+    assert refused.field == "DataVolume.Spec"
+    assert refused.message.startswith("Cannot update DataVolume Spec: spec.source.http.url cannot be changed.")
     assert update_violation(before, after, held=True) is None
     assert update_violation(before, a_spec(), held=True) is not None
 

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import CDIConfig, CDIConfigSpec, CDIConfigStatus
-from cdi.controllers.cdiconfig.decide import Observed, spec_of, status_of
+from cdi.controllers.cdiconfig.decide import AUTHORITY, Observed, spec_of, status_of
 from cdi.kube.pods import Ingress, Route
 
 
@@ -19,8 +19,8 @@ def seen(spec: dict[str, Any] | None = None, *classes: str, **more: Any) -> Obse
     return Observed(config, more.pop("system", None), classes, **more)
 
 
-def system(config: dict[str, Any] | None) -> CDI:
-    return msgspec.convert({"metadata": {"name": "cdi"}, "spec": {"config": config}}, CDI)
+def system(config: dict[str, Any] | None, **annotations: str) -> CDI:
+    return msgspec.convert({"metadata": {"name": "cdi", "annotations": annotations}, "spec": {"config": config}}, CDI)
 
 
 def status(spec: dict[str, Any] | None = None, *classes: str, **more: Any) -> dict[str, Any]:
@@ -50,6 +50,11 @@ def test_the_cdi_object_is_the_authority() -> None:
 @pytest.mark.parametrize("authority", [None, system(None)])
 def test_a_cdi_object_that_says_nothing_leaves_the_configuration_alone(authority: CDI | None) -> None:
     assert spec_of(seen({"preallocation": True}, system=authority)).preallocation is True
+
+
+def test_what_an_authority_says_no_more_holds_no_more() -> None:
+    authority = system(None, **{AUTHORITY: ""})
+    assert spec_of(seen({"preallocation": True, "featureGates": ["Odd"]}, system=authority)) == CDIConfigSpec()
 
 
 def test_an_empty_configuration_of_the_cdi_object_empties_ours() -> None:

@@ -11,14 +11,17 @@ from msgspec.structs import replace
 
 from cdi.api.datavolume import DataVolume
 from cdi.controllers import annotations as a
-from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
+from cdi.controllers.cluster import CLAIM_ADOPTION, HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.controllers.population.parameters import asked_of, parameters_of
+from cdi.controllers.population.progress import Progress
+from cdi.kube.objects import Metadata
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 NOW = "2026-01-01T00:00:00Z"
@@ -207,6 +210,145 @@ def test_an_orphan_is_taken_over_only_when_that_is_allowed() -> None:
     assert refused[0].reason == "ErrResourceExists"
 
 
+@pytest.mark.parametrize("allowed", [{a.ADOPTION: "true"}, {}], ids=["allowed", "allowed once"])
+@pytest.mark.parametrize("made_for", [{}, {a.CREATED_FOR: "a former one"}], ids=["by hand", "orphan"])
+def test_nothing_is_ever_imported_over_what_was_taken_over(allowed: dict[str, str], made_for: dict[str, str]) -> None:
+    found = claim()  # controlled by the DataVolume, as it is after the adoption
+    taken = replace(found, metadata=replace(found.metadata, annotations=made_for))
+    reference = TypedReference(api_group="cdi.kubevirt.io", kind="VolumeImportSource", name="of a former one")
+    populated = replace(taken, spec=replace(taken.spec, data_source_ref=reference, volume_name="pv"))
+    for known in (taken, populated):
+        at = seen(http(annotations=allowed), known)
+        assert decide(at).actions == ()
+        assert status_of(at).phase == "Succeeded"
+
+
+def test_a_claim_that_an_older_version_fills_is_not_done_before_it_is_filled() -> None:
+    """Ours by its owner, without the mark that it was made for us."""
+
+    def unmarked(found: PersistentVolumeClaim) -> PersistentVolumeClaim:
+        notes = {key: value for key, value in found.metadata.annotations.items() if key != a.CREATED_FOR}
+        return replace(found, metadata=replace(found.metadata, annotations=notes))
+
+    reference = TypedReference(api_group="cdi.kubevirt.io", kind="VolumeImportSource", name="source")
+    waiting = claim("Pending")
+    asks = replace(waiting, spec=replace(waiting.spec, data_source_ref=reference))
+    runs = claim(phase_="Running", running="true", **WORK)
+    for gates in ((), (CLAIM_ADOPTION,)):
+        cluster = Cluster(gates=frozenset({HONOR_WAIT_FOR_FIRST_CONSUMER, *gates}))
+        found = [
+            status_of(seen(http(), unmarked(each), storage_class=LATE, cluster=cluster)).phase for each in (runs, asks)
+        ]
+        assert found == ["ImportInProgress", "PendingPopulation"]
+    assert status_of(seen(http(), unmarked(claim(phase_="Succeeded", **WORK)))).phase == "Succeeded"
+
+
+def test_a_list_of_volumes_that_is_none_is_left_alone() -> None:
+    for text in ("null", "3", "{", '"pv"'):
+        assert decide(seen(http(), claim(**{a.VOLUME_LIST: text}))).actions == ()
+
+
+def test_what_a_permanent_fault_does_may_be_decided_when_it_is_there() -> None:
+    held = claim(phase_="Running", **WORK)
+    (action,) = decide(seen(http(annotations={a.OWN_FAILURE_POLICY: "Fail"}), held)).actions
+    assert isinstance(action, AnnotateClaim)
+    assert action.annotations == {a.OWN_FAILURE_POLICY: "Fail"}
+    (action,) = decide(seen(http(), claim(phase_="Running", **WORK, **{a.OWN_FAILURE_POLICY: "Fail"}))).actions
+    assert isinstance(action, AnnotateClaim)
+    assert action.annotations == {a.OWN_FAILURE_POLICY: None}
+
+
+def test_a_worker_that_may_not_start_is_a_failure_and_no_start() -> None:
+    refused = claim(phase_="Failed", running="false", reason="ErrExceededQuota", message="exceeded quota")
+    at = seen(http(), refused)
+    status = status_of(at)
+    assert status.phase == "ImportScheduled"
+    expected = Emit("Warning", "ImportFailed", "Failed to import into PVC disk")
+    assert announcement(at, status.phase) == expected
+
+
+def test_rate_and_remaining_time_are_those_of_a_worker_that_runs() -> None:
+    moving = Progress(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=2.4, eta_seconds=3.2)
+    runs, fails = (claim(phase_="Running", running=word, **WORK) for word in ("true", "false"))
+    transfer = status_of(seen(http(), runs, progress=moving)).transfer
+    assert transfer is not None
+    assert (transfer.rate_bps, transfer.eta_seconds, transfer.eta) == (2, 3, "3.0 s")
+    assert status_of(seen(http(), fails, progress=moving)).transfer is None
+
+
+HELD = "Unable to connect to http data source: [SourceNotFound] GET http://a/disk.img answered 404."
+
+
+def held(dv: DataVolume, **notes: str) -> PersistentVolumeClaim:
+    """A claim whose worker has failed with the source that ``dv`` has."""
+    assert dv.spec.source is not None
+    asked = asked_of(dv.spec.source, {}) | {a.CONTENT_TYPE: "kubevirt", a.PREALLOCATION_REQUESTED: "false"}
+    parameters = parameters_of(asked)
+    assert parameters is not None
+    told = {"phase_": "Running", "running": "false", "reason": "Error", "message": HELD}
+    return claim(**asked, **(told | {a.OWN_DIGEST: parameters.digest} | notes))
+
+
+def test_a_failure_says_all_that_is_known_of_it_also_while_the_next_attempt_runs() -> None:
+    dv = http(generation=3)
+    failure = status_of(seen(dv, held(dv))).failure
+    assert failure is not None
+    assert (failure.code, failure.permanent, failure.message, failure.generation) == ("SourceNotFound", True, HELD, 3)
+    told = replace(dv, status=replace(dv.status, failure=failure))
+    again = held(dv, running="true", reason="Pod is running", message="")
+    assert status_of(seen(told, again)).failure == failure
+
+
+def test_a_failure_ends_with_the_source_that_failed() -> None:
+    dv = http(generation=3)
+    told = replace(dv, status=replace(dv.status, failure=status_of(seen(dv, held(dv))).failure))
+    corrected = msgspec.structs.replace(told, spec=volume({"source": {"http": {"url": "http://a/other"}}}).spec)
+    assert status_of(seen(corrected, held(dv))).failure is None
+
+
+def test_a_failure_ends_when_data_flows() -> None:
+    dv = http()
+    told = replace(dv, status=replace(dv.status, failure=status_of(seen(dv, held(dv))).failure))
+    again = held(dv, running="true", reason="Pod is running", message="")
+    still, moving = Progress(stage="Probing"), Progress(stage="Fetching", bytes_done=9, rate_bps=5)
+    assert status_of(seen(told, again, progress=still)).failure is not None
+    assert status_of(seen(told, again, progress=moving)).failure is None
+
+
+@pytest.mark.parametrize(("named", "code"), [("slwo", "StorageClassUnknown"), (None, "DefaultClassMissing")])
+def test_a_class_that_is_missing_is_named_for_people(named: str | None, code: str) -> None:
+    """In the conditions stands what the contract has, word by word."""
+    at = seen(http(), storage_class=None, named_class=named, profile=None)
+    plan = decide(at)
+    status = status_of(at, plan.hold)
+    assert status.conditions[0].message == "PVC spec is missing accessMode and no storageClass to choose profile"
+    assert status.failure is not None
+    assert status.failure.code == code
+    assert status.failure.message.startswith(status.conditions[0].message)
+    assert not named or f"there is no storage class {named}." in status.failure.message
+    assert [event.type for event in condition_events([], status.conditions)] == []  # decide warns of it
+
+
+def test_a_claim_of_a_class_that_is_not_there_says_so_when_the_cluster_complains() -> None:
+    dv = volume({"source": {"blank": {}}, "pvc": {"storageClassName": "slwo"}})
+    waiting = claim("Pending", **WORK)
+    waiting = replace(waiting, spec=replace(waiting.spec, storage_class_name="slwo"))
+    assert status_of(seen(dv, waiting, storage_class=None)).failure is None
+    told = {a.BOUND: "false", a.BOUND_MESSAGE: 'storageclass "slwo" not found'}
+    told = replace(waiting, metadata=replace(waiting.metadata, annotations=waiting.metadata.annotations | told))
+    failure = status_of(seen(dv, told, storage_class=None)).failure
+    assert failure is not None
+    assert (failure.code, failure.permanent) == ("StorageClassUnknown", True)
+
+
+@pytest.mark.parametrize("eta", [1e22, 2.0**31, -1.0, None])
+def test_a_time_that_nobody_can_tell_is_not_told(eta: float | None) -> None:
+    stalled = Progress(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=0.1, eta_seconds=eta)
+    transfer = status_of(seen(http(), claim(phase_="Running", running="true"), progress=stalled)).transfer
+    assert transfer is not None
+    assert (transfer.eta_seconds, transfer.eta) == (None, "")
+
+
 def test_a_change_of_phase_is_announced_once() -> None:
     done = seen(http(), claim(phase_="Succeeded"))
     event = announcement(done, "Succeeded")
@@ -287,6 +429,35 @@ def test_what_others_populate_may_wait_for_the_consumer_that_waits_for_it() -> N
     assert status_of(dataclasses.replace(at, claim=waiting)).phase == "PendingPopulation"
     chosen = replace(waiting, metadata=replace(made.metadata, annotations={a.SELECTED_NODE: "node"}))
     assert status_of(dataclasses.replace(at, claim=chosen)).phase == "Pending"
+
+
+LATE = StorageClass(metadata=Metadata(name="late"), provisioner="csi.test", volume_binding_mode="WaitForFirstConsumer")
+
+
+def test_a_wait_for_a_consumer_says_what_ends_it() -> None:
+    def message(dv: DataVolume, found: PersistentVolumeClaim) -> str:
+        bound = status_of(seen(dv, found, storage_class=LATE)).conditions[0]
+        assert (bound.status, bound.reason) == ("False", "Pending")
+        return bound.message
+
+    waiting = claim("Pending")
+    said = message(http(), waiting)
+    assert said.startswith("PVC disk Pending: storage class late makes a volume where the first pod that uses it runs")
+    assert said.endswith(f" Try: start the VM or pod, or annotate the DataVolume with {a.IMMEDIATE}=true")
+    scheduled = claim("Pending", phase_="Pending")
+    assert message(http(), scheduled) == "PVC disk Pending"
+
+
+def test_a_wait_for_a_consumer_ends_when_the_datavolume_says_so() -> None:
+    told = http(annotations={a.IMMEDIATE: "true"})
+    (action,) = decide(seen(told, claim("Pending", **WORK), storage_class=LATE)).actions
+    assert isinstance(action, AnnotateClaim)
+    assert action.annotations == {a.IMMEDIATE: "true"}
+    for settled in (claim("Pending", **WORK, **{a.IMMEDIATE: ""}), claim("Bound", **WORK)):
+        assert decide(seen(told, settled, storage_class=LATE)).actions == ()
+
+
+WORK = {a.SOURCE: "http", a.ENDPOINT: "http://a/disk.img"}
 
 
 @pytest.mark.parametrize(

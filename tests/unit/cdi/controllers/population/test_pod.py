@@ -182,3 +182,8 @@ def test_a_populator_s_worker_runs_where_the_consumer_was_placed() -> None:
     notes = {a.SELECTED_NODE: "node-7"}
     assert "nodeName" not in pod(found=claim(**notes))["spec"]
     assert pod(found=claim(**notes, **{a.POPULATOR_KIND: "VolumeImportSource"}))["spec"]["nodeName"] == "node-7"
+
+
+def test_the_image_is_pulled_as_the_cdi_object_says() -> None:
+    assert pod()["spec"]["containers"][0]["imagePullPolicy"] == SETTINGS.pull_policy
+    assert pod(cluster=Cluster(pull_policy="Always"))["spec"]["containers"][0]["imagePullPolicy"] == "Always"
