@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -30,7 +31,7 @@ def attended(work: Callable[[Progress, Cancel], Outcome], *, as_json: bool = Fal
 @contextlib.contextmanager
 def _reporting(progress: Progress, as_json: bool) -> Iterator[None]:
     done = threading.Event()
-    show = screen(as_json=as_json)
+    show = screen(as_json=as_json, out=sys.stderr)
 
     def report() -> None:
         while not done.wait(show.interval_s):

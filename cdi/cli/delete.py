@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place
+from cdi.cli.each import each
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +20,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     names.check_kind(args.kind.partition("/")[0])
     with place.chosen(args) as here:
-        for name in names.some(args, here.namespace):
+
+        def remove(name: names.Name) -> None:
             here.delete(name)
             print(json.dumps({"name": str(name), "deleted": True}) if args.output else f"datavolume {name} deleted")
-    return int(Exit.OK)
+
+        return each(names.some(args, here.namespace), remove, args)

@@ -24,7 +24,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    names.check_kind(args.kind.partition("/")[0])
+    names.settle(args)
     with place.chosen(args) as here:
         view = here.volume(names.one(args, here.namespace))
         story = here.story(view)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdi.api.phase import Phase
+from cdi.base.units import human_duration
 from cdi.cli.story import Story, Worker
-from cdi.cli.view import View
+from cdi.cli.view import UNSEEN_S, View
 from cdi.controllers import annotations as a
 
 
@@ -19,13 +20,17 @@ class Answer:
     remedy: str = ""
 
 
-def diagnose(view: View, story: Story) -> Answer:
+def diagnose(view: View, story: Story, age_s: float = 0.0) -> Answer:
+    """``age_s``: since the volume was made."""
     if story.is_being_deleted:
         return Answer("Deleting", ("It is being deleted, and waits for what uses it.",))
     if view.phase == Phase.SUCCEEDED:
         return Answer("Succeeded", (f"Its disk is whole: {story.disk}.",))
     if view.trouble:
         return _failed(view, story)
+    if view.is_unseen and age_s > UNSEEN_S and story.is_worked_on:
+        says = f"No controller has looked at it, {human_duration(age_s)} after it was made."
+        return Answer("Unseen", (says,), "look whether one runs: kubectl get pods -n cdi")
     return _not_bound(view, story) or _worker(story.worker) or _waiting(view, story)
 
 
@@ -33,9 +38,13 @@ def _failed(view: View, story: Story) -> Answer:
     failure = view.volume.status.failure
     what, _, remedy = view.trouble.partition(" Try: ")
     code = failure.code if failure is not None else view.condition("Running").reason
-    since = f" since {failure.since}, {failure.attempts} attempts" if failure is not None else ""
+    since = f" since {failure.since}, {_attempts(failure.attempts)}" if failure is not None else ""
     kind = "needs you" if failure is not None and failure.permanent else "may pass by itself"
     return Answer(code, (f"It fails{since}; this {kind}:", f"  {what}", story.continues), remedy)
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def _not_bound(view: View, story: Story) -> Answer | None:

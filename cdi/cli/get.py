@@ -7,9 +7,9 @@ import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cdi.base.faults import Exit
 from cdi.base.units import human_duration, human_size
 from cdi.cli import names, place
+from cdi.cli.each import each
 from cdi.cli.table import age, now, table
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ def run(args: argparse.Namespace) -> int:
     names.check_kind(args.kind.partition("/")[0])
     with place.chosen(args) as here:
         named = names.chosen(args, here.namespace)
-        if named:
-            views = [here.volume(name) for name in named]
-        else:
+        views: list[View] = []
+        status = each(named, lambda name: views.append(here.volume(name)), args)
+        if not named:
             views = here.volumes(None if args.all_namespaces else here.namespace)
+    if named and not views:
+        return status
     if args.output in ("yaml", "json"):
         print(_objects(views, args.output, single=len(named) == 1))
     elif not views:
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"No DataVolumes in {where}.")
     else:
         print(listing(views, now(), namespaces=args.all_namespaces, wide=args.output == "wide"))
-    return int(Exit.OK)
+    return status
 
 
 def _objects(views: Sequence[View], output: str, *, single: bool) -> str:

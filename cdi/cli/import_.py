@@ -42,6 +42,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     source_options.add(parser)
     group = parser.add_argument_group("for dv/NAME", unfit.of_objects())
     group.add_argument("--class", dest="storage_class", metavar="NAME", help="storage class (default: the default one)")
+    group.add_argument(
+        "--secret", metavar="NAME", help="the Secret whose accessKeyId and secretKey open the source (user, password)"
+    )
+    group.add_argument("--ca-configmap", metavar="NAME", help="the ConfigMap with the CAs that the source is known by")
     group.add_argument("--detach", action="store_true", help="do not wait for the end")
     group.add_argument("--kubeconfig", metavar="FILE", help="the cluster of this file (default: as kubectl)")
     group.add_argument("--context", metavar="NAME", help="the context of the kubeconfig (default: its current one)")
@@ -84,6 +88,7 @@ def _to_path(args: argparse.Namespace) -> int:
     from importer.transfer import run as transfer
 
     unfit.check_path(args)
+    args.is_by_hand = True
     connections = _CONNECTIONS if args.connections is None else args.connections
     retries = _RETRIES if args.retries is None else args.retries
     if not 1 <= connections <= 16:
@@ -127,8 +132,9 @@ def as_text(result: Result, target: Target) -> str:
     rate = human_size(result.bytes_fetched / max(result.elapsed_s, 1e-3))
     kept = f", {human_size(result.bytes_kept)} of disk kept from before" if result.bytes_kept else ""
     lines = [*result.plan.warnings, *result.notes]
+    what = "of files" if target.archive else "disk"
     lines.append(
-        f"{target.path}: {human_size(result.disk_size)} disk from {human_size(result.bytes_fetched)} "
+        f"{target.path}: {human_size(result.disk_size)} {what} from {human_size(result.bytes_fetched)} "
         f"in {human_duration(result.elapsed_s)} ({rate}/s{kept})"
     )
     return "\n".join(lines)

@@ -10,15 +10,14 @@ from typing import Any
 from cdi.api.datavolume import GROUP
 from cdi.base.faults import Exit, Fault
 from cdi.base.nearest import hint
-from cdi.base.units import GiB, MiB, format_quantity, human_size
+from cdi.base.units import format_quantity, human_size
 from cdi.cli import names, unfit
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
-from cdi.cli.inspect import needed_volume, planned
+from cdi.cli.cluster_source import as_the_worker_sees_it
+from cdi.cli.inspect import needed_volume, planned, roomy
 from cdi.cli.watch import attached
 from cdi.controllers import annotations as a
-
-_ROOM = 64 * MiB  # for small file systems
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,20 +26,21 @@ def run(args: argparse.Namespace) -> int:
     unfit.check_object(args)
     if args.checksum:
         Checksum.parse(args.checksum)
-    namespace = names.stated([args.target]) or args.namespace
+    named = names.stated([args.target])
+    if named and args.namespace and named != args.namespace:
+        raise Fault("NamespacesDiffer", named=named, given=args.namespace)
+    namespace = named or args.namespace
     with connected(args.kubeconfig, args.context, namespace) as here:
         print(here.where(), file=sys.stderr)
         name = names.parse(args.target, here.namespace)
-        chosen = _class(here, args.storage_class)
-        size = args.size or _probed(args)
-        waits = chosen is not None and chosen.binding == "WaitForFirstConsumer"
-        if waits:
-            print(f"class {chosen.name if chosen else ''} waits for a first consumer: bound at once", file=sys.stderr)
-        here.create(body(args, name, size, immediate=waits))
+        chosen = class_of(here.classes(), args.storage_class, archive=args.archive)
+        size = args.size or _probed(args, here, name.namespace)
+        _say_binding(chosen)
+        here.create(body(args, name, size, immediate=chosen is None or chosen.binding != "Immediate"))
         print(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
         if args.detach:
             return int(Exit.OK)
-        return attached(here, name, args)
+        return attached(here, name, args, sys.stderr)
 
 
 def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bool) -> dict[str, Any]:
@@ -64,8 +64,8 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
 
 def _source(args: argparse.Namespace) -> dict[str, Any]:
     if _is_s3(args):
-        return {"s3": {"url": _endpoint(args.source)}}
-    source: dict[str, Any] = {"url": args.source}
+        return {"s3": {"url": _endpoint(args.source)} | _referred(args)}
+    source: dict[str, Any] = {"url": args.source} | _referred(args)
     if args.checksum:
         source["checksum"] = args.checksum
     if args.header:
@@ -73,6 +73,11 @@ def _source(args: argparse.Namespace) -> dict[str, Any]:
     if args.insecure:
         source["insecureSkipVerify"] = True
     return {"http": source}
+
+
+def _referred(args: argparse.Namespace) -> dict[str, str]:
+    named = {"secretRef": args.secret, "certConfigMap": args.ca_configmap}
+    return {member: name for member, name in named.items() if name}
 
 
 def _endpoint(url: str) -> str:
@@ -86,21 +91,36 @@ def _is_s3(args: argparse.Namespace) -> bool:
     return bool(args.source.startswith("s3://"))
 
 
-def _probed(args: argparse.Namespace) -> int:
+def _probed(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:
     """Bytes of the disk, from the image's header: read from here, the worker reads it again."""
-    size = needed_volume(planned(args))
+    with as_the_worker_sees_it(args, here, namespace) as spec:
+        size = needed_volume(planned(spec, args.checksum))
     if size is None:
         raise Fault("SizeUnknown", source=args.source, cause="its compressed stream does not say it")
-    # ext4 takes 6.2 % of 1 GiB for its journal and inodes, more than the 6 % that are added; 3 % of 10 GiB.
-    return size + _ROOM if size < 2 * GiB else size
+    return roomy(size)
 
 
-def _class(here: ClusterPlace, wanted: str | None) -> ClassRow | None:
-    """The class that will be taken; None when there is no default."""
-    classes = here.classes()
+def class_of(classes: list[ClassRow], wanted: str | None, *, archive: bool) -> ClassRow | None:
+    """The class that will be taken. None: one that this user cannot know, who may not read storage classes.
+
+    Raises Fault StorageClassUnknown, and DefaultClassMissing where none is named and none is taken by default.
+    """
     if wanted is None:
-        return next((item for item in classes if item.is_default), None)
+        found = next((item for item in classes if (item.is_archive_default if archive else item.is_default)), None)
+        if found is None and all(item.binding for item in classes):
+            raise Fault("DefaultClassMissing")
+        return found
     found = next((item for item in classes if item.name == wanted), None)
     if found is None:
         raise Fault("StorageClassUnknown", name=wanted, hint=hint(wanted, [item.name for item in classes]))
     return found
+
+
+def _say_binding(chosen: ClassRow | None) -> None:
+    """What is done about a class that waits, or that may: for one that does not, the annotation changes nothing."""
+    if chosen is None or not chosen.binding:
+        print(
+            "you may not read StorageClasses: if the class waits for a first consumer, bound at once", file=sys.stderr
+        )
+    elif chosen.binding == "WaitForFirstConsumer":
+        print(f"class {chosen.name} waits for a first consumer: bound at once", file=sys.stderr)

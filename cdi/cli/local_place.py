@@ -80,7 +80,8 @@ class LocalPlace:
     def classes(self) -> list[ClassRow]:
         modes = tuple(f"{''.join(item.access_modes)}/{item.volume_mode}" for item in LOCAL_DIR.sets)
         short = tuple(mode.replace("ReadWriteMany", "RWX") for mode in modes)
-        return [ClassRow(LOCAL_DIR.storage_class, "cdi run", True, "Immediate", short, "copy", "", "built in")]
+        name = LOCAL_DIR.storage_class
+        return [ClassRow(name, "cdi run", True, "Immediate", short, "copy", "", "built in", is_archive_default=True)]
 
 
 def _view(record: Record) -> View:

@@ -40,7 +40,7 @@ def parse(text: str, namespace: str) -> Name:
     found = Name(first, second) if slash else Name(namespace, bare)
     broken = name_violation(ObjectMeta(name=found.name, namespace=found.namespace))
     if broken is not None:
-        raise Fault("ManifestInvalid", where=text, detail=broken.message)
+        raise Fault("NameInvalid", name=text, cause=broken.message)
     return found
 
 
@@ -56,6 +56,12 @@ def add(parser: argparse.ArgumentParser, count: str | None = None, *, optional: 
     said = "the kind: dv or datavolume; dv/NAME is the same as dv NAME"
     parser.add_argument("kind", metavar="dv", nargs="?" if optional else None, default=KINDS[0], help=said)
     parser.add_argument("name", metavar="NAME", nargs=count or "?", help="NAME or NAMESPACE/NAME")
+
+
+def settle(args: argparse.Namespace) -> None:
+    """A word alone that is no kind is a name: for verbs that act on one volume, and know one kind only."""
+    if not args.name and not is_object(args.kind) and args.kind.lower() not in KINDS:
+        args.kind, args.name = KINDS[0], args.kind
 
 
 def chosen(args: argparse.Namespace, namespace: str) -> list[Name]:

@@ -21,7 +21,7 @@ class Table:
     """On a terminal, in place: as many volumes as fit, those that are not over first."""
 
     namespaces: bool
-    out: TextIO = field(default_factory=lambda: sys.stderr)
+    out: TextIO = field(default_factory=lambda: sys.stdout)
     _drawn: int = 0
 
     def show(self, views: Sequence[View]) -> None:
@@ -58,7 +58,7 @@ class Changes:
     def show(self, views: Sequence[View]) -> None:
         elapsed_s = time.monotonic() - self.started
         for view in views:
-            shown = self._screens.setdefault(view.name, screen(as_json=self.as_json))
+            shown = self._screens.setdefault(view.name, screen(as_json=self.as_json, out=sys.stdout))
             # A volume that is over gives no more signs of life.
             frame = self.frame(view, 0.0 if view.is_over else elapsed_s)
             text = f"{view.name.namespace}/{frame.text}" if self.namespaces else frame.text

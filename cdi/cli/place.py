@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from cdi.base.faults import Fault
 from cdi.cli import names
 from cdi.cli.class_row import ClassRow
 from cdi.cli.names import Name
@@ -69,7 +70,10 @@ def spelled(args: argparse.Namespace) -> str:
 @contextlib.contextmanager
 def chosen(args: argparse.Namespace) -> Iterator[Place]:
     """The place that the options and the environment name, after saying so on standard error."""
-    namespace = names.stated(names.texts(args)) or args.namespace
+    named = names.stated(names.texts(args))
+    if named and args.namespace and named != args.namespace:
+        raise Fault("NamespacesDiffer", named=named, given=args.namespace)
+    namespace = named or args.namespace
     with _opened(args, namespace) as place:
         print(place.where(everywhere=getattr(args, "all_namespaces", False)), file=sys.stderr)
         yield place

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
-from cdi.cli import local_options, output_options
+from cdi.cli import error_line, local_options, output_options
 
 if TYPE_CHECKING:
     from cdi.local.loop import Task
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     with _terminable():
         status = work.run()
     for task in work.tasks:
-        _report(task, store.disk(task.volume))
+        _report(task, store.disk(task.volume), as_json=bool(args.json))
     return int(status)
 
 
@@ -74,16 +74,22 @@ class _terminable:  # noqa: N801  a context manager, used as a statement
         signal.signal(signal.SIGTERM, self._before)
 
 
-def _report(task: Task, disk: Path) -> None:
-    name = "/".join(task.key)
+def _report(task: Task, disk: Path, *, as_json: bool) -> None:
+    namespace, name = task.key
     if task.exit is Exit.OK:
-        print(f"{name}: {task.note + ': ' if task.note else ''}{disk}")
-    else:
-        print(f"{name}: {task.message}", file=sys.stderr)
+        said = f"{namespace}/{name}: {task.note + ': ' if task.note else ''}{disk}"
+        print(said, file=sys.stderr if as_json else sys.stdout)
+        return
+    print(f"{namespace}/{name}: {task.message}", file=sys.stderr)
+    if as_json:
+        failure = task.volume.status.failure
+        code = failure.code if failure is not None else ""
+        error_line.say(error_line.of_text(code, task.message, task.exit, namespace=namespace, name=name))
 
 
-def view(task: Task, width: int = 200) -> str:
-    """One line for people on ``task``: name, then stage, bar, bytes, rate and ETA, or why nothing moves."""
+def view(task: Task, width: int | None = None) -> str:
+    """One line for people on ``task``: name, then stage, bar, bytes, rate and ETA, or why nothing moves. ``width``: of
+    the terminal; None where lines may have any."""
     from importer.progress import Snapshot, Stage, line
 
     name = f"{task.volume.metadata.name:<20} "

@@ -32,8 +32,9 @@ class Screen(Protocol):
     def finish(self, frame: Frame, succeeded: bool) -> None: ...
 
 
-def screen(*, as_json: bool) -> Screen:
-    return JsonLines() if as_json else Bar() if sys.stderr.isatty() else PlainLines()
+def screen(*, as_json: bool, out: TextIO) -> Screen:
+    """``out``: for people; JSON goes to standard output."""
+    return JsonLines() if as_json else Bar(out) if out.isatty() else PlainLines(out)
 
 
 class Bar:
@@ -41,8 +42,8 @@ class Bar:
 
     interval_s = _TTY_INTERVAL_S
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stderr
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._drawn = False
 
     def show(self, frame: Frame) -> None:
@@ -64,8 +65,8 @@ class PlainLines:
 
     interval_s = 0.1
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stderr
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
         self._shown: tuple[str, int] = ("", 0)
 
     def show(self, frame: Frame) -> None:
@@ -110,7 +111,7 @@ def moving(transfer: Mapping[str, Any], progress: str) -> str:
     from importer.progress import Snapshot, Stage, line
 
     percent = transfer.get("percent")
-    stage = next((known for known in Stage if known.value == transfer.get("stage")), Stage.FETCHING)
+    stage = next((known for known in Stage if known.value == transfer.get("stage")), Stage.PROBING)
     return line(
         Snapshot(
             stage=stage,

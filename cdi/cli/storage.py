@@ -34,6 +34,7 @@ def as_json(classes: list[ClassRow]) -> str:
             "name": item.name,
             "provisioner": item.provisioner,
             "isDefault": item.is_default,
+            "isArchiveDefault": item.is_archive_default,
             "binding": item.binding,
             "modes": list(item.modes),
             "cloneStrategy": item.clone,
@@ -51,11 +52,14 @@ def listing(classes: list[ClassRow]) -> str:
         return "there is no storage class"
     lines = [table(_COLUMNS, [_cells(item) for item in classes])]
     lines += [problem for item in classes for problem in item.problems]
-    if not any(item.is_default for item in classes):
+    if not all(item.binding for item in classes):
+        lines.append("You may not read StorageClasses: bindings, and which one is the default, are not known here.")
+    elif not any(item.is_default for item in classes):
         lines.append("No class is the default: every DataVolume has to name one.")
     return "\n".join(lines)
 
 
 def _cells(item: ClassRow) -> tuple[str, ...]:
-    name = f"{item.name} (default)" if item.is_default else item.name
-    return (name, item.provisioner, item.binding, " ".join(item.modes) or "?", item.clone, item.origin)
+    mark = " (default)" if item.is_default else " (default of archives)" if item.is_archive_default else ""
+    modes = " ".join(item.modes) or "?"
+    return (item.name + mark, item.provisioner, item.binding or "?", modes, item.clone, item.origin)

@@ -48,12 +48,14 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a worker, where somebody keeps count of them. ``end``: empty while it runs."""
+    """One run of a worker, where somebody keeps count of them. ``end``: empty while it runs. ``bytes_done``: 0 where
+    nobody knows."""
 
     start: str
     end: str
     outcome: str
     bytes_done: int
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

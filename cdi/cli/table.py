@@ -29,11 +29,16 @@ def age(timestamp: str, now: datetime.datetime) -> str:
     """As kubectl shows it: ``42s``, ``3m``, ``5h``, ``2d``."""
     if not timestamp:
         return "<unknown>"
-    seconds = int((now - datetime.datetime.fromisoformat(timestamp)).total_seconds())
+    seconds = int(age_s(timestamp, now))
     for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size}{letter}"
     return f"{max(0, seconds)}s"
+
+
+def age_s(timestamp: str, now: datetime.datetime) -> float:
+    """Seconds since ``timestamp``; 0 where there is none."""
+    return (now - datetime.datetime.fromisoformat(timestamp)).total_seconds() if timestamp else 0.0
 
 
 def now() -> datetime.datetime:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from cdi.base.faults import Fault
 
 _HERE = "it is about a path on this machine"
-_THERE = "a worker gets credentials and certificates from a Secret or ConfigMap, which a manifest names"
+_THERE = "a worker gets credentials and certificates from the cluster: --secret and --ca-configmap name them"
 _OBJECT = {
     "overwrite": _HERE,
     "state": _HERE,
@@ -22,10 +22,12 @@ _OBJECT = {
 }
 _S3_OBJECT = {
     "header": "the s3 source of a DataVolume has no headers",
-    "insecure": "the s3 source of a DataVolume is always verified; a manifest names a ConfigMap with the certificates",
+    "insecure": "the s3 source of a DataVolume is always verified; --ca-configmap names the certificates",
 }
 _CLUSTER = "it is about a DataVolume of a cluster, dv/NAME"
-_PATH = dict.fromkeys(("storage_class", "detach", "kubeconfig", "context", "namespace"), _CLUSTER)
+_PATH = dict.fromkeys(
+    ("storage_class", "secret", "ca_configmap", "detach", "kubeconfig", "context", "namespace"), _CLUSTER
+)
 _SPELLED = {"storage_class": "--class"}
 
 
@@ -36,8 +38,7 @@ def check_object(args: argparse.Namespace) -> None:
     if url.startswith("s3://"):
         _check(args, _S3_OBJECT)
     elif not url.startswith(("http://", "https://")):
-        reason = "the worker in the cluster cannot read files of this machine"
-        raise Fault("OptionUnfit", option=url, target=args.target, reason=reason)
+        raise Fault("SourceOfThisMachine", source=url)
 
 
 def check_path(args: argparse.Namespace) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from cdi.api.datavolume import Condition, DataVolume
 from cdi.api.phase import Phase
-from cdi.base.faults import CATALOGUE
 from cdi.cli.names import Name
+
+UNSEEN_S = 10.0  # after which somebody should say that nobody looks at a volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,15 @@ class View:
     @property
     def is_over(self) -> bool:
         """Nothing will happen unless somebody does something."""
-        failure = self.volume.status.failure
+        failure, metadata = self.volume.status.failure, self.volume.metadata
+        if failure is not None and 0 < failure.generation < metadata.generation:
+            return self.phase == Phase.SUCCEEDED  # corrected, and not looked at since
         return self.phase in (Phase.SUCCEEDED, Phase.FAILED) or (failure is not None and failure.permanent)
+
+    @property
+    def is_unseen(self) -> bool:
+        """No controller has looked at it yet."""
+        return not self.phase and not self.volume.status.conditions
 
     def condition(self, kind: str) -> Condition:
         known = (item for item in self.volume.status.conditions if item.type == kind)
@@ -49,10 +57,9 @@ class View:
         """What went wrong last, in the worker's or controller's words; empty while nothing did."""
         running, bound = self.condition("Running"), self.condition("Bound")
         failure = self.volume.status.failure
+        said = failure.message if failure is not None else ""
         if failure is not None and running.status == "True":
-            entry = CATALOGUE.get(failure.code)
-            remedy = f" Try: {entry.remedy}" if entry is not None and "{" not in entry.remedy else ""
-            return f"the last attempt ended in [{failure.code}], another one runs.{remedy}"
+            return f"another attempt runs; the last one ended so: {said or f'[{failure.code}]'}"
         if failure is not None or self.phase == Phase.FAILED or running.reason == "Error":
-            return running.message or bound.message
+            return said or running.message or bound.message
         return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place, telling
-from cdi.cli.table import now
+from cdi.cli.table import age_s, now
 
 if TYPE_CHECKING:
     from cdi.cli.diagnosis import Answer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("why", help="explain the state of a DataVolume and say what to do")
-    parser.add_argument("name", metavar="NAME", help="NAME, NAMESPACE/NAME, dv/NAME or dv/NAMESPACE/NAME")
+    names.add(parser, optional=True)
     output_options.add(parser, "the answer and what it rests on")
     place.add(parser)
     parser.set_defaults(func=run)
@@ -27,11 +27,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     from cdi.cli.diagnosis import diagnose
 
+    names.settle(args)
     with place.chosen(args) as here:
-        view = here.volume(names.parse(args.name, here.namespace))
+        view = here.volume(names.one(args, here.namespace))
         story = here.story(view)
-    answer = diagnose(view, story)
-    print(as_json(view, story, answer) if args.output else as_text(view, story, answer, now()))
+    moment = now()
+    answer = diagnose(view, story, age_s(view.volume.metadata.creation_timestamp or "", moment))
+    print(as_json(view, story, answer) if args.output else as_text(view, story, answer, moment))
     return int(Exit.OK)
 
 
@@ -42,7 +44,8 @@ def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime)
     following = telling.next_attempt(view, moment)
     lines += [f"Next attempt {following}."] if following else []
     lines += [f"Try: {answer.remedy}"] if answer.remedy else []
-    return "\n".join([*lines, "", *telling.conditions(view), *telling.surroundings(story, moment)])
+    said = view.trouble.rpartition("ended so: ")[2]
+    return "\n".join([*lines, "", *telling.conditions(view, said), *telling.surroundings(story, moment, said)])
 
 
 def as_json(view: View, story: Story, answer: Answer) -> str:

@@ -17,7 +17,7 @@ Typed = TypeVar("Typed")
 def documents(name: str, text: str) -> list[Any]:
     try:
         return [_pruned(document) for document in yaml.load_all(text, _Loader) if document is not None]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: `!!int abc`, numbers without end
         detail = " ".join(str(error).split())
         raise Fault("ManifestInvalid", where=name, detail=f"this is no YAML: {detail}") from error
 

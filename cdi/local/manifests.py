@@ -101,8 +101,10 @@ def _take(found: Manifests, where: str, document: Any, namespace: str) -> None: 
 
 
 def _decoded(where: str, name: str, value: str) -> str:
+    """What is no text keeps its bytes as ``os.fsdecode`` would have them."""
     try:
-        return base64.b64decode(value, validate=True).decode()
+        plain = base64.b64decode(value.replace("\r", "").replace("\n", ""), validate=True)  # as Kubernetes reads it
+        return plain.decode(errors="surrogateescape")
     except ValueError as error:
         raise Fault("ManifestInvalid", where=f"{where}: data.{name}", detail="it is not base64") from error
 

@@ -24,6 +24,7 @@ from importer.sinks.refusal import fault_of, refusals
 DISK = "disk.img"
 CONTENTS = "contents"  # of an archive
 LOG = "worker.log"
+_STATUS = "status.json"
 _PATIENCE_S = 0.5  # for a lock: `cdi get` and `cdi why` hold one for a moment to see who works
 
 
@@ -62,7 +63,7 @@ class Store:
         return place / (CONTENTS if volume.spec.is_archive else DISK)
 
     def load(self, namespace: str, name: str) -> Record | None:
-        path = self.place(namespace, name) / "status.json"
+        path = self.place(namespace, name) / _STATUS
         try:
             return msgspec.json.decode(path.read_bytes(), type=Record)
         except FileNotFoundError:
@@ -75,9 +76,7 @@ class Store:
     def save(self, record: Record) -> None:
         """By rename: a reader, or a kill, never meets half a file."""
         meta = record.volume.metadata
-        _replace(
-            self.place(meta.namespace, meta.name) / "status.json", msgspec.json.format(msgspec.json.encode(record))
-        )
+        _replace(self.place(meta.namespace, meta.name) / _STATUS, msgspec.json.format(msgspec.json.encode(record)))
 
     def save_manifest(self, volume: DataVolume) -> None:
         place = self.place(volume.metadata.namespace, volume.metadata.name)
@@ -86,7 +85,7 @@ class Store:
 
     def records(self, namespace: str | None = None) -> Iterator[Record]:
         """All volumes (of ``namespace``), by namespace and name."""
-        for path in sorted(self.directory.glob("*/*/status.json")):
+        for path in sorted(self.directory.glob(f"*/*/{_STATUS}")):
             place = path.parent
             if namespace in (None, place.parent.name):
                 record = self.load(place.parent.name, place.name)
@@ -129,8 +128,15 @@ class Store:
         with self.lock(namespace, name):
             if self.worker_lives(namespace, name):
                 raise Fault("TargetBusy", target=f"{namespace}/{name}", cause="the worker of a killed run still ends")
-            with refusals(str(self.place(namespace, name))):
-                shutil.rmtree(self.place(namespace, name))
+            place = self.place(namespace, name)
+            with refusals(str(place)):
+                # The status goes last: whoever is killed before can name the volume again, and delete it.
+                for entry in sorted(place.iterdir(), key=lambda entry: entry.name == _STATUS):
+                    if entry.is_dir() and not entry.is_symlink():
+                        shutil.rmtree(entry)
+                    else:
+                        entry.unlink()
+                place.rmdir()
         with contextlib.suppress(OSError):  # the last of its namespace
             (self.directory / namespace).rmdir()
 

@@ -79,6 +79,10 @@ def _credentials(volume: DataVolume, found: Manifests, remote: HttpSource | S3So
     missing = [key for key in ("accessKeyId", "secretKey") if not secret.get(key)]
     if missing:
         raise Fault("CredentialsMissing", missing=" and ".join(missing))
+    for key in _SECRET_VARIABLES:
+        if "\0" in secret.get(key, ""):
+            detail = f"{key} has a zero byte, and cannot be a key"
+            raise Fault("ManifestInvalid", where=f"Secret {remote.secret_ref}", detail=detail)
     return {variable: secret[key] for key, variable in _SECRET_VARIABLES.items() if secret.get(key)}
 
 
@@ -221,5 +225,5 @@ def _write_private(volume: DataVolume, found: Manifests, directory: Path) -> dic
 def _write(directory: Path, content: dict[str, str]) -> Path:
     directory.mkdir()
     for name, text in content.items():
-        (directory / Path(name).name).write_text(text)
+        (directory / Path(name).name).write_bytes(text.encode(errors="surrogateescape"))
     return directory

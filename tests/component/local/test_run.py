@@ -144,6 +144,19 @@ def test_a_permanent_fault_is_held_with_cause_and_remedy_and_heals_when_correcte
     assert bench.cdi("get", "dv", "one", "-o", "json").stdout.count('"failure"') == 0
 
 
+def test_with_json_standard_output_is_json_whatever_happens(server: FaultServer, bench: Bench) -> None:
+    gone = server.add("/gone", Route(status=404))
+    bench.write(a_volume("good", {"blank": {}}), a_volume("bad", http(gone)))
+    outcome = bench.run("--json")
+    lines = [json.loads(line) for line in outcome.stdout.splitlines()]
+    failed = [line for line in lines if "error" in line]
+    assert [(line["namespace"], line["name"], line["error"]["code"]) for line in failed] == [
+        ("default", "bad", "SourceNotFound")
+    ]
+    assert outcome.status == failed[0]["error"]["exit"] == 3
+    assert failed[0]["error"]["message"] in outcome.stderr
+
+
 def test_transient_faults_are_waited_out(server: FaultServer, bench: Bench) -> None:
     bench.write(a_volume("one", http(server.add("/disk.img", Route(body=DATA, first=(2, 503))))))
     outcome = bench.run("--wait")

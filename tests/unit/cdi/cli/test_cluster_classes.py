@@ -12,6 +12,7 @@ from cdi.cli import storage
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_classes import rows
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
+from cdi.kube.objects import Metadata
 from cdi.kube.storage import StorageClass
 
 ASSUMES = Cluster(gates=frozenset({DEFAULT_CLAIM_PROPERTIES}))
@@ -27,7 +28,8 @@ def a_class(name: str, annotations: dict[str, str] | None = None, **more: Any) -
 
 
 def a_profile(name: str, *sets: dict[str, Any], said: bool = False, **status: Any) -> StorageProfile:
-    known = {"provisioner": "csi.test", "claimPropertySets": list(sets)} | status
+    recognized = {"type": "Recognized", "status": "True"}
+    known = {"provisioner": "csi.test", "claimPropertySets": list(sets), "conditions": [recognized]} | status
     spec = {"claimPropertySets": list(sets)} if said else {}
     return msgspec.convert({"metadata": {"name": name}, "spec": spec, "status": known}, StorageProfile)
 
@@ -42,13 +44,42 @@ def test_classes_come_by_name_with_what_their_profiles_say() -> None:
     profiles = [a_profile("slow", RWO_FILE), a_profile("fast", RWX_BLOCK, RWO_FILE, cloneStrategy="snapshot")]
     fast, slow = rows(classes, profiles, ASSUMES)
     assert fast == ClassRow(
-        "fast", "csi.test", True, "Immediate", ("RWX/Block", "RWO,ROX/Filesystem"), "snapshot", "", "known provisioner"
+        "fast",
+        "csi.test",
+        True,
+        "Immediate",
+        ("RWX/Block", "RWO,ROX/Filesystem"),
+        "snapshot",
+        "",
+        "known provisioner",
+        is_archive_default=True,
     )
     assert (slow.name, slow.binding, slow.is_default) == ("slow", "WaitForFirstConsumer", False)
 
 
-def test_either_annotation_makes_a_default() -> None:
-    assert [item.is_default for item in rows([a_class("a", VIRT), a_class("b", DEFAULT)], [], ASSUMES)] == [True, True]
+def test_the_default_of_virtualization_is_that_of_disks_only() -> None:
+    found = rows([a_class("a", DEFAULT), a_class("b", VIRT), a_class("c")], [], ASSUMES)
+    assert [(item.is_default, item.is_archive_default) for item in found] == [
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+
+
+def test_profiles_stand_for_classes_that_may_not_be_read() -> None:
+    (found,) = rows(None, [a_profile("fast", RWX_BLOCK)], ASSUMES)
+    assert (found.name, found.provisioner, found.modes) == ("fast", "csi.test", ("RWX/Block",))
+    assert (found.binding, found.is_default, found.is_archive_default) == ("", False, False)
+    assert storage.listing([found]).splitlines()[-1].startswith("You may not read StorageClasses")
+
+
+def test_what_says_so_where_no_provisioner_is_known() -> None:
+    local = StorageClass(metadata=Metadata(name="fast"), provisioner="kubernetes.io/no-provisioner")
+    silent, told = a_profile("fast", conditions=[]), a_profile("fast", RWO_FILE, conditions=[])
+    assert rows([local], [told], ASSUMES)[0].origin == "existing volumes"
+    (problem,) = rows([local], [silent], ASSUMES)[0].problems
+    assert problem == "fast: no PersistentVolume of this class says what it can do; a DataVolume waits for one"
+    assert row(told).origin == "kubevirt-storage-class-defaults"
 
 
 def test_what_a_person_said_is_told_from_what_is_known() -> None:
@@ -90,6 +121,7 @@ def test_the_json_says_the_same() -> None:
         "name": "fast",
         "provisioner": "csi.test",
         "isDefault": False,
+        "isArchiveDefault": False,
         "binding": "Immediate",
         "modes": ["RWX/Block"],
         "cloneStrategy": "",

@@ -103,6 +103,7 @@ def test_a_failure_is_told_with_its_count_and_the_remedy_apart() -> None:
         "correct the URL.",
     )
     assert "may pass by itself" in diagnose(failed(permanent=False), STORY).says[0]
+    assert diagnose(failed(attempts=1), STORY).says[0].endswith(", 1 attempt; this needs you:")
 
 
 @pytest.mark.parametrize(

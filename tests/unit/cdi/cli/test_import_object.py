@@ -10,6 +10,7 @@ import pytest
 from cdi.base.faults import CATALOGUE, Exit, Fault
 from cdi.base.units import GiB
 from cdi.cli import import_object, main, unfit
+from cdi.cli.class_row import ClassRow
 from cdi.cli.names import Name
 
 SHA = f"sha256:{'a' * 64}"
@@ -49,6 +50,14 @@ def test_options_become_members() -> None:
     assert body["spec"]["storage"]["storageClassName"] == "fast"
     assert (body["spec"]["preallocation"], body["spec"]["contentType"]) == (True, "archive")
     assert body["metadata"]["annotations"] == {"cdi.kubevirt.io/storage.bind.immediate.requested": "true"}
+
+
+@pytest.mark.parametrize(("source", "kind"), [(HTTP, "http"), (S3, "s3")])
+def test_what_opens_a_source_is_referred_to(source: str, kind: str) -> None:
+    body = made(source, "--secret", "keys", "--ca-configmap", "ours")
+    (remote,) = body["spec"]["source"].items()
+    assert remote[0] == kind
+    assert remote[1].items() >= {"secretRef": "keys", "certConfigMap": "ours"}.items()
 
 
 @pytest.mark.parametrize(
@@ -112,8 +121,10 @@ def test_headers_and_trust_are_for_http_only(options: list[str]) -> None:
 
 
 def test_a_file_of_this_machine_is_out_of_a_workers_reach() -> None:
-    with pytest.raises(Fault, match="cannot read files of this machine"):
-        unfit.check_object(parsed("/images/disk.img"))
+    for source in ("/images/disk.img", "docker://x/y", "./disk.qcow2"):
+        with pytest.raises(Fault) as caught:
+            unfit.check_object(parsed(source))
+        assert (caught.value.code, caught.value.values["source"]) == ("SourceOfThisMachine", source)
 
 
 @pytest.mark.parametrize("source", [HTTP, S3])
@@ -126,7 +137,16 @@ def test_a_checksum_that_is_none_is_refused_before_anything_is_asked(
 
 
 @pytest.mark.parametrize(
-    "options", [["--class", "fast"], ["--detach"], ["--kubeconfig", "f"], ["--context", "c"], ["-n", "ns"]]
+    "options",
+    [
+        ["--class", "fast"],
+        ["--secret", "keys"],
+        ["--ca-configmap", "ours"],
+        ["--detach"],
+        ["--kubeconfig", "f"],
+        ["--context", "c"],
+        ["-n", "ns"],
+    ],
 )
 def test_what_a_path_cannot_honour_is_refused_too(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["import", HTTP, "./disk.img", *options]) == Exit.USAGE
@@ -139,3 +159,22 @@ def test_help_names_what_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     said = " ".join(capsys.readouterr().out.split())
     _, _, rest = said.partition("Not for dv/NAME: ")
     assert rest.startswith(f"{', '.join(UNFIT)}; with an s3 source also --header, --insecure.")
+
+
+def a_class(name: str, binding: str = "Immediate", *, default: bool = False, archives: bool = False) -> ClassRow:
+    return ClassRow(name, "csi.test", default, binding, (), "", "", "unknown", is_archive_default=archives)
+
+
+def test_the_class_that_is_taken_depends_on_what_is_imported() -> None:
+    classes = [a_class("files", archives=True), a_class("disks", "WaitForFirstConsumer", default=True)]
+    for archive, name in ((False, "disks"), (True, "files")):
+        found = import_object.class_of(classes, None, archive=archive)
+        assert found is not None and found.name == name
+
+
+def test_a_class_must_be_there_and_one_must_be_meant() -> None:
+    for wanted, code in (("fats", "StorageClassUnknown"), (None, "DefaultClassMissing")):
+        with pytest.raises(Fault) as caught:
+            import_object.class_of([a_class("fast")], wanted, archive=False)
+        assert caught.value.code == code
+    assert import_object.class_of([a_class("fast", "")], None, archive=False) is None  # this user may not know it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,41 +22,63 @@ from cdi.cli.view import View
 HERE = LocalPlace(Path("/data"), "ns")
 
 
-def view(phase: str, code: str = "", permanent: bool = True, name: str = "disk") -> View:
+def view(phase: str, code: str = "", permanent: bool = True, name: str = "disk", generation: int = 0) -> View:
+    """``generation``: of the object; that of its failure is 1."""
     status: dict[str, Any] = {"phase": phase}
     if code:
         failure = {"code": code, "permanent": permanent, "since": "2026-01-01T00:00:00Z", "attempts": 1}
+        failure |= {"generation": 1} if generation else {}
         running = {"type": "Running", "status": "False", "reason": "Error", "message": f"[{code}] it broke."}
         status |= {"failure": failure, "conditions": [running]}
-    document = {"metadata": {"name": name, "namespace": "ns"}, "status": status}
+    document = {"metadata": {"name": name, "namespace": "ns", "generation": generation}, "status": status}
     return View(msgspec.convert(document, DataVolume), document)
 
 
 def test_a_volume_is_followed_until_it_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     changes = iter([view("Pending"), view("ImportScheduled"), view("Succeeded"), view("Pending")])
-    assert watch.followed(changes, as_json=False) == Exit.OK
-    assert capsys.readouterr().err.splitlines() == ["disk: Pending", "disk: ImportScheduled", "disk: Succeeded"]
+    assert watch.followed(changes, as_json=False, out=sys.stdout) == Exit.OK
+    assert capsys.readouterr().out.splitlines() == ["disk: Pending", "disk: ImportScheduled", "disk: Succeeded"]
     assert next(changes).phase == "Pending"  # what comes afterwards is not asked for
 
 
 def test_a_failure_that_may_pass_is_waited_out(capsys: pytest.CaptureFixture[str]) -> None:
     changes = [view("ImportInProgress", "SourceUnavailable", permanent=False), view("Succeeded")]
-    assert watch.followed(changes, as_json=False) == Exit.OK
-    assert "[SourceUnavailable]" in capsys.readouterr().err
+    assert watch.followed(changes, as_json=False, out=sys.stdout) == Exit.OK
+    assert "[SourceUnavailable]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("code", ["SourceNotFound", "ChecksumMismatch", "ClusterRefused", "TargetTooSmall"])
 def test_the_exit_code_is_that_of_the_fault(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert watch.followed([view("ImportInProgress", code)], as_json=False) == CATALOGUE[code].exit
+    assert watch.followed([view("ImportInProgress", code)], as_json=False, out=sys.stderr) == CATALOGUE[code].exit
     assert capsys.readouterr().out == f"ns/disk: [{code}] it broke.\n"
 
 
+def test_what_was_corrected_is_followed_although_it_failed_before(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [view("ImportInProgress", "SourceNotFound", generation=2), view("Succeeded", generation=2)]
+    assert watch.followed(changes, as_json=False, out=sys.stdout) == Exit.OK
+    assert (
+        watch.followed([view("ImportInProgress", "SourceNotFound", generation=1)], as_json=False, out=sys.stdout) != 0
+    )
+
+
+def test_a_failure_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [view("Pending"), view("ImportInProgress", "SourceNotFound")]
+    watch.followed(changes, as_json=False, out=sys.stdout)
+    assert capsys.readouterr().out.splitlines() == ["disk: Pending", "ns/disk: [SourceNotFound] it broke."]
+
+
+def test_that_nobody_looks_at_a_volume_is_told_after_a_while() -> None:
+    frames = [watch._frame(view(""), seconds).text for seconds in (3, 31)]
+    assert frames[0] == "disk: new"
+    assert frames[1].startswith("disk: new: no controller has looked at it for 31 s. Try: ")
+
+
 def test_an_end_without_a_code_counts_as_one_that_may_pass() -> None:
-    assert watch.followed([view("Failed")], as_json=False) == Exit.TRANSIENT
+    assert watch.followed([view("Failed")], as_json=False, out=sys.stderr) == Exit.TRANSIENT
 
 
 def test_each_change_is_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    watch.followed([view("Pending"), view("Pending"), view("Succeeded")], as_json=True)
+    watch.followed([view("Pending"), view("Pending"), view("Succeeded")], as_json=True, out=sys.stderr)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["name"], line["phase"]) for line in lines] == [("ns/disk", "Pending"), ("ns/disk", "Succeeded")]
 
@@ -66,9 +89,18 @@ class _Interrupted(LocalPlace):
         raise KeyboardInterrupt
 
 
+def test_a_failure_is_the_last_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "SourceNotFound"
+    assert watch.followed([view("ImportInProgress", code)], as_json=True, out=sys.stderr) == CATALOGUE[code].exit
+    said, text = capsys.readouterr()
+    line = json.loads(said.splitlines()[-1])
+    assert (line["name"], line["error"]["code"], line["error"]["permanent"]) == ("ns/disk", code, True)
+    assert text == f"ns/disk: {line['error']['message']}\n"
+
+
 def test_ctrl_c_detaches_and_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     args = argparse.Namespace(json=False, data=None, kubeconfig="/my files/config", context="test")
-    assert watch.attached(_Interrupted(Path("/data"), "ns"), Name("ns", "disk"), args) == Exit.CANCELLED
+    assert watch.attached(_Interrupted(Path("/data"), "ns"), Name("ns", "disk"), args, sys.stdout) == Exit.CANCELLED
     options = "--kubeconfig '/my files/config' --context test"
     assert capsys.readouterr().err.splitlines()[-3:] == [
         f"cdi: detached; {HERE.goes_on}.",
@@ -82,7 +114,7 @@ def test_many_volumes_have_a_line_per_change_and_say_when_they_go(capsys: pytest
     changes.show([view("Pending", name="a"), view("Succeeded", name="b")])
     changes.show([view("Pending", name="a"), view("Succeeded", name="b")])
     changes.show([view("Succeeded", name="a")])
-    assert capsys.readouterr().err.splitlines() == [
+    assert capsys.readouterr().out.splitlines() == [
         "ns/a: Pending",
         "ns/b: Succeeded",
         "ns/a: Succeeded",
