@@ -7,12 +7,10 @@ run outside. Hence servers of these tests are fixtures of this directory, listen
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -25,26 +23,12 @@ from tests.cluster.bed import bed, netns, place, storage
 _OTHER = os.environ.get("CDI_TEST_KUBECONFIG")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # before the timeout of the test begins
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    with _turn(alone=item.get_closest_marker("alone") is not None):
-        if _OTHER or not netns.PATH.exists():
-            return (yield)
-        with netns.entered():
-            return (yield)
-
-
-@contextmanager
-def _turn(*, alone: bool) -> Iterator[None]:
-    """Tests share the cluster, several at a time; one that is ``alone`` waits for the others, and they for it."""
-    with Path(f"/run/lock/{place.NAME}-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for everybody else comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+    if _OTHER or not netns.PATH.exists():
+        return (yield)
+    with netns.entered():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

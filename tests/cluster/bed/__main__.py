@@ -2,7 +2,7 @@
 
 up, down; kubeconfig: prints its path; exec COMMAND...: runs it inside; kubectl ARGUMENT...;
 load: builds and loads this clone's image; install: load, then apply deploy/cdi.yaml; restart PROGRAM;
-during COMMAND...: runs it on this machine while the bed is up, and takes the bed down when it was not up before.
+during COMMAND...: runs it on this machine while the bed is up, and takes the bed down when nobody else uses it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ from . import bed, kubectl, netns, place, tools
 
 
 def main(words: list[str]) -> int:
+    os.umask(0o022)  # what others run and read
     match words:
         case ["up"]:
             bed.up()
+            bed.keep()
         case ["down"]:
             bed.down()
         case ["load"]:
             bed.load_project()
         case ["install"]:
-            bed.install()
+            bed.install(alone=bed.is_free())
         case ["restart", name]:
             bed.restart(name)
         case ["during", *command] if command:
             return bed.during(command)
         case ["kubeconfig"]:
             print(place.KUBECONFIG)
+        case ["exec" | "kubectl", *_] if not netns.PATH.exists():
+            raise SystemExit("bed: no test cluster is up. Try: make cluster-up")
         case ["exec", *command] if command:
             path = f"{tools.program('kube').parent}:{os.environ['PATH']}"
             environment = {**os.environ, "KUBECONFIG": str(place.KUBECONFIG), "PATH": path}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from . import (
     images,
     kubectl,
     kubelet,
+    litter,
     mounts,
     netns,
     network,
@@ -33,7 +35,8 @@ from .processes import Program
 
 T = TypeVar("T")
 _OURS = ("--server-side", "--force-conflicts")
-_READY = place.STATE / "ready"
+_READY, _KEPT, _INSTALLED = (place.STATE / name for name in ("ready", "kept", "installed"))
+_USERS = Path(f"/run/lock/{place.NAME}-users.lock")
 _PROGRAMS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "kube-proxy", "coredns")
 _ALL = (*_PROGRAMS, *storage.PROGRAMS)
 
@@ -86,10 +89,17 @@ def load_project() -> str:
     return name
 
 
-def install() -> None:
-    """This project in the cluster: its image, and what a user applies. Returns when its deployments are available."""
+def install(*, alone: bool) -> None:
+    """This project in the cluster: its image, and what a user applies. Returns when its deployments are available.
+
+    ``alone``: nobody runs a command who would find other code under it.
+    """
     with _alone():
         image = load_project()
+        if _INSTALLED.exists() and _INSTALLED.read_text() != image and not alone:
+            other = "wait for its end, or take a bed of your own with CDI_BED=name"
+            raise SystemExit(f"bed: another run tests other code here: {other}")
+        _INSTALLED.write_text(image)
         manifests = run(sys.executable, "-m", "cdi.operator.manifests", f"--image={image}")
         _step("apply", lambda: kubectl.kubectl("apply", *_OURS, "-f", "-", input_text=manifests))
         _step("rollout", _wait_for_deployments)
@@ -106,20 +116,53 @@ def _wait_for_deployments() -> None:
 
 
 def during(command: list[str]) -> int:
-    """The command's exit status. It runs with the project installed; a bed that was up before stays.
+    """The command's exit status. It runs with the project installed. Whoever uses the bed last takes it down, unless
+    somebody brought it up to stay.
 
     Without root, or with another cluster to test on, it is just run.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the bed ends with us
     if os.geteuid() != 0 or "CDI_TEST_KUBECONFIG" in os.environ:
-        return subprocess.run(command).returncode
-    was_up = is_up()
-    up()
+        return _done(command)
+    alone = is_free()
+    with _USERS.open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            up()
+            install(alone=alone)
+            return _done(command)
+        finally:
+            fcntl.flock(users, fcntl.LOCK_UN)
+            if is_free() and not _KEPT.exists():
+                down()
+
+
+def _done(command: list[str]) -> int:
+    process = subprocess.Popen(command)
     try:
-        install()
-        return subprocess.run(command).returncode
-    finally:
-        if not was_up:
-            down()
+        return process.wait()
+    except BaseException:
+        process.terminate()  # pytest ends its workers
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+        raise
+
+
+def is_free() -> bool:
+    """Whether nobody runs a command on the bed."""
+    with _USERS.open("a") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def keep() -> None:
+    """The bed stays until somebody says ``down``."""
+    _KEPT.touch()
 
 
 def restart(name: str) -> None:
@@ -160,6 +203,7 @@ def _clear() -> None:
     mounts.release_all()
     netns.delete()
     cgroup.delete()
+    litter.remove()
     if place.STATE.exists():
         shutil.rmtree(place.STATE)
 

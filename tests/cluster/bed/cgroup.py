@@ -46,8 +46,10 @@ def create() -> None:
     (_counted() / "system").mkdir(exist_ok=True)
 
 
-def adopt(pid: int) -> None:
-    (_counted() / "system" / "cgroup.procs").write_text(str(pid))
+def members() -> Path:
+    """The file that a process of the bed writes its number into, before it becomes a program: there is no moment in
+    which one runs and is not in the group."""
+    return _counted() / "system" / "cgroup.procs"
 
 
 def processes() -> set[int]:

@@ -69,6 +69,10 @@ state = "{_HOME}/state"
   restrict_oom_score_adj = true
   # Below `state`, so that `down` finds them.
   netns_mounts_under_state_dir = true
+  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+      Root = "{_HOME}/runc"
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ["{network.PLUGINS}"]
     conf_dir = "{network.CONFIGURATION}"

@@ -38,7 +38,7 @@ def configure() -> None:
     # No ipMasq: there is nothing outside to be hidden from, and the plugin would need iptables.
     cable = {"type": "ptp", "ipam": addresses}
     (CONFIGURATION / "10-pods.conflist").write_text(
-        json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": [cable]})
+        json.dumps({"cniVersion": "1.0.0", "name": f"{place.NAME}.pods", "plugins": [cable]})
     )
 
 

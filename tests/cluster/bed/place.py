@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-NAME = os.environ.get("CDI_BED", "cdi-bed")
+
+def _name(wanted: str) -> str:
+    """All names begin alike: a bed that is called ``dpkg`` must not take ``/var/lib/dpkg`` for its own."""
+    if not re.fullmatch("[a-z0-9][a-z0-9-]{0,30}", wanted):
+        raise SystemExit(f"CDI_BED={wanted}: a bed's name is made of a-z, 0-9 and -")
+    return wanted if wanted == "cdi-bed" else f"cdi-bed-{wanted}"
+
+
+NAME = _name(os.environ.get("CDI_BED") or "cdi-bed")
 STATE = Path("/var/lib") / NAME
 """Owned by one bed at a time, whichever clone started it; gone after ``down``."""
 

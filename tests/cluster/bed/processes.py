@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,13 +29,30 @@ class Program:
 def start(program: Program) -> None:
     _RUN.mkdir(exist_ok=True)
     place.LOGS.mkdir(exist_ok=True)
-    with _log(program.name).open("ab") as log:
-        child = subprocess.Popen(
-            netns.inside(*program.command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=place.STATE,
-            env={**os.environ, **program.environment}, start_new_session=True,
-        )  # fmt: skip
-    cgroup.adopt(child.pid)
-    (_RUN / program.name).write_text(str(child.pid))
+    # A shell with umask 077 would have containerd make images that their own users cannot enter.
+    joining = ("sh", "-c", 'umask 022; echo $$ >"$0" && exec "$@"', cgroup.members())
+    inside = ("env", f"--chdir={place.STATE}", *netns.inside(*program.command))
+    command = [str(word) for word in (*joining, *inside)]
+    # No Popen: most programs outlive whoever starts them, and Python complains of one that nobody has waited for.
+    pid = os.posix_spawnp(
+        command[0],
+        command,
+        {**os.environ, **program.environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(_log(program.name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
+    )
+    _until(lambda: pid in cgroup.processes() or not _exists(pid), 10, lambda: f"{program.name} does not start")
+    (_RUN / program.name).write_text(str(pid))
+
+
+def _exists(pid: int) -> bool:
+    """A child that has ended exists until it was waited for."""
+    return os.waitpid(pid, os.WNOHANG) == (0, 0)
 
 
 def stop(name: str, how: signal.Signals = signal.SIGKILL) -> None:

@@ -21,7 +21,7 @@ from tests.cluster.bed import bed, place
 def installed(cluster: support.cluster.Cluster) -> support.cluster.Cluster:
     """The cluster with this clone's system in it. On a cluster of somebody's own it is there already."""
     if not os.environ.get("CDI_TEST_KUBECONFIG"):
-        bed.install()
+        bed.install(alone=bed.is_free())
     return cluster
 
 

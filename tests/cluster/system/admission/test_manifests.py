@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.kinds import Namespace, Object, Refused
 from support.manifests import V1ALPHA1, V1BETA1, claim, datavolume, http, storage
 
+ROOT = Path(__file__).parents[4]
 URL = "http://example.invalid/disk.img"
 GOOD = claim("1Gi", "shared")
 
@@ -159,3 +162,8 @@ def test_a_populators_source_stays_as_it_is(space: Namespace) -> None:
     for content in ("", "archive", "kubevirt"):
         body = {"metadata": {"name": f"up-{content}x"}, "spec": {"contentType": content}}
         space.create({"apiVersion": V1BETA1, "kind": "VolumeUploadSource", **body})
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples/cluster").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_examples_are_accepted(space: Namespace, path: Path) -> None:
+    space.create(yaml.safe_load(path.read_text()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ from support import importing
 from support.corpus import Corpus
 from support.importing import Outcome
 from support.kinds import Namespace, annotations
-from support.manifests import IMMEDIATE, datavolume, http, storage
+from support.manifests import IMMEDIATE, config_map, datavolume, http, secret, storage
 from support.nginx import Nginx
-from support.s3server import S3Server
+from support.s3server import ACCESS_KEY, SECRET_KEY, S3Server
 from support.volumes import read_volume
 
 OK, USAGE, SOURCE, TRANSIENT, INTEGRITY, CANCELLED = 0, 2, 3, 4, 6, 8
@@ -62,7 +63,7 @@ def listed(cdi: User, space: Namespace) -> list[list[str]]:
 def test_an_import_has_the_size_of_the_image_and_does_not_wait_for_a_consumer(
     cdi: User, installed: support.cluster.Cluster, space: Namespace, web: Nginx, corpus: Corpus
 ) -> None:
-    url = web.url("disk.raw", "slow")
+    url = web.url("disk.raw", "walk")
     outcome = cdi("import", url, f"dv/{space.name}/disk", "--class", "csi-wffc")
     assert (outcome.status, outcome.stdout) == (OK, "")
     first, *lines = outcome.stderr.splitlines()
@@ -124,6 +125,7 @@ def test_a_held_import_ends_the_watch_and_says_what_to_do(cdi: User, space: Name
     assert answer.stdout.startswith(f"{name} is ImportInProgress (N/A).\nIt fails since ")
     assert "\nTry: correct the URL; a waiting import continues by itself.\n" in answer.stdout
     assert "\nWorker importer-held: " in answer.stdout
+    assert re.search(r"\nAttempts, newest last:\n  \S+ to \S+ on \S+: SourceNotFound\n", answer.stdout)
     assert "Last lines of the worker's log:" in answer.stdout
     record = json.loads(cdi("why", name, "-o", "json").stdout)
     assert (record["code"], record["remedy"][:15]) == ("SourceNotFound", "correct the URL")
@@ -163,13 +165,13 @@ def test_without_a_name_all_volumes_are_watched(
 ) -> None:
     space.create(datavolume("a", http(web.url("disk.qcow2")), storage=storage("64Mi", "shared")))
     with cdi.starts("watch", "-n", space.name) as process:
-        assert process.stderr is not None
+        assert process.stderr is not None and process.stdout is not None
         assert process.stderr.readline() == f"{here(installed, f'namespace {space.name}')}\n"
-        assert any(line == "a: Succeeded\n" for line in process.stderr)
+        assert any(line == "a: Succeeded\n" for line in process.stdout)
         space.create(datavolume("b", {"blank": {}}, storage=storage("64Mi", "shared")))
-        assert any(line == "b: Succeeded\n" for line in process.stderr)
+        assert any(line == "b: Succeeded\n" for line in process.stdout)
         space.delete("DataVolume", "a")
-        assert process.stderr.readline() == f"{space.name}/a: deleted\n"
+        assert process.stdout.readline() == f"{space.name}/a: deleted\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == CANCELLED
 
@@ -217,6 +219,46 @@ def test_an_s3_object_of_another_checksum_is_no_disk(
     outcome = cdi("import", *words, "--checksum", wrong, AWS_ENDPOINT_URL=s3.endpoint, AWS_EC2_METADATA_DISABLED="true")
     assert outcome.status == INTEGRITY, outcome
     assert space.wait_phase("disk", "Failed")["status"]["failure"]["code"] == "ChecksumMismatch"
+
+
+def test_a_private_s3_object_is_opened_with_the_secret_of_its_namespace(
+    cdi: User, space: Namespace, s3: S3Server, corpus: Corpus
+) -> None:
+    s3.put_object("private", "disk.qcow2", (corpus.files / "disk.qcow2").read_bytes())
+    space.create(secret("keys", accessKeyId=ACCESS_KEY, secretKey=SECRET_KEY))
+    space.create(secret("half", accessKeyId=ACCESS_KEY))
+    # This shell could open it, and the worker could not: what the shell has must not make the size known.
+    shell = {
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    }
+    words = ["import", "s3://private/disk.qcow2", "dv/disk", "-n", space.name, "--class", "shared"]
+    refused = {(): "[S3Refused]", ("--secret", "half"): "[CredentialsMissing]", ("--secret", "no"): "[ReferredMissing]"}
+    for options, code in refused.items():
+        outcome = cdi(*words, *options, **shell)
+        assert outcome.status in (USAGE, SOURCE)
+        assert code in outcome.stderr
+    assert not space.list("DataVolume")
+
+    outcome = cdi(*words, "--secret", "keys", **shell)
+    assert outcome.status == OK, outcome
+    remote = {"url": f"{s3.endpoint}/private/disk.qcow2", "secretRef": "keys"}
+    assert space.get("DataVolume", "disk")["spec"]["source"] == {"s3": remote}
+    assert read_volume(space, "disk", corpus.size).sum == corpus.sum
+
+
+def test_a_server_of_a_private_ca_is_known_by_the_config_map(
+    cdi: User, space: Namespace, web: Nginx, corpus: Corpus
+) -> None:
+    space.create(config_map("ours", {"ca.pem": web.ca_file.read_text()}))
+    words = ["import", web.url("disk.qcow2", tls=True), "dv/disk", "-n", space.name, "--class", "shared"]
+    unknown = cdi(*words)
+    assert (unknown.status, "[TlsUntrusted]" in unknown.stderr) == (SOURCE, True), unknown
+    outcome = cdi(*words, "--ca-configmap", "ours")
+    assert outcome.status == OK, outcome
+    assert read_volume(space, "disk", corpus.size).sum == corpus.sum
 
 
 def test_what_cannot_be_honoured_makes_nothing(cdi: User, space: Namespace, web: Nginx) -> None:

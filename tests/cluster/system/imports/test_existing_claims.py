@@ -26,16 +26,23 @@ def test_a_claim_of_somebody_else_refuses_the_datavolume(space: Namespace) -> No
         space.create(datavolume("disk", SOURCE, pvc=claim("64Mi", "shared")))
 
 
-def test_an_orphan_is_adopted_when_asked(space: Namespace) -> None:
+def test_an_orphan_is_adopted_when_asked_and_nothing_is_imported_over_it(space: Namespace, web: Nginx) -> None:
     space.create(_claim("disk"))
     space.wait("PersistentVolumeClaim", "disk", lambda found: found["status"].get("phase") == "Bound")
-    run_beside(space, "disk", "echo mine > /volume/note")
-    created = space.create(datavolume("disk", SOURCE, annotations=ADOPT, pvc=claim("64Mi", "shared")))
+    run_beside(space, "disk", "echo mine > /volume/disk.img")
+    source = http(web.url("disk.qcow2"))  # one that could be imported
+    created = space.create(datavolume("disk", source, annotations=ADOPT, pvc=claim("64Mi", "shared")))
     space.wait_phase("disk", "Succeeded")
+    space.patch("DataVolume", "disk", {"metadata": {"annotations": {"cdi.kubevirt.io/allowClaimAdoption": None}}})
 
-    owner = space.get("PersistentVolumeClaim", "disk")["metadata"]["ownerReferences"][0]
+    space.create(datavolume("another", source, pvc=claim("64Mi", "shared")))
+    space.wait_phase("another", "Succeeded")  # in the time of which the first one would have been imported as well
+    found = space.get("PersistentVolumeClaim", "disk")
+    owner = found["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["uid"]) == ("DataVolume", created["metadata"]["uid"])
-    assert run_beside(space, "disk", "cat /volume/note") == "mine\n"
+    assert not [key for key in annotations(found) if key.startswith("cdi.kubevirt.io/storage.import.")]
+    assert run_beside(space, "disk", "cat /volume/disk.img") == "mine\n"
+    assert space.get("DataVolume", "disk")["status"]["phase"] == "Succeeded"
 
 
 def _owned(space: Namespace, owner: Object, *, controller: bool) -> Object:

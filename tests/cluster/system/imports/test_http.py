@@ -13,7 +13,7 @@ from support.faultserver import FaultServer, Route
 from support.hostile import hostile_images
 from support.isolation import isolated
 from support.kinds import Namespace, Object, annotations, condition
-from support.manifests import IMMEDIATE, V1ALPHA1, V1BETA1, claim, datavolume, http, storage
+from support.manifests import IMMEDIATE, V1ALPHA1, V1BETA1, claim, config_map, datavolume, http, secret, storage
 from support.nginx import PASSWORD, USER, Nginx
 from support.volumes import Content, read_volume, run_beside
 
@@ -161,6 +161,11 @@ def test_a_missing_file_is_held_and_heals_when_it_appears(space: Namespace, host
         done = space.wait_phase("disk", "Succeeded", timeout_s=90)
     assert done["status"]["restartCount"] >= 1
     assert "failure" not in done["status"]
+    first, *_, last = done["status"]["history"]  # although its pod is gone
+    assert (first["outcome"], last["outcome"]) == ("SourceNotFound", "Succeeded")
+    assert first["start"] <= first["end"] <= last["start"] <= last["end"]
+    assert first["node"]
+    assert last["bytesDone"] > 0
 
 
 def test_a_hostile_image_is_refused_and_nothing_looks_like_a_disk(space: Namespace, host: str) -> None:
@@ -197,10 +202,10 @@ def test_credentials_in_every_place(space: Namespace, web: Nginx, corpus: Corpus
     header = f"Authorization: Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
     more: dict[str, object] = {"extraHeaders": [header]}
     if kind == "secret header":
-        space.create(_secret("credentials", {"header": header}))
+        space.create(secret("credentials", header=header))
         more = {"secretExtraHeaders": ["credentials"]}
     if kind == "secret":
-        space.create(_secret("credentials", {"accessKeyId": USER, "secretKey": PASSWORD}))
+        space.create(secret("credentials", accessKeyId=USER, secretKey=PASSWORD))
         more = {"secretRef": "credentials"}
     source = http(web.url("disk.qcow2", "auth"), **more)
     space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
@@ -211,8 +216,7 @@ def test_credentials_in_every_place(space: Namespace, web: Nginx, corpus: Corpus
 
 
 def test_tls_with_a_ca_with_none_and_without_checking(space: Namespace, web: Nginx, corpus: Corpus) -> None:
-    authority = {"metadata": {"name": "ca"}, "data": {"odd_name.txt": web.ca_file.read_text()}}
-    space.create({"apiVersion": "v1", "kind": "ConfigMap", **authority})
+    space.create(config_map("ca", {"odd_name.txt": web.ca_file.read_text()}))
     url = web.url("disk.raw.zst", tls=True)
     sources = {"trusted": {"certConfigMap": "ca"}, "unchecked": {"insecureSkipVerify": True}, "unknown": {}}
     for name, more in sources.items():
@@ -346,6 +350,9 @@ def test_a_first_consumer_is_waited_for_unless_told_otherwise(space: Namespace, 
     space.create(datavolume("goes", source, annotations=IMMEDIATE, storage=storage("128Mi", "csi-wffc")))
     space.wait_phase("goes", "Succeeded")
     space.wait_phase("waits", "PendingPopulation")
+    held = condition(space.get("DataVolume", "waits"), "Bound")["message"]
+    assert held.startswith("PVC waits Pending: storage class csi-wffc ")
+    assert "Try: start the VM" in held
     waiting = space.get("PersistentVolumeClaim", "waits")
     assert space.find("PersistentVolumeClaim", f"prime-{waiting['metadata']['uid']}") is None
 
@@ -353,5 +360,15 @@ def test_a_first_consumer_is_waited_for_unless_told_otherwise(space: Namespace, 
     space.wait_phase("waits", "Succeeded")
 
 
-def _secret(name: str, data: dict[str, str]) -> dict[str, object]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+@pytest.mark.parametrize("populator", ["true", "false"])
+def test_a_wait_for_a_consumer_ends_as_its_message_says(space: Namespace, web: Nginx, populator: str) -> None:
+    way = {"cdi.kubevirt.io/storage.usePopulator": populator}
+    source = http(web.url("disk.qcow2"))
+    space.create(datavolume("waits", source, annotations=way, storage=storage("128Mi", "csi-wffc")))
+    held = space.wait(
+        "DataVolume", "waits", lambda found: "bind.immediate" in condition(found, "Bound").get("message", "")
+    )
+    said = re.search(r"annotate the DataVolume with (\S+)=(\S+)", condition(held, "Bound")["message"])
+    assert said
+    space.patch("DataVolume", "waits", {"metadata": {"annotations": {said[1]: said[2]}}})
+    space.wait_phase("waits", "Succeeded")

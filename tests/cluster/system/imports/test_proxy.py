@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.corpus import Corpus
 from support.kinds import Cluster, Namespace, Object
-from support.manifests import datavolume, http, storage
+from support.manifests import claim, datavolume, http, storage
 from support.nginx import Nginx
 from support.proxy import TinyProxy
 from support.volumes import read_volume
@@ -65,3 +65,18 @@ def test_its_certificate_authority_is_trusted_and_copied_beside_the_claim(
         _imported(space, http(web.url("disk.qcow2", tls=True)), corpus)
     finally:
         kinds.delete("ConfigMap", "proxy-ca", "cdi")
+
+
+def test_an_authority_that_is_not_there_yet_is_waited_for_and_said(
+    kinds: Cluster, space: Namespace, web: Nginx, corpus: Corpus, configured: Object
+) -> None:
+    assert "importProxy" not in configured
+    _proxied(kinds, trustedCAProxy="later-ca")
+    space.create(datavolume("disk", http(web.url("disk.qcow2", tls=True)), pvc=claim("128Mi", "shared")))
+    space.wait_event("disk", "ProxyCertificatesMissing")
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later-ca", "namespace": "cdi"}}
+    kinds.create({**body, "data": {"ca.pem": web.ca_file.read_text()}})
+    try:
+        space.wait_phase("disk", "Succeeded")
+    finally:
+        kinds.delete("ConfigMap", "later-ca", "cdi")

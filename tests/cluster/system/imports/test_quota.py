@@ -53,7 +53,10 @@ def test_a_pod_quota_holds_the_import_and_lets_it_go(space: Namespace, web: Ngin
     space.wait("ResourceQuota", "quota", _in_force)
     space.create(datavolume("disk", http(web.url("disk.qcow2")), storage=storage("64Mi", "shared")))
     held = space.wait("DataVolume", "disk", lambda dv: condition(dv, "Running").get("reason") == "ErrExceededQuota")
-    assert "Error starting pod 'importer-disk'" in condition(held, "Running")["message"]
+    message = condition(held, "Running")["message"]
+    assert message.startswith("Error starting pod 'importer-disk': For more information, request access to ")
+    assert "[ErrExceededQuota] it does not fit into the quota: " in message
+    assert "exceeded quota: quota, requested: pods=1, used: pods=0, limited: pods=0. " in message
     space.wait_event("disk", "ErrExceededQuota")
 
     _raise(space, pods="10")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.corpus import Corpus
 from support.kinds import Namespace, condition
-from support.manifests import datavolume, storage
+from support.manifests import datavolume, secret, storage
 from support.s3server import ACCESS_KEY, SECRET_KEY, S3Server
 from support.volumes import read_volume
 
@@ -19,13 +19,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, host: str) -> I
         yield server
 
 
-def _secret(secret_key: str) -> dict[str, object]:
-    data = {"accessKeyId": ACCESS_KEY, "secretKey": secret_key}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": data}
-
-
 def test_the_keys_of_a_secret_open_the_bucket(space: Namespace, s3: S3Server, corpus: Corpus) -> None:
-    space.create(_secret(SECRET_KEY))
+    space.create(secret("keys", accessKeyId=ACCESS_KEY, secretKey=SECRET_KEY))
     source = {"s3": {"url": f"{s3.endpoint}/images/disk.qcow2", "secretRef": "keys"}}
     space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
     space.wait_phase("disk", "Succeeded")
@@ -34,7 +29,7 @@ def test_the_keys_of_a_secret_open_the_bucket(space: Namespace, s3: S3Server, co
 
 
 def test_a_wrong_key_is_held_and_never_shown(space: Namespace, s3: S3Server) -> None:
-    space.create(_secret("not-the-key-at-all"))
+    space.create(secret("keys", accessKeyId=ACCESS_KEY, secretKey="not-the-key-at-all"))
     source = {"s3": {"url": f"{s3.endpoint}/images/disk.qcow2", "secretRef": "keys"}}
     space.create(datavolume("disk", source, storage=storage("128Mi", "shared")))
     held = space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("reason") == "Error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.kinds import Cluster, Namespace, Object, annotations
+from support.kinds import Cluster, Namespace, Object, annotations, condition
 from support.manifests import claim, datavolume, http, storage
 from support.nginx import Nginx
 
@@ -47,6 +47,43 @@ def test_a_pod_has_the_names_and_limits_that_clients_rely_on(space: Namespace, w
     assert pod["spec"]["restartPolicy"] == "OnFailure"
     assert pod["metadata"]["ownerReferences"][0]["kind"] == "PersistentVolumeClaim"
     assert not pod["spec"].get("enableServiceLinks", True)
+
+
+@pytest.fixture
+def broken_policy(kinds: Cluster, space: Namespace) -> Iterator[Callable[[], None]]:
+    """Pods of this namespace need the consent of a webhook that nobody serves; called, it goes away."""
+    name = f"broken-{space.name}"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+    webhook = {
+        "name": "broken.example.com",
+        "rules": [rule],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
+        "clientConfig": {"url": "https://127.0.0.1:9/"},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    kinds.create({**kind, "metadata": {"name": name}, "webhooks": [webhook]})
+    gone = False
+
+    def remove() -> None:
+        nonlocal gone
+        if not gone:
+            kinds.delete("ValidatingWebhookConfiguration", name)
+        gone = True
+
+    yield remove
+    remove()
+
+
+def test_a_pod_that_a_broken_policy_keeps_away_is_told_and_comes_when_it_is_mended(
+    space: Namespace, web: Nginx, broken_policy: Callable[[], None]
+) -> None:
+    space.create(datavolume("disk", http(web.url("disk.qcow2")), pvc=claim("64Mi", "shared")))
+    held = space.wait("DataVolume", "disk", lambda found: condition(found, "Running").get("reason") == "ErrStartingPod")
+    assert 'failed calling webhook "broken.example.com"' in condition(held, "Running")["message"]
+    broken_policy()
+    space.wait_phase("disk", "Succeeded")
 
 
 def test_priority_class_service_account_and_networks_reach_the_pod(

@@ -59,7 +59,9 @@ def test_a_datavolume_that_asks_waits_for_its_class(kinds: Cluster, space: Names
     space.create(datavolume("disk", {"blank": {}}, labels=ASKS, storage=storage("64Mi", new_class)))
     assert "No PVC found" in space.wait_event("disk", "NotFound")
     assert MISSING in space.wait_event("disk", "ErrClaimNotValid")
-    assert condition(space.get("DataVolume", "disk"), "Bound")["reason"] == "NotFound"
+    held = space.get("DataVolume", "disk")
+    assert condition(held, "Bound")["reason"] == "NotFound"
+    assert (condition(held, "Ready")["status"], condition(held, "Ready").get("reason", "")) == ("False", "")
     assert space.find("PersistentVolumeClaim", "disk") is None
 
     kinds.create(storage_class(new_class, KNOWN))
