@@ -15,11 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _SLICES = 4
 _CHOICE = pytest.StashKey[str]()
 # Of all test runs that use one test cluster.
 _TURNS = Path(tempfile.gettempdir(), f"{os.environ.get('CDI_BED') or 'cdi-bed'}-tests-{os.geteuid()}.lock")
+
+
+# A machine that four test processes share may take its time over one example, or over drawing it; what failed is
+# printed so that it can be repeated.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("project")
 
 
 def pytest_configure(config: pytest.Config) -> None:
