@@ -9,12 +9,6 @@ from support.webhooks import Kubectl, Process, install
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with ApiServer(tmp_path_factory.mktemp("api")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def kubectl(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     return Kubectl(api, tmp_path_factory.mktemp("kubectl"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from support.webhooks import Kubectl
 OK, USAGE = 0, 2
 URL = "http://127.0.0.1:1/disk.img"
 WAITS = {"volumeBindingMode": "WaitForFirstConsumer"}
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with ApiServer(tmp_path_factory.mktemp("api")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from support.webhooks import NAMESPACE, Kubectl
 from cdi.kube.resources import ROUTES, SNAPSHOT_CLASSES, VOLUME_POPULATORS, Resource
 
 LEASE = "cdi-controller-leader-election-helper"
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with ApiServer(tmp_path_factory.mktemp("api")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
