@@ -71,8 +71,8 @@ def test_a_spec_stays_until_the_import_is_held_and_metadata_changes(kubectl: Kub
     changed = a_volume(http(URL + ".xz"))
     done = kubectl.apply(changed, words=here)
     text = (
-        "Cannot update DataVolume Spec: spec.source.http.url cannot be changed. Of an import that is held or has failed, "
-        "members of its source can; for anything else delete the DataVolume and make it again"
+        "Cannot update DataVolume Spec: spec.source.http.url cannot be changed. Of an import that is held or has "
+        "failed, members of its source can; for anything else delete the DataVolume and make it again"
     )
     assert done.stderr.endswith(refusal("datavolume-validate", text))
     held = '{"status":{"phase":"ImportInProgress","conditions":[{"type":"Running","status":"False","reason":"Error"}]}}'
