@@ -17,7 +17,8 @@ from cdi.base.units import MiB
 from importer.checksum import Checksum
 from importer.plan import Plan
 
-_OF_ROOM = ("TargetTooSmall", "TargetOutgrown")
+# A stream that outgrows a small target may look like a bomb, and fit a larger one.
+_OF_ROOM = ("TargetTooSmall", "TargetOutgrown", "DecompressionBomb")
 # About the bytes of the image, and not about how they were served: that may be better next time.
 _OF_CONTENT = {code for code, entry in CATALOGUE.items() if entry.exit is Exit.INTEGRITY and entry.permanent} | {
     "ImageUnsupported",
@@ -60,7 +61,7 @@ class Verdict:
         """Raises the Fault that ended an earlier attempt at the same ``case``; forgets one about another."""
         if self.path is None:
             return
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             known = json.loads(self.path.read_text())
             if case.image and known["image"] == case.image and known["code"] in _OF_CONTENT:
                 fault = Fault(known["code"], contract=known["contract"], **known["values"])

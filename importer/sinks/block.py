@@ -220,7 +220,7 @@ class BlockSink:
     def _wipe_head(self) -> None:
         """Also the proof that the device takes writes, before anything is downloaded."""
         self._channel.put_zeroes(0, _STAMP_AT if self._is_stamped else len(self._head))
-        self._channel.sync()
+        self._channel.flush()
 
     def _take_stamp(self) -> None:
         """That of the attempt that this one may go on with."""
@@ -240,7 +240,7 @@ class BlockSink:
         self._wipe_head()
         tail = max(0, self.capacity - HEAD)
         self._channel.put_zeroes(tail, self.capacity - tail)
-        self._channel.sync()
+        self._channel.flush()
 
 
 def _new_stamp() -> str:

@@ -76,6 +76,13 @@ class Channel:
         return bytes(result[skipped : skipped + length]).ljust(length, b"\0")
 
     def sync(self) -> None:
+        """All that was written is durable; Fault where another thread was told that something was not."""
+        self.flush()
+        if self.in_doubt:  # the kernel says it once: to a write-back, and then this sync succeeds
+            raise fault_of(OSError(errno.EIO, os.strerror(errno.EIO)), self._name, 0)
+
+    def flush(self) -> None:
+        """As far as it goes: for what is wiped, whatever became of what was there."""
         with self._about_earlier_writes():
             os.fdatasync(self.fd)
 

@@ -7,16 +7,23 @@ import msgspec
 from cdi.api.datavolume import Attempt
 
 _KEPT = 5
+BROKEN_OFF = "PodDeleted"  # somebody deleted the pod while it worked; its container may tell more in the end
 
 
 def recorded(before: str, attempt: Attempt) -> str:
     """``before``, the annotation as it was, with ``attempt`` in it once, however often it is seen, and as it was seen
-    last."""
+    last. Times are whole seconds, and the first restart follows at once: two attempts may share their start, and differ
+    in how they ended."""
     known = attempts_in(before)
     if attempt in known:
         return before
-    others = [past for past in known if past.start != attempt.start]
+    others = [past for past in known if not _is_same(past, attempt)]
     return msgspec.json.encode([*others, attempt][-_KEPT:]).decode()
+
+
+def _is_same(past: Attempt, attempt: Attempt) -> bool:
+    outcomes = {past.outcome, attempt.outcome}
+    return past.start == attempt.start and (len(outcomes) == 1 or BROKEN_OFF in outcomes)
 
 
 def attempts_in(annotation: str) -> list[Attempt]:

@@ -23,6 +23,7 @@ import msgspec
 from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
+from cdi.controllers.population.history import BROKEN_OFF
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
 CONTAINER = "importer"
@@ -206,7 +207,7 @@ def broken_off(pod: Pod) -> Attempt | None:
     if not start:
         return None
     end = pod.metadata.deletion_timestamp or ""
-    return Attempt(start=start, end=end, outcome="PodDeleted", node=pod.spec.node_name)
+    return Attempt(start=start, end=end, outcome=BROKEN_OFF, node=pod.spec.node_name)
 
 
 _ENDS = {Outcome.SUCCEEDED: "Succeeded", Outcome.NEEDS_SCRATCH: "ScratchRequired", Outcome.FATAL: "ChecksumMismatch"}

@@ -15,6 +15,7 @@ from importer.verdict import Case, Verdict
 
 DAMAGED = Fault("CompressedDamaged", format="gzip", got=1000, cause="invalid block type")
 TOO_SMALL = Fault("TargetTooSmall", contract="too small", needed="2", available="1", overhead="", suggested="1Mi")
+BOMB = Fault("DecompressionBomb", source="s", limit=2, taken=1)
 CASE = Case("this image", 20)
 
 
@@ -41,9 +42,10 @@ def test_another_case_is_open_and_forgets(verdict: Verdict, other: Case) -> None
     verdict.check(CASE)
 
 
-def test_more_room_makes_too_small_another_case(verdict: Verdict) -> None:
-    verdict.remember(CASE, TOO_SMALL)
-    assert said(verdict, CASE) == TOO_SMALL.message
+@pytest.mark.parametrize("fault", [TOO_SMALL, BOMB], ids=lambda fault: fault.code)
+def test_more_room_makes_what_did_not_fit_another_case(verdict: Verdict, fault: Fault) -> None:
+    verdict.remember(CASE, fault)
+    assert said(verdict, CASE) == fault.message
     verdict.check(Case("this image", 40))
 
 
@@ -72,6 +74,7 @@ def test_an_image_that_cannot_be_known_again_has_none(verdict: Verdict) -> None:
         "",
         "{",
         "[]",
+        "[" * 100_000,
         '{"image": "this image"}',
         json.dumps({"image": "this image", "code": "NoSuchCode", "values": {}}),
         json.dumps({"image": "this image", "code": "CompressedDamaged", "contract": "", "values": {}}),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cdi.api.datavolume import Attempt
-from cdi.controllers.population.history import attempts_in, recorded
+from cdi.controllers.population.history import BROKEN_OFF, attempts_in, recorded
 
 
 def attempt(second: int) -> Attempt:
@@ -12,6 +12,18 @@ def test_an_attempt_whose_end_is_seen_again_is_recorded_once() -> None:
     once = recorded("", attempt(1))
     assert recorded(once, attempt(1)) == once
     assert attempts_in(recorded(once, attempt(2))) == [attempt(1), attempt(2)]
+
+
+def test_a_restart_within_the_same_second_is_another_attempt() -> None:
+    failed, healed = attempt(1), Attempt(attempt(1).start, attempt(2).end, "Succeeded", "node-1")
+    annotation = recorded(recorded("", failed), healed)
+    assert attempts_in(annotation) == [failed, healed]
+    assert recorded(annotation, healed) == annotation
+
+
+def test_a_deleted_pod_ends_once() -> None:
+    broken_off, told = Attempt(attempt(1).start, "", BROKEN_OFF, "node-1"), attempt(1)
+    assert attempts_in(recorded(recorded("", broken_off), told)) == [told]
 
 
 def test_the_last_five_are_kept() -> None:
