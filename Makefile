@@ -25,7 +25,7 @@ run: ## import a real bootable disk over HTTP, check it, boot it (SOURCE=https:/
 	@examples/run.sh $(if $(value SOURCE),'$(subst ','\'',$(value SOURCE))')
 
 test: setup-cluster lint ## lint, all fast tests and one slice of the long ones (SLICE=0..3 or all), on a cluster too
-	@$(BED) during $(BIN)/pytest -n 4 tests
+	@$(BED) during $(BIN)/pytest -n 4 --tell-flakes tests
 
 test-cluster: setup-cluster ## the tests on the test cluster only, 4 at a time
 	@$(BED) during $(BIN)/pytest -n 4 tests/cluster

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support import flakes
 
 _SLICES = 4
 _CHOICE = pytest.StashKey[str]()
@@ -29,7 +30,12 @@ settings.register_profile("project", deadline=None, suppress_health_check=[Healt
 settings.load_profile("project")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    flakes.add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    flakes.register(config)
     day = datetime.datetime.now(datetime.UTC).timetuple().tm_yday
     choice = os.environ.get("SLICE") or str(day % _SLICES)
     if choice != "all" and choice not in map(str, range(_SLICES)):
