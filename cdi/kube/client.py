@@ -221,12 +221,13 @@ class Client:
         namespace: str = "",
         *,
         uid: str = "",
-        grace_seconds: int | None = None,
+        resource_version: str = "",
     ) -> None:
-        """What is not there counts as deleted. Conflict when ``uid`` is given and the name has another object."""
-        options: dict[str, Any] = {"preconditions": {"uid": uid}} if uid else {}
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
+        """What is not there counts as deleted. Conflict when the name has another object than ``uid``, or that one has
+        changed since ``resource_version``."""
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        wanted = {key: value for key, value in wanted.items() if value}
+        options: dict[str, Any] = {"preconditions": wanted} if wanted else {}
         try:
             path = resource.path(namespace, name)
             await self._transport.answer(Call("DELETE", path, body=msgspec.json.encode(options)))

@@ -35,6 +35,7 @@ from cdi.kube.errors import AlreadyExists, ApiError, BadRequest
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ class Actor:
         self._client = client
         self._recorder = recorder
         self._written = written
+
+    async def look(self, key: Key) -> PersistentVolumeClaim | None:
+        """The claim as it is, not as a store has it."""
+        return await self._client.find(CLAIMS, key.name, key.namespace)
 
     async def act(self, seen: Observed, plan: Plan) -> Result:
         """Raises ApiError at the first action that fails; a refused claim is a result."""
@@ -97,27 +102,32 @@ class Actor:
                 )
                 self._written.note(answer.metadata)
             case AnnotateClaim(claim, annotations):
-                result.claim = await self._patch_claim(claim, {"annotations": annotations})
+                result.claim = await self._patch_claim(result.claim or claim, {"annotations": annotations})
             case AdoptClaim(claim):
                 # A merge patch replaces the list: who owned it before, without being its controller, still does.
                 owners = [*to_builtins(claim.metadata.owner_references), owner_of(seen)]
-                taken = {"ownerReferences": owners, "resourceVersion": claim.metadata.resource_version}
-                result.claim = await self._patch_claim(claim, taken)
+                result.claim = await self._patch_claim(result.claim or claim, {"ownerReferences": owners})
             case DeleteClaim(claim):
                 meta = claim.metadata
-                await self._client.delete(CLAIMS, meta.name, meta.namespace, uid=meta.uid)
+                version = meta.resource_version
+                await self._client.delete(CLAIMS, meta.name, meta.namespace, uid=meta.uid, resource_version=version)
             case Emit():
                 self.emit(seen.volume, action)
 
-    async def _patch_claim(self, claim: PersistentVolumeClaim, metadata: Mapping[str, Any]) -> PersistentVolumeClaim:
-        patch = {"metadata": {"uid": claim.metadata.uid, **metadata}}
-        return await self._client.merge_patch(CLAIMS, claim.metadata.name, patch, namespace=claim.metadata.namespace)
+    async def _patch_claim(self, claim: PersistentVolumeClaim, changes: Mapping[str, Any]) -> PersistentVolumeClaim:
+        """``claim``: as it was decided on, or as we left it since. Conflict when somebody else has changed it."""
+        metadata = claim.metadata
+        version = {"uid": metadata.uid, "resourceVersion": metadata.resource_version}
+        patch = {"metadata": {**version, **changes}}
+        return await self._client.merge_patch(CLAIMS, metadata.name, patch, namespace=metadata.namespace)
 
     async def _create_claim(self, seen: Observed, body: Mapping[str, Any], result: Result) -> None:
         try:
             result.claim = await self._client.create(CLAIMS, body)
         except AlreadyExists:
-            log.debug("claim %s is there already: the stores will show it", body["metadata"]["name"])
+            # The stores lag: what is said of the volume is read off the claim as it is.
+            metadata = seen.volume.metadata
+            result.claim = await self.look(Key(metadata.namespace, metadata.name))
         except ApiError as refused:
             if not refused.refused:
                 raise

@@ -57,6 +57,8 @@ class DataVolumes:
         seen = self._observer.observe(key)
         if seen is None:
             return None
+        if seen.claim is None and seen.volume.status.claim_name:
+            seen = replace(seen, claim=await self._actor.look(key))  # it had one: the store of claims may lag
         plan = decide(seen)
         result = await self._actor.act(seen, plan)
         if not plan.status:

@@ -83,7 +83,7 @@ class Actor:
                 await self._delete(PODS, namespace, name, uid)
                 self._followers.forget(uid)
             case DeleteClaim(claim):
-                await self._delete(CLAIMS, claim.namespace, claim.name, claim.uid)
+                await self._delete(CLAIMS, claim.namespace, claim.name, claim.uid, claim.resource_version)
             case Rebind():
                 await self._rebind(action)
             case Follow():
@@ -92,13 +92,16 @@ class Actor:
                 self._recorder.event(reference(claim), kind, reason, message)
 
     async def _annotate(self, claim: ClaimRef, changes: Mapping[str, str | None]) -> None:
+        """With the version that was decided on: outputs that a new leader never saw must not be taken back."""
         if changes:
-            patch = {"metadata": {"uid": claim.uid, "annotations": changes}}
+            metadata = {"uid": claim.uid, "annotations": changes, "resourceVersion": claim.resource_version}
+            patch = {"metadata": metadata}
             answer = await self._client.merge_patch(CLAIMS, claim.name, patch, namespace=claim.namespace)
             self._written.note(answer.metadata)
 
     async def _create_worker(self, action: CreateWorker) -> None:
         name = action.body["metadata"]["name"]
+        await self._ensure_unchanged(action.claim)
         try:
             await self._create(PODS, action.body, action.claim.uid)
         except ApiError as refused:
@@ -114,7 +117,17 @@ class Actor:
                 self._recorder.event(reference(claim), "Warning", reason, failed[a.RUNNING_MESSAGE])
             raise Refused from refused
 
+    async def _ensure_unchanged(self, claim: ClaimRef) -> None:
+        """Raises Conflict when it is another one than was decided on. Asked of the API server: a cache may lag, also a
+        new leader's, in which the worker of an import that is over is gone before its result has come."""
+        live = await self._client.find(CLAIMS, claim.name, claim.namespace)
+        found = (live.metadata.uid, live.metadata.resource_version) if live is not None else ("", "")
+        if found != (claim.uid, claim.resource_version):
+            text = f"claim {claim.namespace}/{claim.name} is at version {found[1] or 'none'}"
+            raise Conflict(409, "Conflict", f"{text}, and what is to be done was decided on {claim.resource_version}")
+
     async def _create_prime(self, action: CreatePrime) -> None:
+        await self._ensure_unchanged(action.target)
         try:
             await self._create_claim(action.body, action.target, "ErrCreatingPVCPrime")
         except Refused as refused:
@@ -153,9 +166,9 @@ class Actor:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"labels": a.APP}, "data": source.data}
         await self._create(CONFIG_MAPS, body, action.owner["uid"])
 
-    async def _delete(self, resource: Resource[Any], namespace: str, name: str, uid: str) -> None:
+    async def _delete(self, resource: Resource[Any], namespace: str, name: str, uid: str, version: str = "") -> None:
         try:
-            await self._client.delete(resource, name, namespace, uid=uid)
+            await self._client.delete(resource, name, namespace, uid=uid, resource_version=version)
         except Conflict:
             log.debug("%s %s/%s is another one by now", resource.kind, namespace, name)
 

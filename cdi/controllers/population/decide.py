@@ -62,7 +62,8 @@ def _decided(seen: Observed) -> Plan:
 
 
 def ref(claim: PersistentVolumeClaim) -> ClaimRef:
-    return ClaimRef(claim.metadata.namespace, claim.metadata.name, claim.metadata.uid)
+    metadata = claim.metadata
+    return ClaimRef(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
 
 
 def _stopped(seen: Observed) -> list[Action]:

@@ -9,13 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ClaimRef:
+    """``resource_version``: of the claim that was decided on; what is done to it is done to that one, or not at all."""
+
     namespace: str
     name: str
     uid: str
+    resource_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatePrime:
+    """Made only while ``target`` is still as it was decided on."""
+
     body: Mapping[str, Any]
     target: ClaimRef
 
@@ -37,7 +42,8 @@ class Annotate:
 
 @dataclass(frozen=True, slots=True)
 class CreateWorker:
-    """When the API server refuses, that is written to ``claim`` and ``target``."""
+    """Made only while ``claim``, to which it writes, is still as it was decided on. When the API server refuses, that
+    is written to ``claim`` and ``target``."""
 
     body: Mapping[str, Any]
     claim: ClaimRef

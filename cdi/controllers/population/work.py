@@ -242,4 +242,5 @@ def _gone(pod: Pod) -> DeleteWorker:
 
 
 def _ref(claim: PersistentVolumeClaim) -> ClaimRef:
-    return ClaimRef(claim.metadata.namespace, claim.metadata.name, claim.metadata.uid)
+    metadata = claim.metadata
+    return ClaimRef(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
