@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from cdi.api.datavolume import DataSourceRef, DataVolume, DataVolumeSpec, ObjectMeta
 from cdi.api.sourcerules import of_source
 from cdi.api.violation import Violation
-from cdi.base.units import MiB, parse_quantity
+from cdi.base.units import MiB, parse_quantity, size_or_none
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _LONGEST_NAME = 253
@@ -85,10 +85,8 @@ def _canonical(spec: DataVolumeSpec) -> object:
 
 
 def _bytes(quantity: object) -> object:
-    try:
-        return parse_quantity(str(quantity))
-    except ValueError:
-        return quantity
+    size = size_or_none(str(quantity))
+    return quantity if size is None else size
 
 
 def _only_checkpoints_were_added(before: DataVolumeSpec, after: DataVolumeSpec) -> bool:

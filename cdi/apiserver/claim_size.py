@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdi.api.populators import CLONE_KIND
 from cdi.apiserver.decoding import QUANTITY
 from cdi.apiserver.lookup import Lookup
+from cdi.base.printable import excerpt
 from cdi.base.units import MiB, parse_quantity
 from cdi.controllers import annotations as a
 from cdi.kube.cdi_resources import VOLUME_CLONE_SOURCES
@@ -83,4 +84,4 @@ def _bytes(text: str) -> int:
     try:
         return parse_quantity(text)
     except ValueError:
-        raise ClaimNotValid(f"{text}: {QUANTITY}") from None
+        raise ClaimNotValid(f"{excerpt(text)}: {QUANTITY}") from None

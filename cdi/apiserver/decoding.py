@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from cdi.api.datavolume import DataVolumeSpec
 from cdi.apiserver.review import NOTHING, Answer, broken
+from cdi.base.printable import excerpt
 from cdi.base.units import parse_quantity
 from cdi.kube.decoding import read
 from cdi.kube.errors import Unreadable
@@ -41,4 +42,4 @@ def check_quantities(spec: DataVolumeSpec) -> None:
         try:
             parse_quantity(str(text))
         except ValueError:
-            raise Undecodable(broken(f"{name}: {text}: {QUANTITY}")) from None
+            raise Undecodable(broken(f"{excerpt(name)}: {excerpt(str(text))}: {QUANTITY}")) from None

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from cdi.api.cdi import CDI, CertSection
+from cdi.base.printable import excerpt
 
 _HOUR = datetime.timedelta(hours=1)
 _LEAST = datetime.timedelta(minutes=1)  # certificates are looked at twice as often
@@ -14,7 +15,8 @@ _MOST_S = 100 * 365 * 86400  # what a certificate can say ends with the year 999
 _SHARE = 0.8  # of its life, after which a certificate is replaced whatever else is said (the contract)
 
 # A time.Duration as Go writes it, such as 1h30m or 1.5h.
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_LONGEST = 64  # characters: 876000h0m0s has 11
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -75,10 +77,11 @@ def _lifetime(said: CertSection | None, default: Lifetime, name: str, complaints
 
 def duration_of(text: str) -> datetime.timedelta:
     """Of ``1h30m``. Raises ValueError with a sentence that names the text, also for what is negative."""
-    parts = _PART.findall(text)
-    if not parts or "".join(map("".join, parts)) != text:
-        raise ValueError(f"{text!r} is not a duration such as 48h or 1h30m")
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    seconds, at = 0.0, 0
+    while at < len(text) <= _LONGEST and (part := _PART.match(text, at)):
+        seconds, at = seconds + float(part[1]) * _UNITS[part[2]], part.end()
+    if not text or at < len(text):
+        raise ValueError(f"{excerpt(text)!r} is not a duration such as 48h or 1h30m")
     if seconds > _MOST_S:
         raise ValueError(f"{text!r} is longer than 100 years")
     return datetime.timedelta(seconds=seconds)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-_LONGEST = 9  # digits
+_LONGEST = 1000  # characters: every number of every field, one by one, has 500
+_DIGITS = 9
 _PART = re.compile(r"(?:[*?]|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:/([0-9]+))?")
 
 
@@ -33,10 +34,12 @@ _FIELDS = (_Field(0, 59), _Field(0, 23), _Field(1, 31), _Field(1, 12, _MONTHS), 
 
 def _short(digits: str) -> int:
     """-1 for what is none, or longer than any number of a schedule: Python refuses to read thousands of digits."""
-    return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST else -1
+    return int(digits) if digits.isdecimal() and len(digits) <= _DIGITS else -1
 
 
 def is_schedule(text: str) -> bool:
+    if len(text) > _LONGEST:
+        return False
     if text.startswith("@"):
         return text in _DESCRIPTORS
     fields = text.lower().split()

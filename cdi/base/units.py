@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal
+
+from cdi.base.printable import excerpt
 
 KiB = 1024
 MiB = 1024 * KiB
 GiB = 1024 * MiB
 TiB = 1024 * GiB
 
-# Suffixes of a Kubernetes resource.Quantity (k8s.io/apimachinery api/resource); "m" is milli.
-_SUFFIXES: dict[str, Decimal] = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(10**3),
-    "M": Decimal(10**6),
-    "G": Decimal(10**9),
-    "T": Decimal(10**12),
-    "P": Decimal(10**15),
-    "E": Decimal(10**18),
-    "Ki": Decimal(KiB),
-    "Mi": Decimal(MiB),
-    "Gi": Decimal(GiB),
-    "Ti": Decimal(TiB),
-    "Pi": Decimal(1024 * TiB),
-    "Ei": Decimal(1024 * 1024 * TiB),
-}
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d{1,2})|([KMGTPE]i|[mkMGTPE]?))")
+# Of a Kubernetes resource.Quantity (k8s.io/apimachinery api/resource): powers of ten, and multiples.
+_POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_MULTIPLES = {"Ki": KiB, "Mi": MiB, "Gi": GiB, "Ti": TiB, "Pi": 1024 * TiB, "Ei": 1024 * 1024 * TiB}
+_QUANTITY = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]+)|([KMGTPE]i|[numkMGTPE]?))")
+_LONGEST = 64  # characters; what Kubernetes writes itself has 20
+_FAR = 2 * _LONGEST  # as an exponent: no number of so many digits comes back from there
+LARGEST = 2**63 - 1  # bytes that a quantity can say, in either direction
 
 
 def parse_quantity(text: str) -> int:
     """Bytes of a Kubernetes quantity such as ``20Gi``, ``1500M``, ``1e9`` or ``512``; fractions round up.
 
-    Raises ValueError with a sentence that names the text.
+    Raises ValueError with a sentence that names the text, also for what is beyond ``LARGEST``. A text of any length may
+    come: it is cut off before it is looked at.
     """
-    match = _QUANTITY.fullmatch(text.strip())
+    match = _QUANTITY.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if not match:
-        raise ValueError(f"{text!r} is not a size: write a number with Ki, Mi, Gi or Ti, for example 20Gi")
-    number, exponent, suffix = match.groups()
-    value = Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
-    return int(value.to_integral_value(rounding=ROUND_CEILING))
+        raise ValueError(f"{excerpt(text)!r} is not a size: write a number with Ki, Mi, Gi or Ti, for example 20Gi")
+    sign, whole, decimals, only_decimals, exponent, suffix = match.groups()
+    fraction = decimals or only_decimals or ""
+    number = int((whole or "") + fraction) * _MULTIPLES.get(suffix or "", 1)
+    power = _POWERS.get(suffix or "", 0) + max(-_FAR, min(_FAR, int(exponent or 0))) - len(fraction)
+    number = -number if sign == "-" else number
+    size: int = number * 10**power if power >= 0 else -(-number // 10**-power)
+    if abs(size) > LARGEST:
+        raise ValueError(f"{excerpt(text)!r} is no size that Kubernetes can hold: write less than 8Ei")
+    return size
+
+
+def size_or_none(text: str) -> int | None:
+    """``parse_quantity`` for what is only compared or shown."""
+    try:
+        return parse_quantity(text)
+    except ValueError:
+        return None
 
 
 def format_quantity(size: int) -> str:

@@ -6,7 +6,7 @@ import datetime
 import math
 from collections.abc import Iterator
 
-from cdi.base.units import human_duration, human_size, parse_quantity
+from cdi.base.units import human_duration, human_size, size_or_none
 from cdi.cli.story import Claim, Story, Worker
 from cdi.cli.table import age
 from cdi.cli.view import View
@@ -65,7 +65,8 @@ def _once(text: str, known: str) -> str:
 
 
 def _claim(claim: Claim) -> str:
-    size = human_size(parse_quantity(claim.size)) if claim.size else ""
+    known_size = size_or_none(claim.size)
+    size = claim.size if known_size is None else human_size(known_size)
     known = [claim.phase or "no phase yet", size, claim.storage_class and f"class {claim.storage_class}"]
     known += [claim.volume and f"volume {claim.volume}", "is being deleted" if claim.is_being_deleted else ""]
     return f"{claim.role[0].upper()}{claim.role[1:]} {claim.name}: {', '.join(part for part in known if part)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
-from cdi.base.units import parse_quantity
+from cdi.base.units import size_or_none
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
 from cdi.kube.storage import PersistentVolume, StorageClass
 from storageprofiles import classes
@@ -50,7 +50,4 @@ def profile(found: StorageProfile, cluster: Cluster) -> Profile:
 
 def _minimum(found: StorageProfile) -> int:
     """Bytes. What is no size counts as none: it must not stop every volume of the class."""
-    try:
-        return parse_quantity(found.metadata.annotations.get(MINIMUM_SIZE, "0"))
-    except ValueError:
-        return 0
+    return size_or_none(found.metadata.annotations.get(MINIMUM_SIZE, "0")) or 0

@@ -119,7 +119,10 @@ def claim_of(volume: DataVolume, profile: Profile = LOCAL_DIR) -> Claim:
         missing = spec.target.storage_class_name
         detail = f"there is no storage class {missing!r} here: use {profile.storage_class}"
         raise Fault("ManifestUnsupported", where=name, detail=detail)
-    size = parse_quantity(str(spec.target.resources.requests.get("storage", 0)))
+    try:
+        size = parse_quantity(str(spec.target.resources.requests.get("storage", 0)))
+    except ValueError as error:
+        raise Fault("ManifestInvalid", where=name, detail=str(error)) from error
     claim = Claim(profile.storage_class, tuple(spec.target.access_modes), spec.target.given_mode, size)
     if spec.pvc is None:
         try:

@@ -116,7 +116,10 @@ def claim_spec(seen: Observed) -> dict[str, Any]:
 
 
 def _wanted(seen: Observed, storage: StorageSpec) -> Claim:
-    size = parse_quantity(str(storage.resources.requests.get("storage", "0")))
+    try:
+        size = parse_quantity(str(storage.resources.requests.get("storage", "0")))
+    except ValueError as error:
+        raise ClaimNotValid("PVC Spec is not valid - storage size", str(error)) from error
     if size < MiB:
         raise ClaimNotValid("PVC Spec is not valid - storage size should be at least 1MiB")
     return Claim(seen.named_class or "", tuple(storage.access_modes), storage.given_mode, size)

@@ -17,7 +17,7 @@ from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE
 from cdi.base.faults import Fault
-from cdi.base.units import parse_quantity
+from cdi.base.units import size_or_none
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.cluster import CLAIM_ADOPTION
@@ -127,8 +127,9 @@ def _static(seen: Observed) -> str:
 
 
 def _fits(volume: PersistentVolume, spec: Mapping[str, Any]) -> bool:
-    wanted = parse_quantity(str(spec.get("resources", {}).get("requests", {}).get("storage", "0")))
-    large = parse_quantity(str(volume.spec.capacity.get("storage", "0"))) >= wanted
+    wanted = size_or_none(str(spec.get("resources", {}).get("requests", {}).get("storage", "0")))
+    held = size_or_none(str(volume.spec.capacity.get("storage", "0")))
+    large = wanted is not None and held is not None and held >= wanted
     same_class = spec.get("storageClassName") in (None, volume.spec.storage_class_name)
     modes = (FROM_PROFILE, volume.spec.volume_mode or "Filesystem")
     same_mode = (spec.get("volumeMode") or "Filesystem") in modes

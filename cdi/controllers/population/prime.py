@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdi.base.units import parse_quantity
+from cdi.base.units import size_or_none
 from cdi.controllers import annotations as a
 from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names
@@ -53,7 +53,7 @@ def scratch_claim(  # noqa: PLR0913  keywords
     settings: Settings,
 ) -> dict[str, Any]:
     """``storage_class``: of scratch space, empty for the class of the claim. It goes when the pod goes."""
-    size = parse_quantity(str(claim.spec.resources.requests.get("storage", "0")))
+    size = size_or_none(claim.spec.resources.requests.get("storage", "0")) or 0  # the API server took it for a size
     annotations = claim.metadata.annotations
     chosen = storage_class or claim.spec.storage_class_name
     return {

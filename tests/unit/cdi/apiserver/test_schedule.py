@@ -16,6 +16,7 @@ from cdi.apiserver.schedule import is_schedule
         "  0   0 1 1 0 ",
         "@daily",
         "@hourly",
+        ",".join(map(str, range(60))) + " " + ",".join(map(str, range(24))) + " * * *",
     ],
 )
 def test_cron_expressions_are_known(text: str) -> None:
@@ -45,6 +46,9 @@ def test_cron_expressions_are_known(text: str) -> None:
         "-1 * * * *",
         "@sometimes",
         "daily",
+        "\u0661 * * * *",
+        "1," * 200_000 + "1 * * * *",
+        " " * 1_000_000 + "* * * * *",
     ],
 )
 def test_what_is_none_is_not(text: str) -> None:
