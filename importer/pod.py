@@ -113,7 +113,7 @@ class PodEnvironment:
             secret_headers=_secret_headers(Path(environ.get("CDI_SECRET_HEADER_DIR", "/extraheaders"))),
             ca_files=tuple(Path(directory) for directory in directories if directory),
             insecure=environ.get("INSECURE_TLS", "").lower() == "true",
-            kind="s3" if self.source == "s3" else "",
+            kind=self.source,  # an endpoint is somebody's text: it must not name a file
             guarded=bool(self.owner_uid),  # in a cluster
             environ=environ,
         )

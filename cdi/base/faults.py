@@ -237,7 +237,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.SOURCE,
         "S3 refused bucket {bucket}, key {key} (region {region}): {s3code}: {cause}.",
         "Keys, rights or names are wrong.",
-        "check accessKeyId, secretKey and sessionToken of the secret (secretRef or --secret), or AWS_* of "
+        "{advice}check accessKeyId, secretKey and sessionToken of the secret (secretRef or --secret), or AWS_* of "
         "the environment, and the bucket's policy.",
     ),
     "S3NotFound": _permanent(

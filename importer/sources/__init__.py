@@ -89,7 +89,7 @@ class SourceSpec:
     secret_headers: tuple[str, ...] = field(default=(), repr=False)
     ca_files: tuple[Path, ...] = ()  # files or directories of PEM files
     insecure: bool = False  # insecureSkipVerify
-    kind: str = ""  # "s3" for an http(s) URL that names an S3 object (IMPORTER_SOURCE=s3)
+    kind: str = ""  # the only kind of source it may be (IMPORTER_SOURCE); empty: what the URL says
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # http_proxy, https_proxy, no_proxy, AWS_*
     guarded: bool = False  # the URL's author may not reach all that this process reaches: see ``guard``
     connect_timeout_s: float = 20.0

@@ -29,11 +29,20 @@ def credentials_of(spec: SourceSpec, userinfo: Userinfo) -> Credentials:
     headers, notes = _read_lines(spec.headers, "header")
     secret, secret_notes = _read_lines(spec.secret_headers, "secret header")
     headers += secret
-    user, password = (spec.user, spec.password) if spec.user else (userinfo.user, userinfo.password)
     names = {name.lower() for name, _ in headers}
-    if user and password and "authorization" not in names:
-        headers.append(("Authorization", basic_authorization(user, password)))
+    authorization = _basic(spec, userinfo)
+    if authorization and "authorization" not in names:
+        headers.append(("Authorization", authorization))
     return Credentials(tuple(headers), tuple(notes + secret_notes))
+
+
+def _basic(spec: SourceSpec, userinfo: Userinfo) -> str:
+    # A file that a Secret was made from ends with a newline more often than not. Blanks may be meant.
+    user, password = spec.user.strip("\r\n"), spec.password.strip("\r\n")
+    if user:
+        return basic_authorization(user, password) if password else ""  # the contract: only both
+    # Half of a pair in a URL is sent as it is, as curl and Go do: a token often stands for the user.
+    return basic_authorization(userinfo.user, userinfo.password) if userinfo.user or userinfo.password else ""
 
 
 def may_carry_credentials(start: HttpUrl, hop: HttpUrl) -> bool:

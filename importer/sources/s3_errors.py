@@ -13,12 +13,18 @@ from email.message import Message
 
 from cdi.base.faults import Fault
 from importer.sources.answers import retry_after_seconds
-from importer.sources.s3_url import S3Object, as_region
+from importer.sources.s3_url import S3Object, as_region, region_of_host
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 # RequestTimeout is a 400. The others are 5xx on AWS, but some servers pick another status.
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PASSING_STATUSES = frozenset({408, 425, 429})
+_REGION_CODES = frozenset({"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"}) | frozenset(
+    {"IllegalLocationConstraintException", "InvalidRegionName", "InvalidLocationConstraint"}
+)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_EXPECTING = re.compile(r"expecting '([A-Za-z0-9-]{1,64})'")
+_NAME_THE_REGION = "name the region of the bucket with --region (in a secret: the key region); if it is right, "
 _ABSENT_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion"})
 
 
@@ -36,6 +42,11 @@ class S3Error:
         return self.status >= 500 or self.status in _PASSING_STATUSES or self.code in _PASSING_CODES
 
     @property
+    def is_of_region(self) -> bool:
+        """Asked in the wrong region: the service does not always say which one is right."""
+        return self.code in _REGION_CODES or self.status in _REDIRECTS
+
+    @property
     def is_absent(self) -> bool:
         return self.code in _ABSENT_CODES or (self.status == 404 and self.code == "HTTP 404")
 
@@ -45,7 +56,8 @@ def read_error(status: int, headers: Message, body: bytes) -> S3Error:
     text = body.decode("utf-8", "replace")
     code = _element(text, "Code") or f"HTTP {status}"
     message = _element(text, "Message") or "the answer says no more"
-    region = as_region(headers.get("x-amz-bucket-region") or _element(text, "Region"))
+    told = headers.get("x-amz-bucket-region") or _element(text, "Region") or _expected(message)
+    region = as_region(told) or region_of_host(_element(text, "Endpoint"))
     return S3Error(status, code, message.rstrip("."), region)
 
 
@@ -56,6 +68,7 @@ def fault_of(error: S3Error, target: S3Object, headers: Message) -> Fault:
         "region": target.signing_region,
         "s3code": error.code,
         "cause": error.message,
+        "advice": _NAME_THE_REGION if error.is_of_region else "",
     }
     wait_s = retry_after_seconds(headers.get("Retry-After"), time.time())
     if wait_s is not None:
@@ -67,6 +80,11 @@ def _code_of(error: S3Error) -> str:
     if error.passes:
         return "S3Unavailable"
     return "S3NotFound" if error.is_absent else "S3Refused"
+
+
+def _expected(message: str) -> str:
+    found = _EXPECTING.search(message)
+    return found[1] if found else ""
 
 
 def _element(text: str, name: str) -> str:

@@ -27,6 +27,7 @@ _AWS_HOST = re.compile(
 # Names that can be one label of a host; a dot in the name breaks the wildcard certificate of the service.
 _HOST_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_HOST_LENGTH = 253
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
 
@@ -87,6 +88,12 @@ def parse_s3_url(url: str, region: str, environ: Mapping[str, str], addressing: 
 def as_region(text: str) -> str:
     """``text`` of a server's answer when it can be a region, else empty: it goes into host names."""
     return text if _REGION.fullmatch(text) else ""
+
+
+def region_of_host(host: str) -> str:
+    """The region that a host of AWS is in; empty for others. ``host``: of a server's answer, of any length."""
+    found = _AWS_HOST.fullmatch(host.lower()) if len(host) <= _HOST_LENGTH else None
+    return (found and found["region"]) or ""
 
 
 def _of_bucket_url(url: str, parts: SplitResult, region: str, environ: Mapping[str, str]) -> S3Object:

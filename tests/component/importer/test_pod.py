@@ -127,8 +127,11 @@ def test_a_blank_disk_is_made_of_the_size_asked_for(tmp_path: Path) -> None:
         ({"IMPORTER_IMAGE_SIZE": "big", "IMPORTER_ENDPOINT": "http://127.0.0.1:1/"}, "'big' is not a size"),
         ({"FILESYSTEM_OVERHEAD": "big", "CDI_TARGET": "", "IMPORTER_ENDPOINT": "http://127.0.0.1:1/"},
          "'big' is no share from 0 to 1"),
+        ({"IMPORTER_ENDPOINT": "file:///etc/passwd"}, "the scheme file is not http or https"),
+        ({"IMPORTER_ENDPOINT": "/etc/passwd"}, "the scheme (none) is not http or https"),
+        ({"IMPORTER_SOURCE": "s3", "IMPORTER_ENDPOINT": "file:///etc/passwd"}, "an S3 object is s3://bucket/key or"),
     ],
-    ids=["blank-archive", "unknown-source", "bad-preallocation", "bad-size", "bad-overhead"],
+    ids=["blank-archive", "unknown-source", "bad-preallocation", "bad-size", "bad-overhead", "file", "path", "s3-file"],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_a_reason(variables: dict[str, str], said: str, tmp_path: Path) -> None:
     pod = Pod(tmp_path, **variables)

@@ -36,6 +36,25 @@ def test_basic_auth_needs_user_and_password(user: str, password: str, sent: bool
     assert headers == ({"Authorization": "Basic dTpw"} if sent else {})
 
 
+@pytest.mark.parametrize(("user", "password"), [("u\n", "p\n"), ("u", "p\r\n"), ("u\r\n", "\np")])
+def test_the_newline_of_a_secrets_file_is_no_part_of_it(user: str, password: str) -> None:
+    headers = dict(credentials_of(SourceSpec("http://h/", user=user, password=password), NOBODY).headers)
+    assert headers == {"Authorization": "Basic dTpw"}
+
+
+def test_blanks_of_a_password_are_kept() -> None:
+    headers = dict(credentials_of(SourceSpec("http://h/", user="u", password=" p "), NOBODY).headers)
+    assert headers == {"Authorization": "Basic dTogcCA="}
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "sent"),
+    [(Userinfo("u", ""), "Basic dTo="), (Userinfo("", "p"), "Basic OnA="), (Userinfo("u", "p"), "Basic dTpw")],
+)
+def test_half_a_pair_in_a_url_is_sent_as_curl_sends_it(userinfo: Userinfo, sent: str) -> None:
+    assert dict(credentials_of(SourceSpec("http://h/"), userinfo).headers) == {"Authorization": sent}
+
+
 def test_credentials_of_the_spec_win_over_those_in_the_url() -> None:
     userinfo = Userinfo("u", "p")
     assert dict(credentials_of(SourceSpec("http://h/"), userinfo).headers) == {"Authorization": "Basic dTpw"}

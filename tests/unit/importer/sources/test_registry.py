@@ -32,6 +32,19 @@ def test_unusable_sources_are_refused(url: str) -> None:
     assert caught.value.code == "SourceUrlInvalid"
 
 
+@pytest.mark.parametrize("kind", ["http", "s3"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "file:/etc/passwd", "/etc/passwd", "./x", "FILE:///x", " /x "])
+def test_a_kind_that_was_asked_for_is_not_left(kind: str, url: str) -> None:
+    with pytest.raises(Fault) as caught:
+        open_source(SourceSpec(url, kind=kind))
+    assert caught.value.code == "SourceUrlInvalid"
+
+
+def test_an_http_source_is_no_object_of_s3() -> None:
+    with pytest.raises(Fault, match="the scheme s3 is not http or https"):
+        open_source(SourceSpec("s3://bucket/key", kind="http"))
+
+
 def test_naming_sources_loads_no_network_code() -> None:
     code = "import sys, importer.sources.registry; print(sorted({'ssl', 'http.client', 'urllib3'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

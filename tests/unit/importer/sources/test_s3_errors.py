@@ -68,6 +68,11 @@ def test_an_answer_that_is_not_s3s_is_shown_by_its_status(body: bytes, status: i
         ({"x_amz_bucket_region": "eu-north-1"}, "", "eu-north-1"),
         ({}, "<Region>eu-north-1</Region>", "eu-north-1"),
         ({"x_amz_bucket_region": "evil.example/"}, "", ""),
+        ({}, "<Endpoint>images.s3-eu-north-1.amazonaws.com</Endpoint>", "eu-north-1"),
+        ({}, "<Endpoint>images.s3.eu-north-1.amazonaws.com</Endpoint>", "eu-north-1"),
+        ({}, "<Endpoint>s3.amazonaws.com</Endpoint>", ""),
+        ({}, "<Endpoint>s3.eu-north-1.evil.example</Endpoint>", ""),
+        ({}, f"<Endpoint>{'s3-' * 200}.amazonaws.com</Endpoint>", ""),
         ({}, "", ""),
     ],
 )
@@ -81,3 +86,25 @@ def test_the_region_of_the_bucket_is_read_from_header_or_document(
 def test_a_servers_words_cannot_drive_a_terminal_or_fill_a_log() -> None:
     error = read_error(403, headers(), an_answer("AccessDenied", "a\x1b[31m\n" + "x" * 400))
     assert error.message == ("a [31m " + "x" * 400)[:200]
+
+
+def test_a_region_in_the_services_words_is_read() -> None:
+    words = "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-central-1'"
+    assert read_error(400, headers(), an_answer("AuthorizationHeaderMalformed", words)).region == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (301, an_answer("PermanentRedirect")), (301, b""), (307, b"<html>"),
+        (400, an_answer("AuthorizationHeaderMalformed")), (400, an_answer("IllegalLocationConstraintException")),
+    ],
+)  # fmt: skip
+def test_a_refusal_for_the_region_says_where_to_name_it(status: int, body: bytes) -> None:
+    fault = fault_of(read_error(status, headers(), body), TARGET, headers())
+    assert fault.code == "S3Refused"
+    assert fault.remedy.startswith("name the region of the bucket with --region")
+
+
+def test_other_refusals_do_not_speak_of_regions() -> None:
+    assert "--region" not in fault_of(read_error(403, headers(), an_answer("AccessDenied")), TARGET, headers()).remedy
