@@ -18,6 +18,7 @@ T = TypeVar("T")
 class _Mirror:
     store: Store[Any]
     reflector: Reflector[Any]
+    awaited: bool
 
 
 class Cache:
@@ -28,15 +29,18 @@ class Cache:
         self._mirrors: dict[tuple[Resource[Any], Selection], _Mirror] = {}
         self._running = False
 
-    def store(self, resource: Resource[T], *, namespace: str = "", labels: str = "") -> Store[T]:
-        """The same store for the same selection. Never of secrets: they are read when they are needed."""
+    def store(self, resource: Resource[T], *, namespace: str = "", labels: str = "", awaited: bool = True) -> Store[T]:
+        """The same store for the same selection. Never of secrets: they are read when they are needed.
+
+        ``awaited``: nothing can be decided before it was complete; else it is a comfort, which a role may not grant.
+        """
         selection = Selection(namespace, labels)
         mirror = self._mirrors.get((resource, selection))
         if mirror is None:
             if self._running:
                 raise RuntimeError(f"the store of {resource.plural} must be made before the cache runs")
             made = Store[T]()
-            mirror = _Mirror(made, Reflector(self._client, resource, selection, made))
+            mirror = _Mirror(made, Reflector(self._client, resource, selection, made), awaited)
             self._mirrors[resource, selection] = mirror
         return cast(Store[T], mirror.store)
 
@@ -51,9 +55,9 @@ class Cache:
     @property
     def is_synced(self) -> bool:
         """For readiness: whether all stores were complete once."""
-        return all(mirror.reflector.synced.is_set() for mirror in self._mirrors.values())
+        return all(mirror.reflector.synced.is_set() for mirror in self._mirrors.values() if mirror.awaited)
 
     async def synced(self) -> None:
         """Returns when all stores were complete once. Has no deadline: an API server may be down for a day."""
-        for mirror in list(self._mirrors.values()):
+        for mirror in [mirror for mirror in self._mirrors.values() if mirror.awaited]:
             await mirror.reflector.synced.wait()

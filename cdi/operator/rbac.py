@@ -63,6 +63,7 @@ _CONTROLLER_CLUSTER = (
     rule("", "pods services", *_READ, "create", "delete"),
     rule("", "pods/log", "get"),  # progress of workers goes over their logs
     rule("", "namespaces", *_READ),
+    rule("", "resourcequotas", *_READ),  # what a quota refused is asked for again when the quota has room
     rule("", "configmaps", "get", "create"),
     rule("", "secrets", "create"),
     rule("storage.k8s.io", "storageclasses csidrivers", *_READ),

@@ -28,6 +28,7 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
+from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.written import Written
 from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
 from cdi.kube.client import Client
@@ -38,8 +39,6 @@ from cdi.kube.storage import PersistentVolumeClaim
 from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
-
-_REFUSED_AGAIN_S = 5.0
 
 
 @dataclass
@@ -56,6 +55,7 @@ class Actor:
         self._client = client
         self._recorder = recorder
         self._written = written
+        self.refusals = Refusals()
 
     async def look(self, key: Key) -> PersistentVolumeClaim | None:
         """The claim as it is, not as a store has it."""
@@ -122,18 +122,19 @@ class Actor:
         return await self._client.merge_patch(CLAIMS, metadata.name, patch, namespace=metadata.namespace)
 
     async def _create_claim(self, seen: Observed, body: Mapping[str, Any], result: Result) -> None:
+        metadata = seen.volume.metadata
+        key = Key(metadata.namespace, metadata.name)
         try:
-            result.claim = await self._client.create(CLAIMS, body)
+            result.claim = await self.refusals.ask(key, body, lambda: self._client.create(CLAIMS, body))
         except AlreadyExists:
             # The stores lag: what is said of the volume is read off the claim as it is.
-            metadata = seen.volume.metadata
-            result.claim = await self.look(Key(metadata.namespace, metadata.name))
-        except ApiError as refused:
-            if not refused.refused:
-                raise
-            event, result.hold = _told(refused)
-            self.emit(seen.volume, event)
-            result.wait = _REFUSED_AGAIN_S
+            result.claim = await self.look(key)
+        except Refused as refused:
+            event, result.hold = _told(refused.cause)
+            if refused.is_news:
+                self.emit(seen.volume, event)
+                self.refusals.told(key)
+            result.wait = refused.again_s
 
     async def _create_source(self, body: Mapping[str, Any]) -> None:
         try:

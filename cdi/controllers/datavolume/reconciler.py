@@ -56,6 +56,8 @@ class DataVolumes:
             return UNCONFIGURED_S
         seen = self._observer.observe(key)
         if seen is None:
+            if self._own.volumes.get(key.name, key.namespace) is None:
+                self._actor.refusals.forget(key)
             return None
         if seen.claim is None and seen.volume.status.claim_name:
             seen = replace(seen, claim=await self._actor.look(key))  # it had one: the store of claims may lag
@@ -78,7 +80,9 @@ class DataVolumes:
             self._actor.emit(seen.volume, event)
 
     def _watch(self) -> None:
-        shared, own = self._stores, self._own
+        shared, own, refusals = self._stores, self._own, self._actor.refusals
+        refusals.on_turn(self.controller.enqueue)
+        shared.quotas.subscribe(refusals.quota_changed)
         self.controller.watches(own.volumes, lambda item: [_key(item)])
         self.controller.watches(shared.claims, self._keys_of_claim)
         self.controller.watches(shared.sources, self._keys_of_source)

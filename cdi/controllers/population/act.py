@@ -26,26 +26,31 @@ from cdi.controllers.population.plan import (
     Rebind,
 )
 from cdi.controllers.population.progress import Followers
+from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists, ApiError, Conflict
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS, CONFIG_MAPS, PODS, VOLUMES, Resource
+from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _NAMESPACE_GOES = "NamespaceTerminating"  # a cause of the API server's
-_REFUSED_AGAIN_S = 5.0  # after a quota or a policy refused something
 
 
 class NotOurs(ApiError):
     """An object has the name that we need, and belongs to somebody else."""
 
 
-class Refused(Exception):
-    """A quota or a policy stands in the way: people can change that, and nobody tells us."""
+class _Missing(ApiError):
+    """Something that a worker needs, and that only people can make."""
+
+    @property
+    def refused(self) -> bool:
+        return True
 
 
 class Actor:
@@ -57,14 +62,15 @@ class Actor:
         self._followers = followers
         self._written = written
         self._settings = settings
+        self.refusals = Refusals()
 
     async def act(self, plan: Plan) -> float | None:
         """Seconds after which to look again. Raises ApiError at the first action that fails: the rest waits."""
         try:
             for action in plan.actions:
                 await self._perform(action)
-        except Refused:
-            return _REFUSED_AGAIN_S
+        except Refused as refused:
+            return refused.again_s
         return plan.wait
 
     async def _perform(self, action: Action) -> None:
@@ -76,7 +82,7 @@ class Actor:
             case CreatePrime():
                 await self._create_prime(action)
             case CreateScratch():
-                await self._create_claim(action.body, action.claim, "ErrCreatingScratchSpace")
+                await self._create_scratch(action)
             case CopyProxyCertificates():
                 await self._copy_certificates(action)
             case DeleteWorker(namespace, name, uid):
@@ -91,31 +97,30 @@ class Actor:
             case Emit(claim, kind, reason, message):
                 self._recorder.event(reference(claim), kind, reason, message)
 
-    async def _annotate(self, claim: ClaimRef, changes: Mapping[str, str | None]) -> None:
-        """With the version that was decided on: outputs that a new leader never saw must not be taken back."""
+    async def _annotate(self, claim: ClaimRef, changes: Mapping[str, str | None]) -> bool:
+        """With the version that was decided on: outputs that a new leader never saw must not be taken back. Gives
+        whether there was something to write."""
         if changes:
             metadata = {"uid": claim.uid, "annotations": changes, "resourceVersion": claim.resource_version}
             patch = {"metadata": metadata}
             answer = await self._client.merge_patch(CLAIMS, claim.name, patch, namespace=claim.namespace)
             self._written.note(answer.metadata)
+        return bool(changes)
 
     async def _create_worker(self, action: CreateWorker) -> None:
-        name = action.body["metadata"]["name"]
-        await self._ensure_unchanged(action.claim)
+        asked = {"body": action.body, "inputs": [told.inputs for told in action.told]}
         try:
-            await self._create(PODS, action.body, action.claim.uid)
-        except ApiError as refused:
-            if not refused.refused:
-                raise
-            if any(cause.reason == _NAMESPACE_GOES for cause in refused.causes):
-                raise Refused from refused  # the claim goes with it: nobody is left to be told
-            reason = "ErrExceededQuota" if "exceeded quota" in refused.message else "ErrStartingPod"
-            log.warning("pod %s/%s is refused: %s", action.claim.namespace, name, refused)
-            failed = outputs.start_failed(reason, name, refused.message)
-            for claim in dict.fromkeys((action.claim, action.target)):
-                await self._annotate(claim, failed)
-                self._recorder.event(reference(claim), "Warning", reason, failed[a.RUNNING_MESSAGE])
-            raise Refused from refused
+            await self.refusals.ask(_key(action.target), asked, lambda: self._create_unless_changed(action))
+        except Refused as refused:
+            goes = any(cause.reason == _NAMESPACE_GOES for cause in refused.cause.causes)
+            if refused.is_news and not goes:  # of a namespace that goes, nobody is left to be told
+                await self._start_failed(action, refused.cause.message)
+                self.refusals.told(_key(action.target))
+            raise
+
+    async def _create_unless_changed(self, action: CreateWorker) -> None:
+        await self._ensure_unchanged(action.claim)
+        await self._create(PODS, action.body, action.claim.uid)
 
     async def _ensure_unchanged(self, claim: ClaimRef) -> None:
         """Raises Conflict when it is another one than was decided on. Asked of the API server: a cache may lag, also a
@@ -126,23 +131,52 @@ class Actor:
             text = f"claim {claim.namespace}/{claim.name} is at version {found[1] or 'none'}"
             raise Conflict(409, "Conflict", f"{text}, and what is to be done was decided on {claim.resource_version}")
 
+    async def _start_failed(self, action: CreateWorker, cause: str) -> None:
+        name = action.body["metadata"]["name"]
+        reason = "ErrExceededQuota" if "exceeded quota" in cause else "ErrStartingPod"
+        log.warning("pod %s/%s is refused: %s", action.claim.namespace, name, cause)
+        failed = outputs.start_failed(reason, name, cause)
+        told = zip((action.claim, action.target), action.told, strict=True)
+        for claim, known in {claim.uid: (claim, known) for claim, known in told}.values():
+            if await self._annotate(claim, outputs.changes(known.outputs, {**known.outputs, **failed})):
+                self._recorder.event(reference(claim), "Warning", reason, failed[a.RUNNING_MESSAGE])
+
     async def _create_prime(self, action: CreatePrime) -> None:
-        await self._ensure_unchanged(action.target)
+        target, known = action.target, action.told.outputs
+        asked = {"body": action.body, "inputs": action.told.inputs}
         try:
-            await self._create_claim(action.body, action.target, "ErrCreatingPVCPrime")
+            await self._create_claim(asked, _key(target), target, "ErrCreatingPVCPrime")
         except Refused as refused:
-            await self._annotate(action.target, outputs.bound("Pending", str(refused)))
+            said = outputs.bound("Pending", str(refused))
+            if refused.is_news:
+                await self._annotate(target, outputs.changes(known, {**known, **said}))
+                self.refusals.told(_key(target))
             raise
 
-    async def _create_claim(self, body: Mapping[str, Any], told: ClaimRef, reason: str) -> None:
-        owner = body["metadata"]["ownerReferences"][0]["uid"]
+    async def _create_scratch(self, action: CreateScratch) -> None:
+        target = action.body["metadata"]["annotations"].get(a.OWN_TARGET, action.claim.name)
+        key = Key(action.claim.namespace, target)
         try:
+            await self._create_claim({"body": action.body}, key, action.claim, "ErrCreatingScratchSpace")
+        except Refused:
+            self.refusals.told(key)
+            raise
+
+    async def _create_claim(self, asked: Mapping[str, Any], key: Key, told: ClaimRef, reason: str) -> None:
+        body = asked["body"]
+        owner = body["metadata"]["ownerReferences"][0]["uid"]
+
+        async def create() -> None:
+            if owner == told.uid:  # PVC'; of a scratch claim the owner is its pod, which is new
+                await self._ensure_unchanged(told)
             await self._create(CLAIMS, body, owner)
-        except ApiError as refused:
-            if not refused.refused:
-                raise
-            self._recorder.event(reference(told), "Warning", reason, refused.message)
-            raise Refused(refused.message) from refused
+
+        try:
+            await self.refusals.ask(key, asked, create)
+        except Refused as refused:
+            if refused.is_news:
+                self._recorder.event(reference(told), "Warning", reason, refused.cause.message)
+            raise
 
     async def _create(self, resource: Resource[T], body: Mapping[str, Any], owner: str) -> None:
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
@@ -155,13 +189,23 @@ class Actor:
                 raise NotOurs(409, "AlreadyExists", text) from None
 
     async def _copy_certificates(self, action: CopyProxyCertificates) -> None:
+        key = Key(action.namespace, action.target)
+        asked = {"source": action.source, "name": action.name, "owner": action.owner["uid"]}
+        try:
+            await self.refusals.ask(key, asked, lambda: self._copy(action))
+        except Refused as refused:
+            if refused.is_news:
+                log.warning("%s", refused)
+                self._recorder.event(reference(action.claim), "Warning", "ProxyCertificatesMissing", str(refused))
+                self.refusals.told(key)
+            raise
+
+    async def _copy(self, action: CopyProxyCertificates) -> None:
         source = await self._client.find(CONFIG_MAPS, action.source, self._settings.namespace)
         if source is None:
             where = f"{self._settings.namespace}/{action.source}"
             text = f"the worker waits for ConfigMap {where}, which importProxy.trustedCAProxy names: it does not exist"
-            log.warning("%s", text)
-            self._recorder.event(reference(action.claim), "Warning", "ProxyCertificatesMissing", text)
-            raise Refused(text)
+            raise _Missing(404, "ProxyCertificatesMissing", text)
         metadata = {"name": action.name, "namespace": action.namespace, "ownerReferences": [action.owner]}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"labels": a.APP}, "data": source.data}
         await self._create(CONFIG_MAPS, body, action.owner["uid"])
@@ -182,6 +226,10 @@ class Actor:
         kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
         volume["spec"]["claimRef"] = kind | {"namespace": target.namespace, "name": target.name, "uid": target.uid}
         await self._client.replace(VOLUMES, volume)
+
+
+def _key(claim: ClaimRef) -> Key:
+    return Key(claim.namespace, claim.name)
 
 
 def reference(claim: ClaimRef) -> dict[str, str]:

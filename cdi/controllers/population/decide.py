@@ -148,7 +148,7 @@ def _begun(seen: Observed, target: PersistentVolumeClaim, before: Outputs) -> Pl
     body = prime_claim(target, IMPORT_SOURCE, asked, seen.settings)
     created = Emit(ref(target), "Normal", "CreatedPVCPrimeSuccessfully", "PVC Prime created successfully")
     after = fresh | {a.PRIME: names.prime(target.metadata.uid)}
-    return Plan((CreatePrime(body, ref(target)), created, *_annotated(target, before, after)))
+    return Plan((CreatePrime(body, ref(target), outputs.told(target)), created, *_annotated(target, before, after)))
 
 
 def _asked(seen: Observed, target: PersistentVolumeClaim) -> dict[str, str] | None:

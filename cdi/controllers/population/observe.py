@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME as CONFIG
@@ -24,7 +24,7 @@ from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
-from cdi.kube.objects import Event, Metadata
+from cdi.kube.objects import Event, Metadata, ResourceQuota
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
@@ -44,6 +44,7 @@ class Stores:
     classes: Store[StorageClass]
     configs: Store[CDIConfig]
     systems: Store[CDI]
+    quotas: Store[ResourceQuota] = field(default_factory=Store)
 
     def cluster(self) -> Cluster:
         return cluster_of(self.configs.get(CONFIG), active_of(self.systems.all()))

@@ -8,6 +8,7 @@ from cdi.base.faults import Fault
 from cdi.controllers import annotations as a
 from cdi.controllers.population.history import recorded
 from cdi.controllers.population.parameters import is_source_annotation
+from cdi.controllers.population.plan import Told
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -61,6 +62,13 @@ def outputs_of(claim: PersistentVolumeClaim) -> Outputs:
     annotations = claim.metadata.annotations
     ours = a.POPULATOR_KIND in annotations
     return {key: value for key, value in annotations.items() if key in _OWNED or (ours and is_source_annotation(key))}
+
+
+def told(claim: PersistentVolumeClaim) -> Told:
+    """What a refusal has to know of ``claim``: what people wrote on it are its labels, and all that is no output."""
+    labels = {f"label:{key}": value for key, value in claim.metadata.labels.items()}
+    inputs = {key: value for key, value in claim.metadata.annotations.items() if key not in _OWNED}
+    return Told(outputs_of(claim), labels | inputs)
 
 
 def reported(before: Mapping[str, str], report: Report) -> Outputs:

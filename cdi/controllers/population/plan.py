@@ -18,11 +18,21 @@ class ClaimRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A claim that learns of a refusal. ``outputs``: as they are. ``inputs``: what people wrote on it; when they write
+    something else, what was refused is asked for again."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CreatePrime:
     """Made only while ``target`` is still as it was decided on."""
 
     body: Mapping[str, Any]
     target: ClaimRef
+    told: Told = Told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +53,25 @@ class Annotate:
 @dataclass(frozen=True, slots=True)
 class CreateWorker:
     """Made only while ``claim``, to which it writes, is still as it was decided on. When the API server refuses, that
-    is written to ``claim`` and ``target``."""
+    is written to ``claim`` and ``target``, who are ``told``."""
 
     body: Mapping[str, Any]
     claim: ClaimRef
     target: ClaimRef
+    told: tuple[Told, Told] = (Told(), Told())
 
 
 @dataclass(frozen=True, slots=True)
 class CopyProxyCertificates:
     """From the ConfigMap ``source`` where the system is installed; goes when the pod ``owner`` goes. ``claim`` is told
-    when there is none."""
+    when there is none. ``target``: the name of the claim that is populated in the end."""
 
     source: str
     name: str
     namespace: str
     owner: Mapping[str, Any]
     claim: ClaimRef
+    target: str
 
 
 @dataclass(frozen=True, slots=True)

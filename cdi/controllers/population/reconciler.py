@@ -35,6 +35,7 @@ class Population:
         self._observer = Observer(stores, settings, self.followers, written, client)
         self._actor = Actor(client, recorder, self.followers, written, settings)
         self._stores = stores
+        self._actor.refusals.on_turn(self.controller.enqueue)
         add_indexes(stores)
         stores.claims.index(_SOURCE_NAME, _source_of)
         self._watch()
@@ -47,7 +48,11 @@ class Population:
         if not self._stores.are_configured:
             return UNCONFIGURED_S
         seen = await self._observer.observe(key)
-        return None if seen is None else await self._actor.act(decide(seen))
+        if seen is None:
+            return None
+        if seen.target is None:
+            self._actor.refusals.forget(key)
+        return await self._actor.act(decide(seen))
 
     def _progressed(self, key: Key) -> None:
         self.controller.enqueue(key)
@@ -56,6 +61,7 @@ class Population:
 
     def _watch(self) -> None:
         stores = self._stores
+        stores.quotas.subscribe(self._actor.refusals.quota_changed)
         self.controller.watches(stores.claims, _keys_of_claim)
         self.controller.watches(stores.pods, _keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)

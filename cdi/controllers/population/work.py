@@ -87,7 +87,8 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
         return _scratch_is_there(before, claim, seen.scratch)
     name = names.importer(claim.metadata.name)
     after = outputs.without_attempt(before) | {a.POD_NAME: name}
-    worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target))
+    told = (outputs.told(claim), outputs.told(target))
+    worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target), told)
     # Before the outputs: a worker that is refused must not look like a new start, again and again.
     return Work({a.POD_RESTARTS: "0"} | after, first=(worker,))
 
@@ -188,6 +189,7 @@ def _replaced(seen: Observed, after: Outputs, pod: Pod) -> Work:
 def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Work:
     """What a pod needs beside itself, made after it since it is the owner; the kubelet waits for it."""
     then: list[Action] = []
+    target = pod.metadata.annotations.get(a.OWN_TARGET, claim.metadata.name)
     wants_scratch = any(volume.name == SCRATCH_VOLUME for volume in pod.spec.volumes)
     if wants_scratch and seen.scratch is not None and not _may_mount(pod, seen.scratch, report):
         return Work(_reported(seen, claim, pod, report), then=(_gone(pod),))
@@ -205,11 +207,9 @@ def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Re
         owner = owner_reference("v1", "Pod", pod.metadata)
         name = names.proxy_certificates(claim.metadata.name)
         source = seen.cluster.proxy.certificates
-        then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner, _ref(claim)))
+        then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner, _ref(claim), target))
     if report.running:
-        meta = pod.metadata
-        target = meta.annotations.get(a.OWN_TARGET, claim.metadata.name)
-        then.append(Follow(meta.namespace, meta.name, meta.uid, target))
+        then.append(Follow(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, target))
     awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")
     is_placed = report.phase == "Pending" and pod.spec.node_name
     waits = seldom(STUCK_S, seen.pod_age_s) if is_placed else None
