@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
@@ -67,6 +68,19 @@ def test_in_the_last_step_of_a_run_it_breaks_nothing() -> None:
     with Runner() as runner:
         with pytest.raises(KeyboardInterrupt):
             runner.run(last())
+        assert runner.run(value(2)) == 2
+
+
+def test_as_its_task_goes_it_is_not_lost() -> None:
+    """A weak reference's callback drops what the signal's handler raises in it; asyncio has one for each task."""
+    watchers: list[object] = []
+
+    async def watched() -> None:
+        watchers.append(weakref.ref(asyncio.current_task(), lambda _: interrupt()))
+
+    with Runner() as runner:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(watched())
         assert runner.run(value(2)) == 2
 
 
