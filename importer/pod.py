@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cdi.base.defect import place_of
 from cdi.base.faults import Exit, Fault
 from cdi.base.verbosity import level_of
 from importer.cancel import Cancel
@@ -160,17 +161,9 @@ def _run(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> int
         return _report(environment, progress, fault)
     except Exception as error:
         log.exception("a defect of the importer")
-        return _report(environment, progress, Fault("ImporterDefect", error=_place_of(error)))
+        return _report(environment, progress, Fault("ImporterDefect", error=place_of(error)))
     _terminate(environment, json.dumps(message))
     return 0
-
-
-def _place_of(error: Exception) -> str:
-    """Type and place. Not its text, which may hold what is secret in a URL: this goes into the DataVolume's status."""
-    import traceback
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {'/'.join(Path(frame.filename).parts[-2:])}, line {frame.lineno}"
 
 
 def _import(environment: PodEnvironment, progress: Progress, cancel: Cancel) -> dict[str, object]:
@@ -206,7 +199,7 @@ def _transfer(environment: PodEnvironment, progress: Progress, cancel: Cancel) -
         archive=environment.archive,
     )
     result = run(request, progress, cancel)
-    for note in (*result.notes, *result.plan.warnings):
+    for note in result.notes:
         log.warning("%s", note)
     # Text that tests of the Go CDI look for in the log.
     log.info("Successfully completed fsync(%s) syscall", request.target.path)

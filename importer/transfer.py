@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 
@@ -34,6 +34,7 @@ class Request:
     archive: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     connections: Limits = field(default_factory=Limits)
+    warn: Callable[[str], None] = log.warning  # is told what the plan warns of, before the first payload byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
     progress.enter(Stage.PROBING)
     with _opened(request.source, cancel) as source:
         plan = _plan(source, request, progress, cancel)
+        for warning in plan.warnings:
+            request.warn(warning)
         log.debug("%s %s, virtual size %s: %s", plan.format, plan.compression, plan.virtual_size, plan.describe())
         feed = Feed(
             plan=plan,

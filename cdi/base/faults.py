@@ -17,6 +17,7 @@ class Exit(IntEnum):
     """Exit codes of the ``cdi`` command."""
 
     OK = 0
+    DEFECT = 1  # of this program
     USAGE = 2
     SOURCE = 3  # permanent fault of the source
     TRANSIENT = 4  # the source may recover
@@ -552,6 +553,12 @@ CATALOGUE: dict[str, Entry] = {
         "This is a bug of the importer, noticed before anything was published.",
         "nothing now: the next attempt writes what is missing. Please report it with the kind of source and its size.",
     ),
+    "CommandDefect": _permanent(
+        Exit.DEFECT,
+        "cdi ran into a defect of its own: {error}.",
+        "That is not your input's fault; {report}.",
+        "the same command once more; if it fails again, please report it with that traceback and the command.",
+    ),
     "ImporterDefect": _transient(
         "the importer ran into a defect of its own: {error}.",
         "That is not the image's fault, nor yours; the worker's log has the details.",
@@ -588,8 +595,8 @@ CATALOGUE: dict[str, Entry] = {
     "ManifestUnsupported": _permanent(
         Exit.USAGE,
         "{where}: {detail}.",
-        "cdi run does http, s3, blank and pvc sources on this machine.",
-        "use a cluster for the others.",
+        "cdi run makes files of this machine, from http, s3, blank and pvc sources.",
+        "take that out of the manifest, or apply it to a cluster.",
     ),
     # --- the command, on a cluster or here ------------------------------------------------------------------------
     "KindUnknown": _permanent(

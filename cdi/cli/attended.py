@@ -8,30 +8,34 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from cdi.cli.screen import Frame, screen
+from cdi.cli.screen import Frame, Screen, screen
 
 if TYPE_CHECKING:
     from importer.cancel import Cancel
     from importer.progress import Progress
 
 Outcome = TypeVar("Outcome")
+Warn = Callable[[str], None]
 
 
-def attended(work: Callable[[Progress, Cancel], Outcome], *, as_json: bool = False) -> Outcome:
-    """Run ``work`` in this thread with a reporter beside it; returns or raises what ``work`` does."""
+def attended(work: Callable[[Progress, Cancel, Warn], Outcome], *, as_json: bool = False) -> Outcome:
+    """Run ``work`` in this thread with a reporter beside it; returns or raises what ``work`` does.
+
+    What ``work`` warns of is printed at once, above the progress.
+    """
     from importer.cancel import Cancel
     from importer.progress import Progress
     from importer.signals import stopping_on_signals
 
     progress, cancel = Progress(), Cancel()
-    with stopping_on_signals(cancel), _reporting(progress, as_json):
-        return work(progress, cancel)
+    show = screen(as_json=as_json, out=sys.stderr)
+    with stopping_on_signals(cancel), _reporting(progress, show):
+        return work(progress, cancel, show.warn)
 
 
 @contextlib.contextmanager
-def _reporting(progress: Progress, as_json: bool) -> Iterator[None]:
+def _reporting(progress: Progress, show: Screen) -> Iterator[None]:
     done = threading.Event()
-    show = screen(as_json=as_json, out=sys.stderr)
 
     def report() -> None:
         while not done.wait(show.interval_s):

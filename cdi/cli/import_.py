@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,9 @@ def _to_path(args: argparse.Namespace) -> int:
         retry=RetryPolicy(attempts=max(1, retries)),
         connections=Limits(least=min(2, connections), most=connections),
     )
-    result = attended(lambda progress, cancel: transfer(request, progress, cancel), as_json=bool(args.json))
+    result = attended(
+        lambda progress, cancel, warn: transfer(replace(request, warn=warn), progress, cancel), as_json=bool(args.json)
+    )
     print(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
     return int(Exit.OK)
 
@@ -131,7 +134,7 @@ def as_json(result: Result, target: Target) -> dict[str, object]:
 def as_text(result: Result, target: Target) -> str:
     rate = human_size(result.bytes_fetched / max(result.elapsed_s, 1e-3))
     kept = f", {human_size(result.bytes_kept)} of disk kept from before" if result.bytes_kept else ""
-    lines = [*result.plan.warnings, *result.notes]
+    lines = list(result.notes)
     what = "of files" if target.archive else "disk"
     lines.append(
         f"{target.path}: {human_size(result.disk_size)} {what} from {human_size(result.bytes_fetched)} "

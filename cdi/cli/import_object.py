@@ -18,6 +18,7 @@ from cdi.cli.cluster_source import as_the_worker_sees_it
 from cdi.cli.inspect import needed_volume, planned, roomy
 from cdi.cli.watch import attached
 from cdi.controllers import annotations as a
+from importer.target import too_small
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         print(here.where(), file=sys.stderr)
         name = names.parse(args.target, here.namespace)
         chosen = class_of(here.classes(), args.storage_class, archive=args.archive)
-        size = args.size or _probed(args, here, name.namespace)
+        size = _size(args, here, name.namespace)
         _say_binding(chosen)
         here.create(body(args, name, size, immediate=chosen is None or chosen.binding != "Immediate"))
         print(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
@@ -91,10 +92,25 @@ def _is_s3(args: argparse.Namespace) -> bool:
     return bool(args.source.startswith("s3://"))
 
 
-def _probed(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:
-    """Bytes of the disk, from the image's header: read from here, the worker reads it again."""
-    with as_the_worker_sees_it(args, here, namespace) as spec:
-        size = needed_volume(planned(spec, args.checksum))
+def _size(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:
+    """Bytes to ask for: what was said, if the image fits, else what it needs. Its header is read from here; the worker
+    reads it again. Raises Fault TargetTooSmall, and what is wrong with the source."""
+    if args.archive and args.size is not None:
+        return int(args.size)  # how much is in an archive shows when it is unpacked
+    try:
+        with as_the_worker_sees_it(args, here, namespace) as spec:
+            plan = planned(spec, args.checksum)
+    except Fault as fault:
+        if args.size is None:
+            raise
+        # The worker may reach what this machine does not, read what this user may not, and wait for what is to come.
+        print(f"note: whether the image fits into --size cannot be seen: {fault.what}", file=sys.stderr)
+        return int(args.size)
+    if args.size is not None:
+        if plan.virtual_size is not None and plan.least_size > args.size:
+            raise too_small(plan.virtual_size, args.size)
+        return int(args.size)
+    size = needed_volume(plan)
     if size is None:
         raise Fault("SizeUnknown", source=args.source, cause="its compressed stream does not say it")
     return roomy(size)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cdi.base.units import GiB, MiB, format_quantity, human_size, round_up
 from cdi.cli import output_options, source_options
 
 if TYPE_CHECKING:
+    from importer.formats import ReadAt
     from importer.plan import Plan
     from importer.sources import SourceSpec
 
@@ -31,13 +35,42 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    plan = planned(source_options.spec(args.source, args), args.checksum)
-    print(json.dumps(as_json(plan), indent=2) if args.json else as_text(plan))
+    seen = inspected(source_options.spec(args.source, args), args.checksum)
+    print(json.dumps(as_json(seen), indent=2) if args.json else as_text(seen))
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """``allocated``: bytes of disk that the image holds; None where only its bytes in order would tell."""
+
+    plan: Plan
+    allocated: int | None = None
+
+
 def planned(spec: SourceSpec, checksum: str | None) -> Plan:
-    """What an import of that source would do, from its header and tables. Blocking; raises Fault."""
+    """What an import of that source would do, from its header. Blocking; raises Fault."""
+    with _looked_at(spec, checksum) as (plan, _):
+        return plan
+
+
+def inspected(spec: SourceSpec, checksum: str | None) -> Inspection:
+    """The same, with all that the image's tables show where they can be read: of a file that was cut they point behind
+    its end. Blocking; raises Fault."""
+    with _looked_at(spec, checksum) as (plan, read_at):
+        return Inspection(plan, _allocated(plan, read_at))
+
+
+def _allocated(plan: Plan, read_at: ReadAt) -> int | None:
+    from importer.plan import Route, open_range_image
+
+    if plan.compression or not plan.facts.ranges or plan.facts.size is None or plan.route is Route.ARCHIVE:
+        return None
+    return sum(extent.length for extent in open_range_image(plan, read_at).extents())
+
+
+@contextmanager
+def _looked_at(spec: SourceSpec, checksum: str | None) -> Iterator[tuple[Plan, ReadAt]]:
     from importer.cancel import Cancel
     from importer.checksum import Checksum
     from importer.fetch.reader import RangeReader
@@ -49,7 +82,7 @@ def planned(spec: SourceSpec, checksum: str | None) -> Plan:
     source = open_source(spec)
     try:
         reader = RangeReader(source, RetryPolicy(), Cancel(), lambda _: None)
-        return make_plan(source, reader.read_at, wishes)
+        yield make_plan(source, reader.read_at, wishes), reader.read_at
     finally:
         source.close()
 
@@ -65,12 +98,14 @@ def roomy(size: int) -> int:
     return size + _ROOM if size < 2 * GiB else size
 
 
-def as_json(plan: Plan) -> dict[str, object]:
+def as_json(seen: Inspection) -> dict[str, object]:
+    plan = seen.plan
     return {
         "source": plan.facts.name,
         "format": plan.format,
         "compression": list(plan.compression),
         "virtualSize": plan.virtual_size,
+        "allocated": seen.allocated,
         "transferSize": plan.facts.size,
         "ranges": plan.facts.ranges,
         "etag": plan.facts.etag,
@@ -84,9 +119,10 @@ def as_json(plan: Plan) -> dict[str, object]:
     }
 
 
-def as_text(plan: Plan) -> str:
+def as_text(seen: Inspection) -> str:
     from importer.plan import Resumes
 
+    plan = seen.plan
     unknown = "unknown before the end"
     resumes = {
         Resumes.ANYWHERE: "yes: after a kill nothing written is fetched again",
@@ -99,6 +135,7 @@ def as_text(plan: Plan) -> str:
         ("source", plan.facts.name),
         ("format", " in ".join((plan.format, *reversed(plan.compression)))),
         ("virtual size", unknown if plan.virtual_size is None else _size(plan.virtual_size)),
+        *([("allocated", _size(seen.allocated))] if seen.allocated is not None else []),
         ("transfer size", unknown if plan.facts.size is None else _size(plan.facts.size)),
         ("ranges", "yes" if plan.facts.ranges else "no"),
         ("ETag", plan.facts.etag or "none"),

@@ -48,8 +48,8 @@ class Runner:
         try:
             return self._runner.run(self._begun(coroutine))
         finally:
-            # The task goes while a signal only leaves a note: weak references to it have callbacks, and Python drops what
-            # a signal's handler raises in one of these (seen: a Ctrl-C that did nothing).
+            # The task goes while a signal only leaves a note: weak references to it have callbacks, and Python drops
+            # what a signal's handler raises in one of these (seen: a Ctrl-C that did nothing).
             self._task = None
             self._is_running = False
             if self._is_interrupted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import itertools
 import os
 import sys
@@ -28,8 +29,8 @@ _VERBS = {
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)  # what a full disk says of what we print
 
-_EPILOG = """exit codes: 0 ok, 2 usage, 3 source (permanent), 4 source (may recover), 5 storage, 6 integrity,
-7 rights or quota, 8 cancelled. Every code in an error message is explained in docs/errors.md.
+_EPILOG = """exit codes: 0 ok, 1 a defect of cdi, 2 usage, 3 source (permanent), 4 source (may recover), 5 storage,
+6 integrity, 7 rights or quota, 8 cancelled. Every code in an error message is explained in docs/errors.md.
 With -o json an error is also a line {"error": {"code", "message", "remedy", ...}} on standard output."""
 
 
@@ -85,15 +86,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             error_line.say(error_line.of_text("UsageInvalid", _Parser.complaint, Exit.USAGE))
         raise
+    _print_any_name()
     try:
         return _done(args)
-    except OSError as error:
-        if error.filename is not None or error.errno not in _OF_OUTPUT:
-            raise
-        print(f"cdi: the output cannot be written: {error.strerror}", file=sys.stderr)
-        # Python would try once more at its end, and complain in its own way.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.STORAGE)
+    except Exception as error:  # noqa: BLE001  whatever it is: no traceback is what a user can act on
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OF_OUTPUT:
+            print(f"cdi: the output cannot be written: {error.strerror}", file=sys.stderr)
+            # Python would try once more at its end, and complain in its own way.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return int(Exit.STORAGE)
+        from cdi.cli import defect_report
+
+        return _told(defect_report.fault_of(error, args.verb), args)
+
+
+def _print_any_name() -> None:
+    """Names of files need not be text; standard error escapes what is none by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _speaks_json(arguments: Sequence[str]) -> bool:
@@ -109,14 +119,18 @@ def _done(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         return status
     except Fault as fault:
-        print(f"cdi: {_message(fault, args)}", file=sys.stderr)
-        _in_json(fault, args)
-        return int(fault.entry.exit)
+        return _told(fault, args)
     except KeyboardInterrupt:
         print("cdi: stopped.", file=sys.stderr)
         return int(Exit.CANCELLED)
     except BrokenPipeError:
         return int(Exit.OK)  # the reader of our output has seen enough (| head)
+
+
+def _told(fault: Fault, args: argparse.Namespace) -> int:
+    print(f"cdi: {_message(fault, args)}", file=sys.stderr)
+    _in_json(fault, args)
+    return int(fault.entry.exit)
 
 
 def _message(fault: Fault, args: argparse.Namespace) -> str:

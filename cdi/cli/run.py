@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
+from cdi.base.units import human_size
 from cdi.cli import error_line, local_options, output_options
 
 if TYPE_CHECKING:
@@ -49,12 +50,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(name: str) -> str:
-    if name == "-":
-        return sys.stdin.read()
+    from cdi.local.documents import LONGEST
+
     try:
-        return Path(name).read_text()
+        with sys.stdin if name == "-" else Path(name).open() as file:
+            text = file.read(LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise Fault("FileUnreadable", source=name, cause=getattr(error, "strerror", error)) from error
+        raise Fault("FileUnreadable", source=name, cause=getattr(error, "strerror", None) or error) from error
+    if len(text) > LONGEST:
+        cause = f"it is longer than {human_size(LONGEST)}, and so no manifest"
+        raise Fault("FileUnreadable", source=name, cause=cause)
+    return text
 
 
 class _terminable:  # noqa: N801  a context manager, used as a statement
@@ -96,8 +102,7 @@ def view(task: Task, width: int | None = None) -> str:
     record = task.record.progress
     phase = task.volume.status.phase
     if task.worker is None or not record:
-        said = task.note or (task.message if task.state.value == "failed" else phase)
-        return (name + said)[:width]
+        return (name + (task.note or _failed(task) or phase))[:width]
     snapshot = Snapshot(
         stage=Stage(record["stage"]),
         bytes_done=record["bytesDone"],
@@ -108,6 +113,12 @@ def view(task: Task, width: int | None = None) -> str:
         elapsed_s=0.0,
     )
     return (name + line(snapshot))[:width]
+
+
+def _failed(task: Task) -> str:
+    """In a word: the whole message comes at the end."""
+    failure = task.volume.status.failure
+    return f"failed: {failure.code}" if task.state.value == "failed" and failure is not None else ""
 
 
 class _Terminal:

@@ -29,7 +29,11 @@ class Screen(Protocol):
 
     def show(self, frame: Frame) -> None: ...
 
-    def finish(self, frame: Frame, succeeded: bool) -> None: ...
+    def warn(self, sentence: str) -> None:
+        """What people should know, on a line of its own."""
+
+    def finish(self, frame: Frame, succeeded: bool) -> None:
+        """``frame``: the last one. Of what failed the error tells more than it would."""
 
 
 def screen(*, as_json: bool, out: TextIO) -> Screen:
@@ -53,9 +57,14 @@ class Bar:
         self._out.flush()
         self._drawn = True
 
+    def warn(self, sentence: str) -> None:
+        self._out.write(f"\r\x1b[Knote: {sentence}\n")
+        self._out.flush()
+
     def finish(self, frame: Frame, succeeded: bool) -> None:
-        if succeeded or self._drawn:
+        if succeeded:
             self.show(frame)
+        if self._drawn:
             self._out.write("\n")
             self._out.flush()
 
@@ -75,6 +84,9 @@ class PlainLines:
             self._shown = mark
             print(frame.text.rstrip(), file=self._out, flush=True)
 
+    def warn(self, sentence: str) -> None:
+        print(f"note: {sentence}", file=self._out, flush=True)
+
     def finish(self, frame: Frame, succeeded: bool) -> None:
         if succeeded:
             self.show(frame)
@@ -93,6 +105,9 @@ class JsonLines:
         if frame.record != self._last:
             self._last = frame.record
             print(frame.record, file=self._out, flush=True)
+
+    def warn(self, sentence: str) -> None:
+        print(f"note: {sentence}", file=sys.stderr, flush=True)
 
     def finish(self, frame: Frame, succeeded: bool) -> None:
         self.show(frame)

@@ -112,13 +112,10 @@ def _refuse_unfit_source(volume: DataVolume, claim: Claim, source: CloneSource, 
 
 
 def claim_of(volume: DataVolume, profile: Profile = LOCAL_DIR) -> Claim:
-    """The claim as it is rendered for the one class there is. ``size`` 0: as large as the clone's source."""
+    """The claim as it is rendered for the one class there is, whichever was asked for. ``size`` 0: as large as the
+    clone's source."""
     spec = volume.spec
     name = f"DataVolume {volume.metadata.name}"
-    if spec.target.storage_class_name not in (None, "", profile.storage_class):
-        missing = spec.target.storage_class_name
-        detail = f"there is no storage class {missing!r} here: use {profile.storage_class}"
-        raise Fault("ManifestUnsupported", where=name, detail=detail)
     try:
         size = parse_quantity(str(spec.target.resources.requests.get("storage", 0)))
     except ValueError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Hashable, Iterator
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -14,16 +15,35 @@ from cdi.base.faults import Fault
 Typed = TypeVar("Typed")
 
 
+LONGEST = 4 << 20  # characters of a file; an API server takes objects of 3 MiB at most
+_MOST = 200_000  # values of a file. Aliases make few characters into many: nine lines into a thousand million
+
+
 def documents(name: str, text: str) -> list[Any]:
+    """The objects of a file. Raises Fault ManifestInvalid."""
+    left = itertools.count(_MOST, -1)
     try:
-        return [_pruned(document) for document in yaml.load_all(text, _Loader) if document is not None]
+        return [_pruned(document, left) for document in yaml.load_all(text, _Loader) if document is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: `!!int abc`, numbers without end
         detail = " ".join(str(error).split())
         raise Fault("ManifestInvalid", where=name, detail=f"this is no YAML: {detail}") from error
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and without dates: like Kubernetes, which reads YAML as JSON, ``2026-01-01`` stays a text."""
+    """Safe, and like Kubernetes, which reads YAML as JSON: ``2026-01-01`` stays a text, and no key is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if key.value in seen:
+                    said = f"the key {key.value!r} is there twice"
+                    raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -32,11 +52,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _pruned(value: Any) -> Any:  # noqa: ANN401  YAML is anything
-    """Without keys that are null, as the API server prunes them (``creationTimestamp: null`` is everywhere)."""
+def _pruned(value: Any, left: Iterator[int]) -> Any:  # noqa: ANN401  YAML is anything
+    """Without keys that are null, as the API server prunes them (``creationTimestamp: null`` is everywhere). ``left``
+    counts down how many values there may be."""
+    if next(left) <= 0:
+        raise ValueError(f"it has more than {_MOST:,} values")
     if isinstance(value, dict):
-        return {str(key): _pruned(item) for key, item in value.items() if item is not None}
-    return [_pruned(item) for item in value] if isinstance(value, list) else value
+        return {str(key): _pruned(item, left) for key, item in value.items() if item is not None}
+    return [_pruned(item, left) for item in value] if isinstance(value, list) else value
 
 
 def typed(where: str, document: Any, kind: type[Typed]) -> Typed:  # noqa: ANN401  YAML is anything

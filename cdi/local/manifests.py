@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cdi.api.datavolume import GROUP, KIND, VERSIONS, DataVolume
+from cdi.api.datavolume import GROUP, KIND, VERSIONS, DataVolume, ObjectMeta
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
 from cdi.api.validation import name_violation, violation
 from cdi.base.faults import Fault
@@ -124,7 +124,28 @@ def _data_volume(found: Manifests, where: str, document: dict[str, Any], namespa
     if broken is not None:
         raise Fault("ManifestInvalid", where=f"{named}: {broken.field}", detail=broken.message)
     _refuse_what_needs_a_cluster(named, volume)
+    _refuse_unusual_names(named, volume)
+    found.notes += [f"{named}: {note}" for note in _class_notes(volume)]
     return volume
+
+
+def _class_notes(volume: DataVolume) -> list[str]:
+    """The classes of a cluster are not here; a manifest made for one is to work nevertheless."""
+    wanted, served = volume.spec.target.storage_class_name, LOCAL_DIR.storage_class
+    if wanted in (None, "", served):
+        return []
+    return [f"there is no storage class {wanted} on this machine: {served} serves it, a file in the data directory"]
+
+
+def _refuse_unusual_names(where: str, volume: DataVolume) -> None:
+    """The names of a clone's source become a path, as the volume's own do."""
+    source = volume.spec.source.pvc if volume.spec.source is not None else None
+    if source is None:
+        return
+    broken = name_violation(ObjectMeta(name=source.name, namespace=source.namespace))
+    if broken is not None:
+        field = broken.field.replace("metadata", "spec.source.pvc")
+        raise Fault("ManifestInvalid", where=f"{where}: {field}", detail=broken.message)
 
 
 def _unknown(document: dict[str, Any], volume: DataVolume) -> list[str]:

@@ -55,6 +55,10 @@ class Store:
     directory: Path
 
     def place(self, namespace: str, name: str) -> Path:
+        """The volume's directory. Raises Fault ManifestInvalid for names that would be another path."""
+        broken = name_violation(ObjectMeta(name=name, namespace=namespace))
+        if broken is not None:
+            raise Fault("ManifestInvalid", where=broken.field, detail=broken.message)
         return self.directory / namespace / name
 
     def disk(self, volume: DataVolume) -> Path:

@@ -26,6 +26,7 @@ _PASSED = frozenset(
     """http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR PATH HOME LANG TMPDIR
     LD_LIBRARY_PATH""".split()  # noqa: SIM905  names, in one look
 )
+_PREFIX = "cdi-run-"
 _PATIENCE_S = 30.0  # a worker that was asked to stop syncs what it wrote; then it is killed, which costs bytes only
 
 
@@ -47,7 +48,6 @@ def environment_of(
         "FILESYSTEM_OVERHEAD": "0",
         "PREALLOCATION": "true" if spec.preallocation else "false",
         "IMPORTER_CHECKSUM": volume.metadata.annotations.get(CHECKSUM, ""),
-        "OWNER_UID": volume.metadata.uid,
         "CDI_TARGET": str(target),
         "CDI_PARENT_PIPE": "1",
     }
@@ -97,16 +97,59 @@ def _referred(
     return found
 
 
+class PrivateDirectory:
+    """What one worker reads and says. In memory where that is possible: secret header lines are written there.
+
+    It is locked for as long as this process lives. Process numbers would not tell that: another container, which has
+    numbers of its own, may share the place.
+    """
+
+    def __init__(self) -> None:
+        """Raises Fault. Removes what runs that were killed had no time to remove."""
+        memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes it ours alone
+        base = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+        _sweep(base)
+        with refusals(str(base)):
+            self.path, self._lock = _locked_directory(base)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _locked_directory(base: Path) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        with contextlib.suppress(FileNotFoundError):  # swept between our making it and our lock
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return path, lock
+            os.close(lock)
+
+
+def _sweep(base: Path) -> None:
+    for path in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # of somebody else, in use, or just removed by another sweep
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
 class Worker:
     """A running worker. ``poll`` tells its end; closing our end of its pipe stops it, so it dies with us.
 
-    ``files``: a directory of its own for what it reads and says, removed by ``close``. ``log`` is locked for as long as
-    the worker lives, since it is its standard error: whoever comes after a killed run knows when it may begin.
+    ``files`` is removed by ``close``. ``log`` is locked for as long as the worker lives, since it is its standard
+    error: whoever comes after a killed run knows when it may begin.
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str], files: Path, log: Path) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], files: PrivateDirectory, log: Path) -> None:
         self._files = files
-        self._message = files / "termination-log"
+        self._message = files.path / "termination-log"
         self.progress: dict[str, Any] = {}
         environment = {**environment, "CDI_TERMINATION_LOG": str(self._message)}
         with _locked_log(log) as output:
@@ -125,7 +168,9 @@ class Worker:
                 continue  # a line of a library; progress is one JSON object per line
             if isinstance(record, dict):
                 self.progress = record
-                shutil.rmtree(self._files / "headers", ignore_errors=True)  # read; a killed run shall not leave them
+                shutil.rmtree(
+                    self._files.path / "headers", ignore_errors=True
+                )  # read; a killed run shall not leave them
 
     def poll(self) -> int | None:
         """The exit code once it has ended."""
@@ -154,7 +199,7 @@ class Worker:
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        shutil.rmtree(self._files, ignore_errors=True)
+        self._files.remove()
 
 
 def _locked_log(path: Path) -> IO[bytes]:
@@ -173,7 +218,7 @@ def start_import(volume: DataVolume, found: Manifests, target: Path, size: int) 
     """Raises Fault when the manifests lack what the volume refers to."""
     with _private_directory() as files:
         environment = environment_of(volume, found, target, size, os.environ)
-        environment |= _write_private(volume, found, files)
+        environment |= _write_private(volume, found, files.path)
         return Worker([sys.executable, "-m", "importer.pod"], environment, files, target.parent / LOG)
 
 
@@ -185,26 +230,14 @@ def start_clone(volume: DataVolume, source: Path, target: Path, size: int) -> Wo
 
 
 @contextlib.contextmanager
-def _private_directory() -> Iterator[Path]:
-    """In memory where that is possible: secret header lines are written there. Removed when the start fails."""
-    memory = Path("/dev/shm")  # noqa: S108  mkdtemp makes it ours alone
-    base = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-    _sweep(base)
-    with refusals(str(base)):
-        files = Path(tempfile.mkdtemp(prefix=f"cdi-run-{os.getpid()}-", dir=base))
+def _private_directory() -> Iterator[PrivateDirectory]:
+    """Removed when the start of the worker fails; else the worker has it."""
+    files = PrivateDirectory()
     try:
         yield files
     except BaseException:
-        shutil.rmtree(files)
+        files.remove()
         raise
-
-
-def _sweep(base: Path) -> None:
-    """Remove what runs of ours that were killed had no time to remove."""
-    for path in base.glob("cdi-run-*-*"):
-        pid = path.name.split("-")[2]
-        if not Path("/proc", pid).exists() and path.lstat().st_uid == os.geteuid():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_private(volume: DataVolume, found: Manifests, directory: Path) -> dict[str, str]:

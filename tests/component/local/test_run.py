@@ -242,3 +242,26 @@ def test_what_is_wrong_in_a_manifest_is_named_before_anything_is_done(
     assert outcome.status == 2
     assert said in outcome.stderr
     assert not bench.data.exists()
+
+
+def test_a_manifest_for_a_cluster_with_a_class_of_its_own_runs_here(server: FaultServer, bench: Bench) -> None:
+    claim = {
+        "storageClassName": "my-storage-class",
+        "accessModes": ["ReadWriteMany"],
+        "resources": {"requests": {"storage": "20Gi"}},
+    }
+    volume = a_volume("rootdisk", http(server.add("/disk.img", Route(body=DATA))))
+    volume["spec"] = {"pvc": claim, "source": http(server.url("/disk.img"))}
+    bench.write(volume)
+    outcome = bench.run()
+    assert outcome.status == 0, outcome.stderr
+    assert "there is no storage class my-storage-class on this machine: local-dir serves it" in outcome.stderr
+    assert bench.disk("rootdisk").stat().st_size == 20 * 1024 * MiB
+
+
+def test_what_is_wrong_is_told_once(server: FaultServer, bench: Bench) -> None:
+    bench.write(a_volume("one", http(server.url("/missing"))))
+    outcome = bench.run()
+    assert outcome.status == 3
+    assert outcome.stderr.count("expected status code 200, got 404") == 1
+    assert "failed: SourceNotFound" in outcome.stderr

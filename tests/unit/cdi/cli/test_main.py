@@ -237,3 +237,34 @@ def test_every_spelling_names_the_same(text: str) -> None:
 def test_the_options_of_a_place_are_spelled_for_the_next_command() -> None:
     args = main.build_parser("get").parse_args(["get", "dv", "--context", "a b", "-n", "ns"])
     assert place.spelled(args) == " --context 'a b'"
+
+
+def test_what_nobody_foresaw_is_a_fault_of_cdi_with_its_traceback_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(args: object) -> int:
+        raise KeyError("token=hidden")
+
+    monkeypatch.setattr(get, "run", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main.main(["get", "dv", "-o", "json"]) == Exit.DEFECT
+    said = capsys.readouterr()
+    (report,) = tmp_path.glob("cdi-defect-*.txt")
+    assert "[CommandDefect] cdi ran into a defect of its own: KeyError in cli/test_main.py, line" in said.err
+    assert f"its traceback is in {report}" in said.err
+    assert "hidden" not in said.err + said.out
+    assert "KeyError: 'token=hidden'" in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert json.loads(said.out)["error"]["code"] == "CommandDefect"
+
+
+def test_a_defect_is_told_also_where_no_file_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(args: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(get, "run", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    assert main.main(["get", "dv"]) == Exit.DEFECT
+    assert "its traceback could be written nowhere (No such file or directory)" in capsys.readouterr().err

@@ -36,3 +36,12 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Fault) as caught:
         Store(tmp_path).find("disk", "ns")
     assert caught.value.code == "ObjectNotFound"
+
+
+@pytest.mark.parametrize(("namespace", "name"), [("ns", ".."), ("..", "disk"), ("ns", "a/b"), ("", "disk"), ("ns", "")])
+def test_no_name_leads_out_of_the_data_directory(tmp_path: Path, namespace: str, name: str) -> None:
+    store = Store(tmp_path)
+    for act in (store.load, store.is_worked_on, store.worker_lives, store.delete):
+        with pytest.raises(Fault) as caught:
+            act(namespace, name)
+        assert caught.value.code == "ManifestInvalid"
