@@ -167,7 +167,7 @@ class Target:
                 if kept.nothing:
                     sink.start_anew()
                 else:
-                    sink.go_on()
+                    sink.go_on(kept.reach)
                 return sink.identity()
 
             path = self._journal_path()

@@ -159,11 +159,10 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         shared = {item.name: getattr(feed, item.name) for item in fields(Feed)}
         job = Job(**shared, sink=site.sink, journal=site.journal, kept=site.kept)
         progress.enter(Stage.FETCHING)
-        size = _take_route(job, target)
+        with job.alone_afterwards():
+            size = _take_route(job, target)
         progress.enter(Stage.VERIFYING)
-        if gap := job.journal.gap(size):
-            # No route may end like this. One that did, by a race of its threads, would publish a disk with a hole.
-            raise Fault("DiskIncomplete", start=f"{gap[0]:,}", end=f"{gap[1]:,}")
+        _prove(job, size)
         if job.hasher is not None and feed.plan.route is not Route.SPOOL:
             job.hasher.verify()
         progress.enter(Stage.FLUSHING)
@@ -180,6 +179,17 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
             site.journal.distrust()
         site.sink.close()
         site.journal.close()
+
+
+def _prove(job: Job, size: int) -> None:
+    """All of the disk was written, and nothing else: there are ``size`` bytes, whatever the plan expected."""
+    if (reach := job.journal.reach) > size:
+        # What was kept is of a longer disk: not this one, though the source says so.
+        known = {"before": f"a disk of at least {reach:,} bytes", "after": f"one of {size:,}"}
+        raise Fault("SourceChanged", source=job.source.name, **known)
+    if gap := job.journal.gap(max(size, job.sink.size)):
+        # No route may end like this. One that did, by a race of its threads, would publish a disk with a hole.
+        raise Fault("DiskIncomplete", start=f"{gap[0]:,}", end=f"{gap[1]:,}")
 
 
 def _publish(site: Site) -> None:
@@ -244,4 +254,5 @@ def _unpack(feed: Feed, request: Request) -> tuple[int, int]:
     directory = request.target.archive_directory()
     with unfinished(directory, over=request.target.overwrite):
         feed.limit = request.target.limit(None)  # what an earlier attempt left has gone
-        return unpack.run(feed, directory), 0
+        with feed.alone_afterwards():
+            return unpack.run(feed, directory), 0

@@ -83,6 +83,11 @@ class Kept:
     def nothing(self) -> bool:
         return self.ranges.total == 0 and self.frame is None
 
+    @property
+    def reach(self) -> int:
+        """Bytes of disk up to the last one that counts: the target is at least so long, whatever a plan expects."""
+        return self.ranges.end
+
 
 class Checkpointer:
     """When to make the written part durable: every ``step`` bytes or ``interval_s`` seconds. Pure; one thread."""
@@ -151,10 +156,18 @@ class Marks:
 
     def gap(self, size: int) -> tuple[int, int] | None:
         """The first part of [0, size) without a mark."""
+        return next(self._all().missing(0, size), None)
+
+    @property
+    def reach(self) -> int:
+        """The end of the last mark."""
+        return self._all().end
+
+    def _all(self) -> RangeSet:
         ranges = RangeSet(self.held)
         for layer in (self.durable, self.syncing, self.fresh):
             ranges.update(layer.ranges)
-        return next(ranges.missing(0, size), None)
+        return ranges
 
     def kept(self, same_boot: bool) -> Kept:
         """All marks after a mere death of the process; only durable ones when the kernel's cache is gone too."""
@@ -270,6 +283,12 @@ class Journal:
         """The first (start, end) of a disk of ``size`` bytes that nobody has written; None when it is whole."""
         with self._lock:
             return self._marks.gap(size)
+
+    @property
+    def reach(self) -> int:
+        """Bytes of disk up to the last one that somebody has written."""
+        with self._lock:
+            return self._marks.reach
 
     def record(self, stamp: str) -> str:
         """The durable marks, for a process that sees the target but not this file: a journal whose target is

@@ -23,6 +23,11 @@ class RangeSet:  # noqa: PLW1641  it changes, so it has no hash
         """Number of ranges."""
         return len(self._starts)
 
+    @property
+    def end(self) -> int:
+        """Where the last range ends; 0 of an empty set."""
+        return self._ends[-1] if self._ends else 0
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RangeSet) and (self._starts, self._ends) == (other._starts, other._ends)
 

@@ -30,7 +30,7 @@ class Stream(Protocol):
         ...
 
     def close(self) -> None:
-        """End all fetching. Idempotent."""
+        """Begin nothing more. Idempotent. Threads of ``OrderedStream.crew`` may still be fetching what they began."""
         ...
 
 
@@ -48,7 +48,7 @@ class OrderedStream:
         self._limits = limits
         self._received = received
         self._governor = Governor(limits, time.monotonic())
-        self._crew = Crew()
+        self.crew = Crew()
         self._changed = threading.Condition()
         # Guarded by _changed:
         self._ready: dict[int, memoryview] = {}
@@ -108,8 +108,8 @@ class OrderedStream:
         if self._closed or self._error or self._start + self._next_fetch * CHUNK >= self._size:
             return  # a thread started now would end at once
         self._governor.sample(self._received(), time.monotonic())
-        for number in range(self._crew.size, self._governor.connections):
-            self._crew.start(f"fetch-{number}", partial(self._fetch, number))
+        for number in range(self.crew.size, self._governor.connections):
+            self.crew.start(f"fetch-{number}", partial(self._fetch, number))
 
     def _fetch(self, number: int) -> None:
         try:

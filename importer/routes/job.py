@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from importer.cancel import Cancel
 from importer.checksum import Hasher
+from importer.fetch.crew import Crew
 from importer.fetch.governor import Limits
 from importer.fetch.journal import Checkpointer, Journal, Kept
 from importer.fetch.reader import RangeReader
@@ -30,6 +33,19 @@ class Feed:
     retry: RetryPolicy
     connections: Limits
     hasher: Hasher | None
+    crews: list[Crew] = field(default_factory=list)  # of streams, which may be closed before their threads end
+
+    @contextmanager
+    def alone_afterwards(self) -> Iterator[None]:
+        """No thread of this attempt is left when this is left, however long storage or a server makes it wait: what a
+        late one writes would be in the next attempt's disk, and its descriptors' numbers may be other files' by then.
+        """
+        try:
+            yield
+        finally:
+            self.cancel.request()
+            for crew in self.crews:
+                crew.end()
 
     def reader(self) -> RangeReader:
         return RangeReader(self.source, self.retry, self.cancel, self.progress.fetched)
@@ -40,11 +56,13 @@ class Feed:
         if facts.ranges and facts.size is not None:
             received = lambda: self.progress.bytes_fetched  # noqa: E731
             size = facts.size if end is None else min(end, facts.size)
-            return OrderedStream(self.reader(), start, size, self.connections, received)
+            stream = OrderedStream(self.reader(), start, size, self.connections, received)
+            self.crews.append(stream.crew)
+            return stream
         return SingleStream(self.source, self.retry, self.cancel, self.progress.fetched)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Job(Feed):
     """One disk being made. ``kept`` is what an earlier process left."""
 

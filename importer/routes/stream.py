@@ -11,7 +11,7 @@ from importer.formats.vhd import fixed_vhd_footer
 from importer.plan import FOOTER_SIZE, Resumes
 from importer.routes.job import Job
 from importer.routes.plain import PlainStream, outgrown_target
-from importer.routes.writer import Filled, Writer
+from importer.routes.writer import Boundary, Filled, Writer
 
 _BUFFER = MiB
 _PAGE = 4096
@@ -38,7 +38,6 @@ def run(job: Job) -> int:
     writer.close()
     if size > job.limit:
         raise outgrown_target(job.source.name, job.limit)
-    _zero_rest(job, size)
     return size
 
 
@@ -117,11 +116,16 @@ class _Filler:
         size = total if disk is None else disk
         if self._held is not None:
             keep = min(self._held.length, max(0, size - self._held.offset))
-            self._held = self._held._replace(length=keep)
+            self._held = self._held._replace(length=keep, boundary=_far_from(total, self._held.boundary))
             self._submit_held()
         if size > self._offset:
             self._writer.submit(Filled(self._offset, buffer, size - self._offset, None))
         return size
+
+
+def _far_from(end: int, boundary: Boundary) -> Boundary:
+    """A place from where a new process meets all of what may be a footer, the rest of a page being read over."""
+    return boundary if boundary is not None and boundary[1] + _PAGE + FOOTER_SIZE <= end else None
 
 
 def _write(job: Job, filled: Filled) -> None:
@@ -129,8 +133,3 @@ def _write(job: Job, filled: Filled) -> None:
     job.wrote(filled.offset, filled.length)
     if filled.boundary is not None and filled.boundary != job.kept.frame:
         job.journal.frame(*filled.boundary)
-
-
-def _zero_rest(job: Job, size: int) -> None:
-    if job.sink.size > size:
-        job.sink.zero(size, job.sink.size - size)

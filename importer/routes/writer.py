@@ -61,7 +61,10 @@ class Writer:
         self._crew.join()
 
     def abandon(self) -> None:
-        """End the thread after what it is writing now, without raising: the filler already has an error of its own."""
+        """End the thread after what it is writing now, without raising: the filler already has an error of its own.
+
+        Blocking, for as long as the storage takes: what it takes later would go into the next attempt.
+        """
         self._abandoned = True
         self._filled.put(None)
-        self._crew.wait(60)
+        self._crew.end()

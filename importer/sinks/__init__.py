@@ -33,9 +33,13 @@ class Sink(Protocol):
         """Forget what an earlier process wrote."""
         ...
 
-    def go_on(self) -> None:
+    def go_on(self, reach: int = 0) -> None:
         """Keep what an earlier process wrote. Of a sink that was opened for a resume either this or ``start_anew``
-        comes first: until then it is only locked."""
+        comes first: until then it is only locked.
+
+        ``reach``: bytes of disk up to the last one that is kept. The size that the sink was opened with may be less: a
+        plan knows only a lower bound. Nothing before ``reach`` is cut off or made zero.
+        """
         ...
 
     def identity(self) -> str:

@@ -75,7 +75,9 @@ class BlockSink:
         self.blank = not self._preallocate and self._punch(0, self.capacity)
         self._put_stamp(_new_stamp())
 
-    def go_on(self) -> None:
+    def go_on(self, reach: int = 0) -> None:
+        self._check_fits(reach)
+        self.size = max(self.size, reach)
         self._wipe_head()  # an earlier process may have died between writing it and saying so
 
     @property
@@ -150,6 +152,7 @@ class BlockSink:
 
     def close(self) -> None:
         if self._fd >= 0:
+            self._channel.close()
             os.close(self._fd)
             self._fd = -1
 

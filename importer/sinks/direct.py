@@ -36,6 +36,12 @@ class Channel:
         self._local = threading.local()
         self._wake = _Wake(fd) if align == 1 else None
 
+    def close(self) -> None:
+        """The descriptor, its owner's, is closed: whoever writes now is refused, and meets no other file that has its
+        number."""
+        self.fd = -1
+        self._wake = None
+
     def put(self, offset: int, data: memoryview) -> None:
         """Write all of ``data``; when direct, an unaligned end is padded with zeros to a whole block."""
         whole = round_down(len(data), self.align)

@@ -54,6 +54,7 @@ class FileSink:
             self._fd, existed = open_locked(self._part, MODE)
         self.fresh = not existed
         self._is_nothing = self.fresh  # nor will it be anything, while no attempt has begun
+        self._channel = Channel(self._fd, self.name, 1)
         try:
             with refusals(self.name):
                 _take_mode(self._fd)
@@ -83,8 +84,9 @@ class FileSink:
         self._reserve()
         self._is_nothing = False
 
-    def go_on(self) -> None:
+    def go_on(self, reach: int = 0) -> None:
         """A part that has all its space needs no more, even on a volume that it fills."""
+        self.size = max(self.size, reach)
         if not self._has_all_its_space():
             self._prove_end()
 
@@ -154,6 +156,7 @@ class FileSink:
             if self._is_nothing:
                 with suppress(OSError):
                     self._part.unlink(missing_ok=True)
+            self._channel.close()
             os.close(self._fd)
             self._fd = -1
 

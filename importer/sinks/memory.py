@@ -26,7 +26,7 @@ class MemorySink:
     def start_anew(self) -> None:
         self.data[:] = bytes(len(self.data))
 
-    def go_on(self) -> None:
+    def go_on(self, reach: int = 0) -> None:
         """There is nothing to go on with."""
 
     def identity(self) -> str:

@@ -21,6 +21,13 @@ def chances(default_seconds: float = 5.0) -> Iterator[tuple[int, random.Random]]
         number += 1
 
 
+def seed() -> int:
+    """What a test draws its inputs from: another one at every call, printed with the failure; FUZZ_SEED=n gives n."""
+    found = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(1 << 48))
+    print(f"FUZZ_SEED={found}")
+    return found
+
+
 def mutated(data: bytes, chance: random.Random) -> bytes:
     """``data`` with one to four bits, bytes or stretches changed, removed, repeated or cut off."""
     out = bytearray(data)

@@ -17,7 +17,7 @@ class FullSink(Sink, Protocol):
 
     def grow(self, size: int) -> None: ...
     def start_anew(self) -> None: ...
-    def go_on(self) -> None: ...
+    def go_on(self, reach: int = 0) -> None: ...
     def identity(self) -> str: ...
     def volatile_ranges(self) -> list[tuple[int, int]]: ...
 
@@ -93,6 +93,21 @@ class SinkContract:
         expected[2 * MiB : 2 * MiB + 128 * KiB] = bytes(128 * KiB)
         expected[4 * MiB : 5 * MiB] = bytes(MiB)
         assert bench.content()[:SIZE] == expected
+
+    def test_what_is_kept_behind_the_size_that_was_planned_is_neither_cut_off_nor_made_zero(self, bench: Bench) -> None:
+        sink = bench.open(SIZE, False)
+        data = pattern(SIZE)
+        sink.write(0, memoryview(data))
+        sink.sync()
+        sink.close()
+        again = bench.open(2 * MiB, True)
+        again.go_on(SIZE)
+        again.write(0, memoryview(data)[:MiB])  # volatile on a device
+        again.grow(SIZE)
+        again.publish()
+        again.close()
+        assert again.size == SIZE
+        assert bench.content()[:SIZE] == data
 
     def test_starting_anew_forgets_an_earlier_attempt(self, bench: Bench) -> None:
         sink = bench.open(SIZE, False)

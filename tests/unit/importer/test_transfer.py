@@ -94,7 +94,7 @@ def test_an_error_that_the_next_process_hears_takes_back_what_was_only_written(
 def test_a_busy_target_or_a_full_one_takes_nothing_back(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted(request_, monkeypatch)
 
-    def full(self: FileSink) -> None:
+    def full(self: FileSink, reach: int) -> None:
         raise Fault("NoSpace", target="t", offset=0, cause="No space left on device")
 
     held = FileSink(request_.target.path, len(DISK), SinkOptions(resume=True))

@@ -289,3 +289,19 @@ def test_free_bytes_are_what_the_file_system_says(tmp_path: Path) -> None:
 def test_a_disk_in_memory_is_only_for_tests() -> None:
     with pytest.raises(ValueError, match="for tests"):
         MemorySink(2 * 1024 * MiB)
+
+
+def test_a_late_write_does_not_meet_the_file_that_has_the_descriptor_s_number_now(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "disk.img", MiB)
+    late = sink._channel.put
+    number = sink._fd
+    sink.close()
+    other = os.open(tmp_path / "other", os.O_WRONLY | os.O_CREAT)
+    again = os.dup2(other, number)  # the same one, when it was the lowest that was free
+    try:
+        with pytest.raises(Fault, match="TargetFailed"):
+            late(0, memoryview(b"late".ljust(4096, b"!")))
+    finally:
+        for each in {other, again}:
+            os.close(each)
+    assert (tmp_path / "other").read_bytes() == b""
