@@ -74,16 +74,16 @@ def test_a_table_of_64_kib_takes_a_few_milliseconds(shape: str) -> None:
     entries = array("Q", (0 if shape == "empty" else place * CLUSTER | COPIED for place in places))
     entries.byteswap()
     table = entries.tobytes()
-    limit = {"in order": 0.005, "scattered": 0.05, "empty": 0.001}[shape]
+    limit_s = {"in order": 0.05, "scattered": 0.5, "empty": 0.01}[shape]  # ten times what it takes
 
     times = []
     for _ in range(9):
-        start = time.perf_counter()
+        start = time.process_time()
         found = list(L2Decoder(header, 1 << 40).decode(table, 0))
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
 
     assert sum(extent.length for extent in found) == (0 if shape == "empty" else 512 * MiB)
-    assert min(times) < limit
+    assert min(times) < limit_s
 
 
 def test_a_map_of_one_tib_is_read_in_few_requests_and_little_memory() -> None:
