@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MUTATING = ("cdi-api-datavolume-mutate", "cdi-api-pvc-mutate")
+RENDERING = "cdi-api-pvc-mutate"  # claims are completed: it is there while that is wanted
+MUTATING = ("cdi-api-datavolume-mutate", RENDERING)
 VALIDATING = (
     "cdi-api-datavolume-validate",
     "cdi-api-dataimportcron-validate",

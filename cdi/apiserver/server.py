@@ -14,15 +14,17 @@ from aiohttp import web
 
 from cdi.apiserver import (
     cdi_validate,
-    claim_mutate,
+    clone_permit,
     dataimportcron_validate,
     datavolume_mutate,
     datavolume_validate,
     objecttransfer_validate,
     populator_validate,
 )
+from cdi.apiserver.clone_permit import Verify
 from cdi.apiserver.datavolume_mutate import Sign
 from cdi.apiserver.decoding import Undecodable
+from cdi.apiserver.entrance import Entrance
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, Review, broken, encode
 from cdi.controllers.serving import QUIET_S
@@ -36,12 +38,11 @@ _BODY_S = 10.0
 _LARGEST = 8 << 20  # the API server takes no larger objects than 3 MiB, and a review has two
 
 
-def webhooks(sign: Sign) -> Mapping[str, Handler]:
-    """By path."""
+def webhooks(verify: Verify | None) -> Mapping[str, Handler]:
+    """By path. Whoever reaches the port may ask, and write down any user: an answer gives nobody any rights."""
     return {
-        "/datavolume-mutate": partial(datavolume_mutate.mutate, sign=sign),
         "/datavolume-validate": datavolume_validate.validate,
-        "/pvc-mutate": claim_mutate.mutate,
+        "/pvc-mutate": partial(clone_permit.mutate, verify=verify),
         "/dataimportcron-validate": dataimportcron_validate.validate,
         "/populator-validate": populator_validate.validate,
         "/unserved-kind": populator_validate.warn,
@@ -66,14 +67,33 @@ class Leaving:
         return web.Response(status=503, text="leaving\n") if self.begun else web.Response(text="ok\n")
 
 
-def application(lookup: Lookup, sign: Sign, leaving: Leaving) -> web.Application:
+def application(
+    lookup: Lookup, sign: Sign, leaving: Leaving, entrance: Entrance | None = None, verify: Verify | None = None
+) -> web.Application:
+    """``entrance``: by which API servers come; what they ask alone is answered with a token. ``verify``: of tokens that
+    come back; None believes none."""
     served = web.Application(client_max_size=_LARGEST)
-    for path, handler in webhooks(sign).items():
+    for path, handler in webhooks(verify).items():
         served.router.add_post(path, _endpoint(handler, lookup))
+    for path in ("/datavolume-mutate", "/datavolume-mutate/{segment}"):
+        served.router.add_post(path, _by_entrance(lookup, sign, entrance))
     served.router.add_get("/healthz", _alive)
     served.router.add_get("/readyz", leaving.ready)
     served.on_response_prepare.append(leaving.close_connections)
     return served
+
+
+def _by_entrance(
+    lookup: Lookup, sign: Sign, entrance: Entrance | None
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    api_server = _endpoint(partial(datavolume_mutate.mutate, sign=sign), lookup)
+    anybody = _endpoint(partial(datavolume_mutate.mutate, sign=None), lookup)
+
+    async def answer(http: web.Request) -> web.Response:
+        admitted = entrance is not None and await entrance.admits(http.match_info.get("segment", ""))
+        return await (api_server if admitted else anybody)(http)
+
+    return answer
 
 
 def _endpoint(handler: Handler, lookup: Lookup) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -1,4 +1,4 @@
-"""Keeps the certificate in its Secrets, and the webhook configurations trusting it.
+"""Keeps the certificate in its Secrets, and the webhook configurations trusting it and leading to it.
 
     Secret cdi-apiserver-signer              the authority        tls.crt, tls.key
     Secret cdi-apiserver-server-cert         what is served       tls.crt, tls.key
@@ -17,23 +17,26 @@ import datetime
 import logging
 import ssl
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
 from cdi.api import admission
 from cdi.api.cdi import CDI
+from cdi.api.cdiconfig import CDIConfig
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
+from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configurations
+from cdi.apiserver.entrance import Entrance
 from cdi.apiserver.lifetimes import Lifetimes, lifetimes
 from cdi.apiserver.stated import is_asked, stated
+from cdi.controllers.cluster import cluster_of
 from cdi.controllers.installation.decide import active_of
 from cdi.controllers.serving import adopt_terms
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists, ApiError, Conflict
-from cdi.kube.objects import Object, Secret
-from cdi.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from cdi.kube.objects import Secret
+from cdi.kube.resources import CONFIG_MAPS, SECRETS
 from cdi.kube.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,27 +44,6 @@ log = logging.getLogger(__name__)
 SIGNER, SERVER, BUNDLE = "cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-signer-bundle"
 _SOON_S = 2.0  # while a configuration is missing: from its making until it trusts us, it refuses everything
 _CHECK_S = 30.0  # how soon a Secret that somebody changed is served
-
-
-class _ClientConfig(Struct, rename="camel"):
-    ca_bundle: str = ""
-
-
-class _Hook(Struct, rename="camel"):
-    name: str
-    client_config: _ClientConfig
-
-
-class _Configuration(Object, frozen=True):
-    webhooks: list[_Hook] = []  # noqa: RUF012
-
-
-def _resource(plural: str, kind: str) -> Resource[_Configuration]:
-    return Resource("admissionregistration.k8s.io", "v1", plural, kind, False, _Configuration)
-
-
-MUTATING = _resource("mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
-VALIDATING = _resource("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
 
 
 _CONFIGURATIONS = (
@@ -90,6 +72,9 @@ class Trust:
         self._lifetimes = Lifetimes()
         self._changed = asyncio.Event()
         self._missing: frozenset[str] = frozenset()  # configurations that are not there: made, they trust nobody yet
+        self._configurations = Configurations(client, namespace)
+        self.entrance = Entrance(client, namespace, self._look_again)
+        self._looked = float("-inf")
         systems.subscribe(self._adopt)
 
     def _adopt(self, _: CDI | None, __: CDI | None) -> None:
@@ -98,6 +83,18 @@ class Trust:
             log.warning("%s", found.complaint)
         if found != self._lifetimes:
             self._lifetimes = found
+            self._changed.set()
+
+    def adopt_rendering(self, _: CDIConfig | None, config: CDIConfig | None) -> None:
+        """Follows a store: whether claims are completed."""
+        wanted = cluster_of(config, None).webhook_rendering
+        if wanted != self._configurations.with_rendering:
+            self._configurations.with_rendering = wanted
+            self._changed.set()
+
+    def _look_again(self) -> None:
+        """Manifests that were applied again lead past the entrance. Whoever else passes by costs little."""
+        if time.monotonic() - self._looked > _SOON_S:
             self._changed.set()
 
     async def run(self) -> None:
@@ -115,9 +112,11 @@ class Trust:
     async def renew(self, now: datetime.datetime | None = None) -> None:
         """Makes what is missing or due. Nothing is served before its authority is trusted."""
         now = now or datetime.datetime.now(datetime.UTC)
+        self._looked = time.monotonic()
         signer = await self._signer(now)
         bundle = await self._bundle(signer, now)
-        await self._make_trusted(b"".join(bundle))
+        await self.entrance.renew(now)
+        await self._lead_here(Aim(_text(b"".join(bundle)), self.entrance.segment))
         pair = await self._server(signer, bundle, now)
         if pair.certificate != self._served:
             self._load(pair)
@@ -189,26 +188,15 @@ class Trust:
                 log.debug("the bundle is there by now")
         return parts
 
-    async def _make_trusted(self, bundle: bytes) -> None:
-        wanted = base64.b64encode(bundle).decode()
+    async def _lead_here(self, aim: Aim) -> None:
         missing: set[str] = set()
         for resource, name in _CONFIGURATIONS:
-            found = await self._client.find(resource, name)
-            if found is None:
-                missing.add(name)
-                if name not in self._missing:
-                    log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
+            if await self._configurations.keep(resource, name, aim):
                 continue
-            wrong = [index for index, hook in enumerate(found.webhooks) if hook.client_config.ca_bundle != wanted]
-            if wrong:
-                await self._patch(resource, name, wrong, wanted)
+            missing.add(name)
+            if name not in self._missing:
+                log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
         self._missing = frozenset(missing)
-
-    async def _patch(self, resource: Resource[_Configuration], name: str, which: list[int], bundle: str) -> None:
-        path = "/webhooks/{}/clientConfig/caBundle"
-        patch = [{"op": "add", "path": path.format(index), "value": bundle} for index in which]
-        await self._client.json_patch(resource, name, patch)
-        log.info("%s trusts the certificate authority", name)
 
 
 def _annotations(secret: Secret | None) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # what the API server itself gives a request
+AGENT = "cdi"  # also the field manager of what we patch
 _MAX_CONNECTIONS = 100  # for requests that are answered at once
 
 # A node that lost its power sends nothing: without these a watch on it lasts until its own deadline.
@@ -65,7 +66,7 @@ class Transport:
             limit=connections,
             socket_factory=_watched_socket,
         )
-        headers = {"User-Agent": f"cdi/{cdi.__version__}", "Accept": "application/json"}
+        headers = {"User-Agent": f"{AGENT}/{cdi.__version__}", "Accept": "application/json"}
         return aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ What goes beyond the contract's matrix has a comment that says which of our ways
 
 from __future__ import annotations
 
-from cdi.api.admission import MUTATING, VALIDATING
+from cdi.api.admission import MUTATING, RENDERING, VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
 
@@ -24,8 +24,10 @@ MONITORING = "cdi-monitoring"
 _PROMETHEUS = "prometheus-k8s"  # the account of who scrapes, where monitoring is installed
 ACCOUNTS = (CONTROLLER, APISERVER, UPLOADPROXY, CRONJOB, METRICS_READER)
 
-# The serving certificate of cdi-apiserver and its signer: made and renewed by cdi-apiserver itself.
-_SERVING_SECRETS = ("cdi-apiserver-signer", "cdi-apiserver-server-cert")
+# The serving certificate of cdi-apiserver and its signer, and the last segment of the path by which API servers come:
+# made and renewed by cdi-apiserver itself.
+_SERVING_SECRETS = ("cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-entrance")
+_LASTING = tuple(name for name in MUTATING if name != RENDERING)
 _SERVING_BUNDLE = "cdi-apiserver-signer-bundle"
 
 
@@ -102,8 +104,15 @@ _APISERVER_CLUSTER = (
     rule(_CDI, "volumeclonesources storageprofiles cdis cdiconfigs", *_READ),
     rule(_CDI, "cdis/finalizers", "update"),
     # It puts its own certificate authority into the webhook configurations, as there is no operator yet.
-    rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "get", "patch", names=MUTATING),
+    rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "get", "patch", names=_LASTING),
     rule("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get", "patch", names=VALIDATING),
+    # This one goes and comes with webhookPvcRendering. "create" counts by name for server-side apply alone.
+    rule(
+        "admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations",
+        *("get", "patch", "create", "delete"),
+        names=(RENDERING,),
+    ),
 )
 _APISERVER_HERE = (
     rule("", "secrets configmaps", *_READ, "create"),

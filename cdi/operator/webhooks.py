@@ -1,4 +1,4 @@
-"""Webhook configurations. Their ``caBundle`` is put in by cdi-apiserver when it has its certificate.
+"""Webhook configurations. cdi-apiserver puts in ``caBundle`` and the last segment of the path of datavolume-mutate.
 
 Contract: ``matchPolicy: Exact``, no side effects. DataVolumes are looked at in both versions that we serve.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdi.api.admission import VALIDATING
+from cdi.api.admission import RENDERING, VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
 
@@ -46,9 +46,13 @@ class Webhook:
     failure_policy: str = "Fail"
     timeout_s: int = 30
 
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}.cdi.kubevirt.io"
+
     def manifest(self, namespace: str) -> Manifest:
         return {
-            "name": f"{self.name}.cdi.kubevirt.io",
+            "name": self.full_name,
             "clientConfig": {
                 "service": {"namespace": namespace, "name": SERVICE, "path": f"/{self.name}", "port": 443}
             },
@@ -64,9 +68,9 @@ class Webhook:
 _VOLUMES = Target("datavolumes", versions=("v1beta1", "v1alpha1"))
 _CREATED = ("CREATE",)
 
-_DATAVOLUME_MUTATE = Webhook("cdi-api-datavolume-mutate", "datavolume-mutate", (_VOLUMES,))
+DATAVOLUME_MUTATE = Webhook("cdi-api-datavolume-mutate", "datavolume-mutate", (_VOLUMES,))
 _PVC_MUTATE = Webhook(
-    "cdi-api-pvc-mutate",
+    RENDERING,
     "pvc-mutate",
     (Target("persistentvolumeclaims", _CREATED, group="", versions=("v1",)),),
     timeout_s=10,
@@ -103,19 +107,20 @@ def webhooks(installation: Installation) -> list[Manifest]:
     """The configurations, one per contract name."""
     here = installation.namespace
     return [
-        _configuration("Mutating", _DATAVOLUME_MUTATE.configuration, [_DATAVOLUME_MUTATE.manifest(here)]),
-        _configuration("Mutating", _PVC_MUTATE.configuration, [_rendering(here)]),
+        _configuration("Mutating", DATAVOLUME_MUTATE.configuration, [DATAVOLUME_MUTATE.manifest(here)]),
+        rendering(installation),
         *(_configuration("Validating", name, _of(name, here)) for name in VALIDATING),
     ]
 
 
-def _rendering(namespace: str) -> Manifest:
-    """Only claims that ask for it are completed."""
-    return _PVC_MUTATE.manifest(namespace) | {
+def rendering(installation: Installation) -> Manifest:
+    """Only claims that ask for it are completed. cdi-apiserver removes it while nothing is to be completed."""
+    hook = _PVC_MUTATE.manifest(installation.namespace) | {
         "objectSelector": {"matchLabels": {"cdi.kubevirt.io/applyStorageProfile": "true"}},
         "admissionReviewVersions": ["v1"],
         "reinvocationPolicy": "Never",
     }
+    return _configuration("Mutating", RENDERING, [hook])
 
 
 def _of(configuration: str, namespace: str) -> list[Manifest]:

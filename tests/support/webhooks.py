@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +24,7 @@ from cdi.operator.manifests import manifests
 
 NAMESPACE = Installation.namespace
 _WAIT_S = 60
+SOON_S = 10  # the contract's, for a change of CDIConfig
 
 
 class Kubectl:
@@ -100,3 +103,12 @@ class Process:
         """At once, as with Ctrl-C: as the kubelet does it, it answers on for a while. Its exit status."""
         self.signal(signal.SIGINT)
         return self.ended()
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SOON_S
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)  # another program's reaction has no event to wait for
+    return True

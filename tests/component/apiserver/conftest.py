@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.apiserver import ApiServer
@@ -20,6 +21,17 @@ def process(api: ApiServer, kubectl: Kubectl, tmp_path_factory: pytest.TempPathF
     install(kubectl, made.url)
     with made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def configure(kubectl: Kubectl) -> Callable[..., None]:
+    config = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "CDIConfig", "metadata": {"name": "config"}, "spec": {}}
+    kubectl.done("create", "-f", "-", objects=config)
+
+    def patched(**spec: object) -> None:
+        kubectl.done("patch", "cdiconfig", "config", "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    return patched
 
 
 _numbers = itertools.count()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
-import pytest
 from support.manifests import claim, datavolume
 from support.ports import LOOPBACK
-from support.webhooks import Kubectl, Process
-
-SOON_S = 10  # the contract's
+from support.webhooks import SOON_S, Kubectl, Process, soon
 
 
 def agreed(process: Process, newest: ssl.TLSVersion) -> str | None:
@@ -26,26 +21,6 @@ def agreed(process: Process, newest: ssl.TLSVersion) -> str | None:
             return secure.version()
     except ssl.SSLError:
         return None
-
-
-def soon(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SOON_S
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)  # another program's reaction has no event to wait for
-    return True
-
-
-@pytest.fixture(scope="module")
-def configure(kubectl: Kubectl) -> Callable[..., None]:
-    config = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "CDIConfig", "metadata": {"name": "config"}, "spec": {}}
-    kubectl.done("create", "-f", "-", objects=config)
-
-    def patched(**spec: object) -> None:
-        kubectl.done("patch", "cdiconfig", "config", "--type=merge", "-p", json.dumps({"spec": spec}))
-
-    return patched
 
 
 def test_how_much_is_logged(kubectl: Kubectl, process: Process, configure: Callable[..., None]) -> None:

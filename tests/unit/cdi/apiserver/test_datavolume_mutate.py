@@ -211,3 +211,30 @@ async def test_rights_are_asked_for_whoever_sends_the_request() -> None:
 
     known = Attentive(MAY_CLONE).add(NAMESPACES, "images")
     assert (await asked(create(a_volume()), known)).allowed
+
+
+async def forged(body: dict[str, Any], *rights: Right) -> Answer:
+    """Whoever comes by another path than API servers do may have written down any user."""
+    return await mutate(create(body), images(*rights), sign=None)
+
+
+@pytest.mark.parametrize("source", [CLAIM, SNAPSHOT], ids=["claim", "snapshot"])
+@asynchronous
+async def test_whoever_is_no_api_server_gets_no_token_whatever_the_user_may(source: dict[str, Any]) -> None:
+    answer = await forged(a_volume(source), MAY_CLONE)
+    assert not answer.allowed and answer.patch == ()
+    assert "did not come by the path that only API servers know" in answer.message
+    assert "try again" in answer.message
+
+
+@asynchronous
+async def test_what_needs_no_token_is_allowed_without_one() -> None:
+    assert await forged(a_volume({"pvc": {"namespace": "team", "name": "fedora"}})) == ALLOWED
+    assert await forged(a_volume({"blank": {}})) == ALLOWED
+    assert await mutate(update(a_volume(), a_volume()), images(MAY_CLONE), sign=None) == ALLOWED
+
+
+@asynchronous
+async def test_a_token_that_somebody_wrote_down_is_replaced() -> None:
+    answer = await asked(create(a_volume(annotations={TOKEN: "forged"})), images(MAY_CLONE))
+    assert answer.patch[0]["value"] == "signed"

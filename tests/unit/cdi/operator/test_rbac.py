@@ -106,7 +106,7 @@ def test_the_api_server_changes_only_objects_that_are_its_own() -> None:
     }
     assert named == {
         "cdi-api-datavolume-mutate": ("get", "patch"),
-        "cdi-api-pvc-mutate": ("get", "patch"),
+        "cdi-api-pvc-mutate": ("get", "patch", "create", "delete"),
         "cdi-api-datavolume-validate": ("get", "patch"),
         "cdi-api-dataimportcron-validate": ("get", "patch"),
         "cdi-api-populator-validate": ("get", "patch"),
@@ -114,6 +114,7 @@ def test_the_api_server_changes_only_objects_that_are_its_own() -> None:
         "cdi-api-validate": ("get", "patch"),
         "cdi-apiserver-signer": ("update", "patch"),
         "cdi-apiserver-server-cert": ("update", "patch"),
+        "cdi-apiserver-entrance": ("update", "patch"),
         "cdi-apiserver-signer-bundle": ("update", "patch"),
     }
 
