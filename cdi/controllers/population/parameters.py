@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from cdi.api.datavolume import DataVolumeSource, HttpSource
 from cdi.api.populators import ImportSource
@@ -36,8 +36,33 @@ class Parameters:
 
     @property
     def digest(self) -> str:
-        """Tells whether a worker, or a failure, is of these parameters."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        """Tells whether a worker, or a failure, is of these parameters.
+
+        Workers and failures outlive this version of the controller: what was always hashed is hashed for ever, and a
+        member that came later only where it says something. Else an upgrade would start every running import anew.
+        """
+        defaults = {item.name: item.default for item in fields(self)}
+        said = {
+            name: value for name, value in asdict(self).items() if name in _HASHED_ALWAYS or value != defaults[name]
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# The members of the first version.
+_HASHED_ALWAYS = frozenset(
+    (
+        "source",
+        "endpoint",
+        "secret",
+        "cert_config_map",
+        "checksum",
+        "insecure",
+        "headers",
+        "secret_headers",
+        "archive",
+        "preallocation",
+    )
+)
 
 
 def parameters_of(annotations: Mapping[str, str]) -> Parameters | None:
