@@ -77,6 +77,7 @@ PASSED_ON = (
 OWN_FAILURE_POLICY = C + "failurePolicy"
 OWN_TARGET = S + "import.target"  # on pods and scratch claims: the claim that is populated in the end
 OWN_DIGEST = S + "import.parametersDigest"  # on pods, and on claims whose import failed: of what was tried
+OWN_WORKER = S + "import.workerUID"  # of the pod that we made: anybody may make one of its name, digest and owner
 OWN_NEXT_ATTEMPT = S + "import.nextAttempt"  # RFC 3339, while the kubelet waits before it starts the worker again
 OWN_HISTORY = S + "import.history"  # the last attempts: a JSON list of start, end, outcome, node, bytesDone
 OWN_PROVENANCE = S + "import.provenance"  # which version of the source it is: JSON of etag, lastModified, verified

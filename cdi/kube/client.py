@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 PAGE = 500
 _EVENT_BYTES = 16 << 20  # no object is as big
-_LOG_LINE_BYTES = 1 << 20
+_LOG_LINE_BYTES = 64 << 10  # what is longer comes in pieces
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from cdi.kube.errors import Unreadable
 
 T = TypeVar("T")
 
+# Text that is no UTF-8, and members that lie in each other a thousand times, are no errors of msgspec's own.
+_NOT_READABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
@@ -24,7 +27,7 @@ def read(type_: type[T], body: bytes | Raw, what: str) -> T:
         return _decoder(type_).decode(body)
     except msgspec.ValidationError:
         return _without_nulls(type_, body, what)
-    except msgspec.MsgspecError as cause:
+    except _NOT_READABLE as cause:
         raise Unreadable(f"{what}: {cause}") from cause
 
 
@@ -38,7 +41,7 @@ def _decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
 def _without_nulls(type_: type[T], body: bytes | Raw, what: str) -> T:
     try:
         return msgspec.convert(_stripped(msgspec.json.decode(body)), type_)
-    except msgspec.MsgspecError as cause:
+    except _NOT_READABLE as cause:
         raise Unreadable(f"{what}: {cause}") from cause
 
 

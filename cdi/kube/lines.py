@@ -15,12 +15,21 @@ async def lines(chunks: AsyncIterable[bytes], limit: int) -> AsyncGenerator[byte
         *complete, tail = chunk.split(b"\n")
         for line in complete:
             rest += line
+            for piece in _cut(rest, limit):
+                yield piece
             if rest:
                 yield bytes(rest)
                 rest.clear()
         rest += tail
-        while len(rest) > limit:
-            yield bytes(rest[:limit])
-            del rest[:limit]
+        for piece in _cut(rest, limit):
+            yield piece
     if rest:
         yield bytes(rest)
+
+
+def _cut(rest: bytearray, limit: int) -> list[bytes]:
+    """What of ``rest`` is too much for one line, in pieces; ``limit`` bytes at most are left."""
+    end = max(0, len(rest) - 1) // limit * limit
+    pieces = [bytes(rest[start : start + limit]) for start in range(0, end, limit)]
+    del rest[:end]
+    return pieces

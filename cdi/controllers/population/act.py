@@ -120,7 +120,9 @@ class Actor:
 
     async def _create_unless_changed(self, action: CreateWorker) -> None:
         await self._ensure_unchanged(action.claim)
-        await self._create(PODS, action.body, action.claim.uid)
+        made = await self._create(PODS, action.body, action.claim.uid)
+        if made is not None:
+            self._followers.made(made.metadata.uid)
 
     async def _ensure_unchanged(self, claim: ClaimRef) -> None:
         """Raises Conflict when it is another one than was decided on. Asked of the API server: a cache may lag, also a
@@ -178,15 +180,17 @@ class Actor:
                 self._recorder.event(reference(told), "Warning", reason, refused.cause.message)
             raise
 
-    async def _create(self, resource: Resource[T], body: Mapping[str, Any], owner: str) -> None:
+    async def _create(self, resource: Resource[T], body: Mapping[str, Any], owner: str) -> T | None:
+        """None: it was there, and is ours as far as anybody can see."""
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         try:
-            await self._client.create(resource, body)
+            return await self._client.create(resource, body)
         except AlreadyExists:
             found: Any = await self._client.find(resource, name, namespace)
             if found is not None and found.metadata.controller_uid != owner:
                 text = f"{resource.kind} {namespace}/{name} exists and is not ours"
                 raise NotOurs(409, "AlreadyExists", text) from None
+            return None
 
     async def _copy_certificates(self, action: CopyProxyCertificates) -> None:
         key = Key(action.namespace, action.target)

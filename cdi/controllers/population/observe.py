@@ -115,6 +115,7 @@ class Observer:
             volume=stores.volumes.get(prime.spec.volume_name) if prime and prime.spec.volume_name else None,
             source=self._source(target, key),
             pod=pod,
+            pod_is_made=pod is not None and self._followers.has_made(pod.metadata.uid),
             scratch=scratch,
             storage_class=self._class(target),
             overhead=self._overhead(cluster, worked_on),

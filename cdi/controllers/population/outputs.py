@@ -42,6 +42,7 @@ _OWNED = frozenset(
         a.OWN_DIGEST,
         a.OWN_RETAINED,
         a.OWN_DURABLE,
+        a.OWN_WORKER,
     )
 )
 _OF_ATTEMPT = (
@@ -54,6 +55,7 @@ _OF_ATTEMPT = (
     a.PROGRESS,
     a.OWN_NEXT_ATTEMPT,
     a.OWN_PROVENANCE,
+    a.OWN_WORKER,
 )
 
 

@@ -62,11 +62,16 @@ class Population:
     def _watch(self) -> None:
         stores = self._stores
         stores.quotas.subscribe(self._actor.refusals.quota_changed)
+        stores.pods.subscribe(self._forget_gone)
         self.controller.watches(stores.claims, _keys_of_claim)
         self.controller.watches(stores.pods, _keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.sources, self._keys_of_source)
         self.controller.watches(stores.classes, lambda item: self._keys_of_class(item.metadata.name))
+
+    def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            self.followers.forget(old.metadata.uid)
 
     def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
         found = self._stores.claims.by(_SOURCE_NAME, f"{source.metadata.namespace}/{source.metadata.name}")

@@ -149,7 +149,8 @@ def _concluded(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: R
     """None: it has not ended, or the kubelet starts it again."""
     after = _reported(seen, claim, pod, report)
     if report.outcome is Outcome.SUCCEEDED:
-        after.pop(a.OWN_DURABLE, None)
+        for key in (a.OWN_DURABLE, a.OWN_WORKER):
+            after.pop(key, None)
         told = (Emit(_ref(seen.target or claim), "Warning", *_parted(note)) for note in report.notes)
         return Work(after, first=tuple(told), then=_removed(claim, pod))
     if report.outcome is Outcome.LOST:
@@ -171,7 +172,14 @@ def _parted(note: str) -> tuple[str, str]:
 def _reported(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Report) -> Outputs:
     found = outputs.reported(outputs.outputs_of(claim), report) | {a.POD_NAME: pod.metadata.name}
     found[a.OWN_DIGEST] = pod.metadata.annotations.get(a.OWN_DIGEST, "")
+    if _is_made_by_us(seen, claim, pod):
+        found[a.OWN_WORKER] = pod.metadata.uid
     return found | ({a.OWN_DURABLE: seen.durable} if seen.durable else {})
+
+
+def _is_made_by_us(seen: Observed, claim: PersistentVolumeClaim, pod: Pod) -> bool:
+    """Its uid is what nobody can know who makes a pod like it; it is kept for the next leader."""
+    return seen.pod_is_made or claim.metadata.annotations.get(a.OWN_WORKER) == pod.metadata.uid
 
 
 def _policy(claim: PersistentVolumeClaim, seen: Observed) -> str:
@@ -208,7 +216,7 @@ def _assisted(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, report: Re
         name = names.proxy_certificates(claim.metadata.name)
         source = seen.cluster.proxy.certificates
         then.append(CopyProxyCertificates(source, name, claim.metadata.namespace, owner, _ref(claim), target))
-    if report.running:
+    if report.running and _is_made_by_us(seen, claim, pod):
         then.append(Follow(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, target))
     awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")
     is_placed = report.phase == "Pending" and pod.spec.node_name
