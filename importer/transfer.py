@@ -130,14 +130,14 @@ def _telling_what_is_kept(feed: Feed) -> Iterator[None]:
 
 @contextmanager
 def _remembering(request: Request, feed: Feed) -> Iterator[None]:
-    """What is wrong for good and took a transfer to find is found once, not at every start of a held worker."""
+    """What is wrong for good and took a transfer to find is found twice, not at every start of a held worker."""
     verdict, case = request.target.verdict, Case.of(feed.plan, request.checksum, feed.limit)
-    verdict.check(case)
+    before = verdict.check(case)
     try:
         yield
     except Fault as fault:
         if feed.progress.snapshot().stage is not Stage.PROBING:
-            verdict.remember(case, fault)
+            verdict.remember(case, fault, before)
         raise
 
 

@@ -15,8 +15,10 @@ An S of its own is needed because other threads go on writing marks while the ta
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -33,6 +35,7 @@ from importer.sinks.refusal import fault_of, refusals
 Frame = tuple[int, int]
 
 COMPACT_AT = 4 * MiB  # bytes of journal; then it is written anew with merged ranges
+_MOST = 128 * MiB  # bytes of a journal that is read: of two million marks
 _UNBOUNDED = 2**63
 _RECORDED = 64  # ranges of a record at most: it travels in an annotation
 
@@ -346,7 +349,7 @@ class Journal:
 def forget(path: Path) -> None:
     """Durably. It comes before what it vouches for is destroyed: whoever is killed in between has just less to keep."""
     with refusals(str(path)):
-        if path.exists():
+        if os.path.lexists(path):
             path.unlink(missing_ok=True)
             sync_directory(path.parent)
 
@@ -440,9 +443,20 @@ def _write(fd: int, data: bytes | bytearray) -> None:
 
 
 def _content(path: Path) -> bytes:
+    """Nothing of what cannot be a journal: of a link, of what is no file, of what is too large for one."""
     try:
-        return path.read_bytes()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return b""
         raise fault_of(error, str(path)) from error
+    try:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST:
+            return b""
+        with refusals(str(path)), open(fd, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(fd)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import threading
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -154,6 +155,25 @@ def test_a_link_in_place_of_the_new_journal_is_not_followed(path: Path, tmp_path
     a_journal(path, (0, 4096)).close()
     assert (tmp_path / "precious").read_text() == "mine"
     assert reopen(path).ranges.total == 4096
+
+
+@pytest.mark.parametrize("what", ["link", "dangling link", "FIFO", "huge"])
+def test_what_is_no_journal_is_not_read(what: str, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    if what == "link":
+        a_journal(other, (0, 4096)).close()
+    if what == "FIFO":
+        os.mkfifo(path)
+    elif what == "huge":
+        a_journal(path, (0, 4096)).close()
+        os.truncate(path, 1 << 40)
+    else:
+        path.symlink_to(other)
+    before = other.read_bytes() if other.exists() else None
+    assert reopen(path).nothing
+    assert path.is_file()
+    assert not path.is_symlink()
+    assert (other.read_bytes() if other.exists() else None) == before
 
 
 def test_a_frame_is_kept_with_everything_before_it(path: Path) -> None:
