@@ -11,17 +11,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from cdi.base.faults import Fault
-from cdi.base.units import MiB, human_size
+from cdi.base.units import human_size
 from importer.formats import Image, ReadAt
 from importer.sources import Facts, Source
 
 if TYPE_CHECKING:
     from importer.decode.xz_blocks import XzBlockReader
 
-_INNER_HEAD = MiB  # plain bytes decoded from the head to recognise what is inside
 FOOTER_SIZE = 512  # of a fixed VHD: behind the disk, and no part of it
 _PAGE = 4096
-_COMPRESSIONS = ("gz", "zst", "xz")
 _TARRED = "This is a tar archive, and becomes the disk as it is: contentType: archive (--archive) unpacks it."
 
 
@@ -134,13 +132,14 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
 
     Raises the source's Faults, NotADiskImage, PackingUnsupported, SourceEmpty, and every refusal that a header shows.
     """
+    from importer.contents import unwrap
     from importer.formats.magic import recognise
 
     facts = source.probe()
     if facts.size == 0 or not facts.head:
         raise Fault("SourceEmpty", source=facts.name)
     read_at = _head_first(facts, read_at)
-    compression, head = _unwrap(facts)
+    compression, head = unwrap(facts)
     format = recognise(head)
     if not wishes.archive:
         _refuse_pages(facts, head)
@@ -184,47 +183,6 @@ def _head_first(facts: Facts, read_at: ReadAt) -> ReadAt:
     return read
 
 
-def _unwrap(facts: Facts) -> tuple[tuple[str, ...], bytes]:
-    """The compressions around the content, outermost first, and the content's first bytes.
-
-    Each known compression is taken off at most once (the contract): gz(gz(x)) gives gz(x).
-    """
-    from importer.formats.magic import recognise
-
-    compression: tuple[str, ...] = ()
-    head = facts.head
-    while (kind := recognise(head)) in _COMPRESSIONS and kind not in compression:
-        compression += (kind,)
-        head = _decode_head(kind, head)
-    return compression, head
-
-
-def _decode_head(kind: str, head: bytes) -> bytes:
-    """As many plain bytes as the head gives, at most 1 MiB; the cut at its end is expected."""
-    from importer.decode.registry import open_decoder
-
-    position = 0
-
-    def read(buffer: memoryview) -> int:
-        nonlocal position
-        part = head[position : position + len(buffer)]
-        buffer[: len(part)] = part
-        position += len(part)
-        return len(part)
-
-    plain = bytearray()
-    decoder = open_decoder(kind, read)
-    # Small steps: a decoder that meets the cut end raises, and what it held back is lost.
-    step = memoryview(bytearray(4096))
-    try:
-        while len(plain) < _INNER_HEAD and (count := decoder.readinto(step)):
-            plain += step[:count]
-    except Fault as fault:
-        if fault.code != "CompressedTruncated" and not plain:
-            raise
-    return bytes(plain)
-
-
 def _refuse_pages(facts: Facts, head: bytes) -> None:
     from importer.formats.magic import looks_like_a_page
 
@@ -234,8 +192,9 @@ def _refuse_pages(facts: Facts, head: bytes) -> None:
 
 
 def _refuse_other_files(facts: Facts, compression: tuple[str, ...], head: bytes) -> None:
-    from importer.formats.foreign import document, packing
+    from importer.formats.foreign import document, packing, refuse_unread_formats
 
+    refuse_unread_formats(head)
     packed = packing(head)
     if packed is not None:
         raise Fault("PackingUnsupported", source=facts.name, kind=packed.kind, advice=packed.advice)
@@ -279,8 +238,8 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
             return _Disk(format, blocks.plain_size, granule)
         if compression:
             return _Disk(format, _declared_size(compression, facts), _PAGE)
-        disk = _fixed_vhd(facts, read_at)
-        return _Disk("raw", facts.size, _PAGE) if disk is None else _Disk("vhd", disk, _PAGE)
+        size = _disk_size(facts, read_at)
+        return _Disk("raw" if size == facts.size else "vhd", size, _PAGE)
     size = None
     if facts.ranges and facts.size is not None and not compression:
         from importer.formats.registry import open_image
@@ -296,23 +255,24 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
     return _Disk(format, size, None)
 
 
-def _fixed_vhd(facts: Facts, read_at: ReadAt) -> int | None:
-    """Bytes of disk when a raw-looking file ends in the footer of a fixed VHD."""
+def _disk_size(facts: Facts, read_at: ReadAt) -> int | None:
+    """Bytes of disk in a raw-looking file: without the footer of a fixed VHD, when its end can be seen now."""
     if not facts.ranges or facts.size is None or facts.size <= FOOTER_SIZE:
-        return None
-    from importer.formats.vhd import fixed_vhd_footer
+        return facts.size
+    from importer.formats.ending import disk_in
 
-    return fixed_vhd_footer(read_at(facts.size - FOOTER_SIZE, FOOTER_SIZE), facts.size)
+    return disk_in(read_at(facts.size - FOOTER_SIZE, FOOTER_SIZE), facts.size)
 
 
 def _declared_size(compression: tuple[str, ...], facts: Facts) -> int | None:
     """The plain size that the first zstd frame declares. Trusted for planning only: more frames may follow."""
     if compression != ("zst",):
         return None
-    import zstandard
+    from importer.decode.zstd_frame import declared_size
 
-    size = zstandard.frame_content_size(facts.head)
-    return size if size > 0 and size >= (facts.size or 0) else None  # a frame smaller than the file is not the only one
+    size = declared_size(facts.head)
+    # A frame smaller than the file is not the only one.
+    return size if size and size >= (facts.size or 0) else None
 
 
 def _warnings(facts: Facts, route: Route, format: str, wishes: Wishes) -> list[str]:

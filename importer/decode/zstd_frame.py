@@ -75,6 +75,29 @@ def _window(byte: int) -> int:
     return base + (base >> 3) * (byte & 7)
 
 
+def behind_skippable(head: bytes) -> int:
+    """Where in ``head`` the first frame that is not skippable begins; its length or more when that is not there."""
+    position = 0
+    while recognise_start(head[position : position + 4]) is Start.SKIPPABLE:
+        length = parse_skippable_length(head[position : position + SKIPPABLE_HEADER])
+        if length is None:
+            return len(head)
+        position += SKIPPABLE_HEADER + length
+    return position
+
+
+def declared_size(head: bytes) -> int | None:
+    """The plain size that the first frame states; None when it states none, or is not whole or sound."""
+    start = behind_skippable(head)
+    if recognise_start(head[start : start + 4]) is not Start.FRAME:
+        return None
+    try:
+        header = parse_frame_header(head[start : start + HEADER_MOST])
+    except Malformed:
+        return None
+    return header.content if header else None
+
+
 def parse_block_header(head: bytes | memoryview) -> Block:
     """Three bytes: last flag, type (raw, RLE, compressed), size."""
     value = head[0] | head[1] << 8 | head[2] << 16
@@ -82,6 +105,20 @@ def parse_block_header(head: bytes | memoryview) -> Block:
     if kind == 3:
         raise Malformed("a block has the reserved type")
     return Block(1 if kind == 1 else value >> 3, bool(value & 1))
+
+
+def frame_length(data: memoryview) -> int | None:
+    """Bytes of the frame at the front of ``data``; None when it does not end there, or is not sound."""
+    try:
+        header = parse_frame_header(bytes(data[:HEADER_MOST]))
+        position, last = header.length if header else len(data), False
+        while not last and position + BLOCK_HEADER <= len(data):
+            length, last = parse_block_header(data[position : position + BLOCK_HEADER])
+            position += BLOCK_HEADER + length
+    except Malformed:
+        return None
+    position += CHECKSUM if header and header.checksum else 0
+    return position if last and position <= len(data) else None
 
 
 def parse_skippable_length(head: bytes) -> int | None:

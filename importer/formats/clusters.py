@@ -9,6 +9,7 @@ import zlib
 from types import ModuleType
 
 from cdi.base.faults import Fault
+from importer.decode.zstd_frame import frame_length
 from importer.formats import Kind
 
 _FORMATS = {Kind.DEFLATE: "qcow2", Kind.ZLIB: "vmdk", Kind.ZSTD: "qcow2"}
@@ -21,21 +22,30 @@ def inflate_cluster(kind: Kind, data: bytes | memoryview, length: int) -> bytes:
 
     More is no fault: the last cluster reaches beyond the end of the disk. Bytes after the packed ones are ignored.
     """
-    plain = _unzstd(data, length) if kind is Kind.ZSTD else _inflate(kind, data, length)
+    return unpack_cluster(kind, data, length)[0]
+
+
+def unpack_cluster(kind: Kind, data: bytes | memoryview, length: int) -> tuple[bytes, int | None]:
+    """As ``inflate_cluster``, and how many bytes of ``data`` were packed ones: None where that does not show."""
+    plain, used = _unzstd(data, length) if kind is Kind.ZSTD else _inflate(kind, data, length)
     if len(plain) != length:
         raise _damaged(kind, f"a compressed cluster holds {len(plain)} of {length} bytes")
-    return plain
+    return plain, used
 
 
-def _inflate(kind: Kind, data: bytes | memoryview, length: int) -> bytes:
+def _inflate(kind: Kind, data: bytes | memoryview, length: int) -> tuple[bytes, int | None]:
     engine = _engine()
+    inflater = engine.decompressobj(_WINDOW_BITS[kind])
     try:
-        return bytes(engine.decompressobj(_WINDOW_BITS[kind]).decompress(data, length))
+        plain = bytes(inflater.decompress(data, length))
+        if not inflater.eof:
+            inflater.decompress(inflater.unconsumed_tail, 1)  # the mark of the end, unless more follows
     except engine.error as cause:
         raise _damaged(kind, f"a compressed cluster cannot be unpacked ({cause})") from cause
+    return plain, len(data) - len(inflater.unused_data) if inflater.eof else None
 
 
-def _unzstd(data: bytes | memoryview, length: int) -> bytes:
+def _unzstd(data: bytes | memoryview, length: int) -> tuple[bytes, int | None]:
     import zstandard
 
     plain = bytearray(length)
@@ -47,7 +57,7 @@ def _unzstd(data: bytes | memoryview, length: int) -> bytes:
                 filled += count
     except zstandard.ZstdError as cause:
         raise _damaged(Kind.ZSTD, f"a compressed cluster cannot be unpacked ({cause})") from cause
-    return bytes(view[:filled])
+    return bytes(view[:filled]), frame_length(memoryview(data))
 
 
 def _engine() -> ModuleType:

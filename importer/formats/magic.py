@@ -6,6 +6,7 @@ import re
 
 from cdi.base.faults import Fault
 from cdi.base.units import KiB
+from importer.decode.zstd_frame import behind_skippable
 from importer.formats.window import printable
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
@@ -39,6 +40,9 @@ def recognise(head: bytes) -> str:
     for offset, magic, name in _MAGIC:
         if head.startswith(magic, offset):
             return name
+    start = behind_skippable(head)  # pzstd puts a skippable frame before each; lz4 has the same ones
+    if start and (start >= len(head) or head.startswith(b"\x28\xb5\x2f\xfd", start)):
+        return "zst"
     if _DESCRIPTOR.match(head):
         raise Fault("ImageHasExternalData", format="vmdk", reference=_first_extent(head))
     if head.startswith(_LUKS):

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from cdi.base.faults import Fault
 from cdi.base.units import MiB, round_up
 from importer.formats import Extent, Kind
+from importer.formats.clusters import unpack_cluster
 from importer.formats.qcow2_arrivals import L1, REFCOUNTS, Arrival, Arrivals
 from importer.formats.qcow2_header import HEAD_SIZE, Header, parse_header
 from importer.formats.qcow2_park import Park, Parked
@@ -38,12 +39,10 @@ _SLACK = 511  # the packed length is rounded up to sectors
 
 
 class Placement(NamedTuple):
-    """``length`` bytes of disk at ``guest``: ``data``, or when packed ``inflate_cluster(kind, data, length)``."""
+    """``data`` belongs to the disk at ``guest``."""
 
     guest: int
-    length: int
-    data: memoryview
-    kind: Kind
+    data: bytes | memoryview
 
 
 class Outlook(NamedTuple):
@@ -153,22 +152,25 @@ class _Disk:
         """Place the known parts of ``data``, which begins at ``start`` in the file, and park the unknown ones."""
         end = start + len(data)
         unfinished: list[Extent] = []
-        reached = certain = start  # known up to here at most, and at least
+        certain = start  # up to here it is known whose the bytes are
         for extent in self._pending.take(end):
-            if extent.host > reached:
+            if extent.host > certain:  # another table may have a small compressed cluster in the slack of the last one
                 self._keep(certain, extent.host, data, start)
             extent_end = extent.host + extent.host_length
-            slack = 0 if extent.kind is Kind.DATA else min(_SLACK, extent.host_length)
-            reached, certain = max(reached, extent_end), max(certain, extent_end - slack)
             if extent.kind is Kind.DATA:
-                yield self._placement(extent, data[extent.host - start : extent_end - start], end)
+                yield self._plain(extent, data[extent.host - start : extent_end - start], end)
+                certain = max(certain, extent_end)
                 if extent_end > end:
                     unfinished.append(_without_front(extent, end - extent.host))
-            elif extent_end > end:
+                continue
+            used = None
+            if extent_end > end:
                 unfinished.append(extent)
             else:
-                yield self._placement(extent, self._packed(extent, data, start), end)
-        if certain < end:  # another cluster may begin in the slack of the last one
+                placement, used = self._unpack(extent, self._packed(extent, data, start), end)
+                yield placement
+            certain = max(certain, extent.host + (used or max(1, extent.host_length - _SLACK)))
+        if certain < end:
             self._keep(certain, end, data, start)
         self._hold_back(unfinished, data, start)
 
@@ -185,17 +187,20 @@ class _Disk:
         self._tail = (self._tail[first - start :] if first < start else b"") + bytes(data[max(0, first - start) :])
         self._pending.add(unfinished)
 
-    def _placement(self, extent: Extent, data: memoryview, end: int) -> Placement:
+    def _plain(self, extent: Extent, data: memoryview, end: int) -> Placement:
         """Counted against the ``end`` bytes that came so far: more disk than file means shared clusters."""
-        length = len(data) if extent.kind is Kind.DATA else extent.length
-        if extent.kind is Kind.DATA:
-            self._placed += length
-        else:
-            self._unpacked += length
-        if self._placed > end or (extent.kind is Kind.DEFLATE and self._unpacked > 1032 * end):
-            mapped = max(self._placed, self._unpacked)
-            raise Fault("ImageClusterShared", format="qcow2", mapped=mapped, size=end)
-        return Placement(extent.guest, length, data, extent.kind)
+        self._placed += len(data)
+        if self._placed > end:
+            raise Fault("ImageClusterShared", format="qcow2", mapped=self._placed, size=end)
+        return Placement(extent.guest, data)
+
+    def _unpack(self, extent: Extent, data: memoryview, end: int) -> tuple[Placement, int | None]:
+        """Also the packed length, where it shows. Counted as in ``_plain``: deflate cannot shrink more than that."""
+        self._unpacked += extent.length
+        if extent.kind is Kind.DEFLATE and self._unpacked > 1032 * end:
+            raise Fault("ImageClusterShared", format="qcow2", mapped=self._unpacked, size=end)
+        plain, used = unpack_cluster(extent.kind, data, extent.length)
+        return Placement(extent.guest, plain), used
 
     def _keep(self, start: int, end: int, data: memoryview, base: int) -> None:
         """Park [start, end) unless no table is left that could map it; clusters of metadata never are."""
@@ -267,13 +272,13 @@ class _Disk:
         for done in range(0, passed, _RECALL):
             part = _without_front(extent, done)
             data = self._parked.recall(part.host, min(_RECALL, passed - done))
-            yield self._placement(part, self._found(data, position), position)
+            yield self._plain(part, self._found(data, position), position)
 
     def _recall_packed(self, extent: Extent, position: int) -> Placement:
         """What lies behind the true end within its last sector may be anything, also something that was not parked."""
         length = min(extent.host_length, position - extent.host)
         data = self._parked.recall(extent.host, length, min(length, max(1, extent.host_length - _SLACK)))
-        return self._placement(extent, self._found(data, position), position)
+        return self._unpack(extent, self._found(data, position), position)[0]
 
     def _found(self, data: bytes | None, position: int) -> memoryview:
         """Not parked means: it was placed already, or it is a table."""
@@ -290,7 +295,7 @@ class _Disk:
         limit = round_up(end, self.header.cluster_size)
         for extent in self._pending.take(1 << 64):
             if extent.kind is not Kind.DATA and extent.host < end:
-                yield self._placement(extent, memoryview(self._tail)[extent.host - end :], end)
+                yield self._unpack(extent, memoryview(self._tail)[extent.host - end :], end)[0]
             elif extent.host + extent.host_length > limit:  # the last cluster may be incomplete, as in qcow2_tables
                 raise Fault("ImageTruncated", format="qcow2", size=end, needed=extent.host + extent.host_length)
         self._decoder.check_total(end)

@@ -67,7 +67,9 @@ class L2Decoder:
             return
         found = self._subclusters(table, guest) if self._header.extended_l2 else self._clusters(table, guest)
         for extent in found:
-            yield self._inside_file(extent)
+            inside = self._inside_file(extent)
+            if inside is not None:
+                yield inside
 
     def _clusters(self, table: bytes, guest: int) -> Iterator[Extent]:
         size = self._header.cluster_size
@@ -89,7 +91,9 @@ class L2Decoder:
             yield self._plain(guest + start * size, (len(entries) - start) * size, first)
 
     def _subclusters(self, table: bytes, guest: int) -> Iterator[Extent]:
-        return map(self._clipped, merged(self._subcluster_runs(_big_endian(table), guest)))
+        end = self._header.virtual_size  # a shrunk disk may end inside a cluster, whose other parts are still there
+        runs = merged(self._subcluster_runs(_big_endian(table), guest))
+        return (self._clipped(run) for run in runs if run.guest < end)
 
     def _subcluster_runs(self, entries: array[int], guest: int) -> Iterator[Extent]:
         size = self._header.cluster_size
@@ -152,8 +156,9 @@ class L2Decoder:
         length = min(self._header.cluster_size, self._header.virtual_size - guest)
         return Extent(guest, length, host, (sectors + 1) * 512 - host % 512, self._header.compression)
 
-    def _inside_file(self, extent: Extent) -> Extent:
-        """``extent`` cut at the end of the file, and counted."""
+    def _inside_file(self, extent: Extent) -> Extent | None:
+        """``extent`` cut at the end of the file, and counted; None when all of it is in the missing part of the last
+        cluster."""
         if extent.kind is Kind.DATA:
             self.mapped += extent.length
         else:
@@ -162,21 +167,23 @@ class L2Decoder:
         if size is None:
             return extent
         over = extent.host + extent.host_length - size
-        if over > 0:
-            extent = self._cut(extent, over)
+        inside = self._cut(extent, over) if over > 0 else extent
         self.check_total(size)
-        return extent
+        return inside
 
-    def _cut(self, extent: Extent, over: int) -> Extent:
+    def _cut(self, extent: Extent, over: int) -> Extent | None:
         """qemu lets the last cluster of the file be "semi-allocated": what is missing of it reads as zeros (its check
         accepts less than one cluster beyond the end). The packed length is an upper bound anyway."""
         needed, cluster = extent.host + extent.host_length, self._header.cluster_size
         size = needed - over
         last = (needed - 1) // cluster * cluster
-        if over >= extent.host_length or (extent.kind is Kind.DATA and last >= size):
-            raise Fault("ImageTruncated", format="qcow2", size=size, needed=needed)
         kept = extent.host_length - over
-        return extent._replace(host_length=kept, length=kept if extent.kind is Kind.DATA else extent.length)
+        if last >= size if extent.kind is Kind.DATA else kept <= 0:
+            raise Fault("ImageTruncated", format="qcow2", size=size, needed=needed)
+        if extent.kind is not Kind.DATA:
+            return extent._replace(host_length=kept)
+        # Of subclusters all may be missing, though their cluster begins in the file.
+        return extent._replace(host_length=kept, length=kept) if kept > 0 else None
 
     def check_total(self, size: int) -> None:
         """Refuses an image that maps more disk than its ``size`` bytes of file can hold.

@@ -47,13 +47,14 @@ def parse_footer(sector: bytes) -> Footer | None:
 
 
 def fixed_vhd_footer(last512: bytes, size: int) -> int | None:
-    """Bytes of disk when a raw-looking file of ``size`` bytes ends in a fixed VHD's footer; else None: it is raw."""
+    """Bytes of disk when a raw-looking file of ``size`` bytes ends in a fixed VHD's footer; else None: it is raw.
+
+    The footer must say exactly what stands before it. One that says anything else is the end of a disk that holds a
+    .vhd file: cut by it, the disk would lose what it holds itself.
+    """
     footer = parse_footer(last512)
-    if footer is None or footer.kind != _FIXED:
+    if footer is None or footer.kind != _FIXED or footer.virtual_size != size - SECTOR or size == SECTOR:
         return None
-    if footer.virtual_size > size - SECTOR:
-        detail = f"its footer says {footer.virtual_size} bytes, the file holds {size - SECTOR}"
-        raise Fault("ImageInvalid", format="vhd", detail=detail)
     return footer.virtual_size
 
 
@@ -75,8 +76,7 @@ class FixedVhd:
         self.virtual_size = virtual_size
 
     def extents(self) -> Iterator[Extent]:
-        if self.virtual_size:
-            yield Extent(0, self.virtual_size, 0, self.virtual_size)
+        yield Extent(0, self.virtual_size, 0, self.virtual_size)
 
 
 class DynamicVhd:

@@ -10,7 +10,7 @@ import struct
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from cdi.base.faults import Fault
 from cdi.base.units import MiB, TiB
@@ -107,8 +107,8 @@ class Vmdk:
         if not 1 <= entries <= 512:
             raise file.invalid(f"grain tables of {entries} entries")
         packed = bool(flags & _PACKED)
-        if packed and (packing != 1 or not flags & _MARKERS):
-            raise file.unsupported("packed grains without markers" if packing == 1 else f"compression {packing}")
+        if packed and packing != 1:
+            raise file.unsupported(f"compression {packing}")
         if length > MiB // SECTOR:
             raise Fault("ImageTableTooBig", format="vmdk", table="the descriptor", detail=f"{length} sectors")
         descriptor = at * SECTOR, length * SECTOR
@@ -165,9 +165,9 @@ class Vmdk:
         next grain, or the longest possible stream, bounds them, and zlib's own checksum proves the content."""
         grains = list(self._allocated(guest, table))
         places = sorted({sector for _, sector in grains})
-        bounds = dict(zip(places, [*places[1:], 1 << 33], strict=True))
+        bounds = dict(pairwise([*places, 1 << 33]))  # of a table that names no grain: none
         for at, sector in grains:
-            host = sector * SECTOR + MARKER
+            host = sector * SECTOR + (MARKER if self._header.flags & _MARKERS else 0)
             if host >= self._file.size:
                 raise Fault("ImageTruncated", format="vmdk", size=self._file.size, needed=host + 1)
             end = min(bounds[sector] * SECTOR, host + self.cluster_size + _SLACK, self._file.size)

@@ -13,7 +13,7 @@ from importer.decode.xz_format import Malformed, dictionary_of
 from importer.fetch.governor import Limits
 from importer.fetch.reader import RangeReader
 from importer.fetch.stream import fill
-from importer.formats.vhd import fixed_vhd_footer
+from importer.formats.ending import disk_in
 from importer.plan import FOOTER_SIZE
 from importer.routes.budget import Budget
 from importer.routes.job import Job
@@ -80,8 +80,7 @@ class _Blocks:
         self._job.wrote(block.plain_offset, max(0, min(end, self.disk_size) - block.plain_offset))
 
     def _see_the_end(self, last: memoryview) -> None:
-        disk = fixed_vhd_footer(bytes(last[-FOOTER_SIZE:]), self._plain_size)
-        self.disk_size = self._plain_size if disk is None else disk
+        self.disk_size = disk_in(bytes(last[-FOOTER_SIZE:]), self._plain_size)
         if self.disk_size > self._job.limit:
             raise outgrown_target(self._job.source.name, self._job.limit)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cdi.base.units import round_up
 from importer.cancel import Cancel
 from importer.checksum import Hasher
 from importer.fetch.crew import Crew
@@ -79,6 +80,13 @@ class Job(Feed):
             data = memoryview(bytes(data) + bytes(self.sink.align - rest))[: self.sink.size - offset]
         self.sink.write(offset, data)
         self.wrote(offset, len(data))
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make a hole and report. One that begins off the sink's alignment follows a padded piece: see ``write``."""
+        start, end = min(round_up(offset, self.sink.align), offset + length), offset + length
+        if start < end:
+            self.sink.zero(start, end - start)
+        self.wrote(offset, length)
 
     def wrote(self, offset: int, length: int) -> None:
         """[offset, offset+length) of the disk is as it shall be. Called after the write, from any thread."""

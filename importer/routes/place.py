@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,6 @@ from typing import IO, Self
 from cdi.base.units import MiB
 from importer.fetch.rangeset import RangeSet
 from importer.fetch.stream import fill
-from importer.formats import Kind
-from importer.formats.clusters import inflate_cluster
 from importer.formats.qcow2_stream import Placement, Qcow2Placer
 from importer.routes.gathered import Gathered
 from importer.routes.job import Job
@@ -21,6 +20,7 @@ from importer.routes.plain import PlainStream
 from importer.sinks.refusal import refusals
 
 _BUFFER = MiB
+_LARGE = MiB // 2  # what is written as it comes; smaller neighbours together
 _IN_MEMORY = 8 * MiB  # parked bytes before a temporary file is made; ordinary images park nothing
 
 
@@ -55,10 +55,10 @@ class _Placing:
         self._gathered = Gathered(self._write, 2 * MiB)
 
     def place(self, placement: Placement) -> None:
-        if placement.kind is Kind.DATA:
-            self._write(placement.guest, placement.data)
+        if len(placement.data) < _LARGE:
+            self._gathered.add(placement.guest, placement.data)
         else:
-            self._gathered.add(placement.guest, inflate_cluster(placement.kind, placement.data, placement.length))
+            self._write(placement.guest, memoryview(placement.data))
 
     def _write(self, guest: int, data: memoryview) -> None:
         self._job.write(guest, data)
@@ -67,8 +67,7 @@ class _Placing:
     def finish(self, virtual_size: int) -> int:
         self._gathered.flush()
         for start, end in self._done.missing(0, virtual_size):
-            self._job.sink.zero(start, end - start)
-            self._job.wrote(start, end - start)
+            self._job.zero(start, end - start)
         return virtual_size
 
 
@@ -80,7 +79,8 @@ class FilePark:
         self._directory = directory
         self._file: IO[bytes] = io.BytesIO()
         self._name = "memory"
-        self._index: list[tuple[int, int, int]] = []  # (offset in the image, length, offset in the file), growing
+        self._hosts = array("Q")  # offsets in the image, growing
+        self._places = array("Q")  # where in the file each of them is
         self._used = 0
 
     def __enter__(self) -> Self:
@@ -95,7 +95,8 @@ class FilePark:
         with refusals(self._name, self._used):
             self._file.seek(self._used)
             self._file.write(data)
-        self._index.append((host, len(data), self._used))
+        self._hosts.append(host)
+        self._places.append(self._used)
         self._used += len(data)
 
     def _move_to_file(self, memory: io.BytesIO) -> None:
@@ -107,11 +108,11 @@ class FilePark:
 
     def get(self, host: int, length: int) -> bytes:
         found = bytearray()
-        index = bisect_right(self._index, (host, 1 << 62, 0)) - 1
+        index = bisect_right(self._hosts, host) - 1
         while len(found) < length:
-            start, size, place = self._index[index]
-            skip = host + len(found) - start
-            self._file.seek(place + skip)
-            found += self._file.read(min(size - skip, length - len(found)))
+            place = self._places[index] + host + len(found) - self._hosts[index]
             index += 1
+            end = self._places[index] if index < len(self._places) else self._used
+            self._file.seek(place)
+            found += self._file.read(min(end - place, length - len(found)))
         return bytes(found)

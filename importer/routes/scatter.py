@@ -43,8 +43,7 @@ class _Scatter:
 
     def _hole(self, offset: int, length: int) -> None:
         for start, end in self._job.kept.ranges.missing(offset, offset + length):
-            self._job.sink.zero(start, end - start)
-            self._job.wrote(start, end - start)
+            self._job.zero(start, end - start)
 
     def handle(self, segment: Segment, buffer: memoryview) -> None:
         if segment.whole:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB, round_up
 from importer.fetch.stream import fill
-from importer.formats.vhd import fixed_vhd_footer
+from importer.formats.ending import disk_in
 from importer.plan import FOOTER_SIZE, Resumes
 from importer.routes.job import Job
 from importer.routes.plain import PlainStream, outgrown_target
@@ -112,8 +112,7 @@ class _Filler:
         """The end is known: cut a fixed VHD's footer off, then write what was held."""
         total = self._offset + length
         before = bytes(self._held.buffer[-FOOTER_SIZE:]) if self._held else b""
-        disk = fixed_vhd_footer((before + bytes(buffer[:length]))[-FOOTER_SIZE:], total)
-        size = total if disk is None else disk
+        size = disk_in((before + bytes(buffer[:length]))[-FOOTER_SIZE:], total)
         if self._held is not None:
             keep = min(self._held.length, max(0, size - self._held.offset))
             self._held = self._held._replace(length=keep, boundary=_far_from(total, self._held.boundary))

@@ -93,9 +93,9 @@ def stream(data: bytes) -> None:
         for placement in placer.feed(memoryview(data)[at : at + 300_000]):
             assert placer.virtual_size is not None
             assert 0 <= placement.guest < placer.virtual_size
-            assert 0 < placement.length <= placer.virtual_size - placement.guest
+            assert 0 < len(placement.data) <= placer.virtual_size - placement.guest
     for placement in placer.finish():
-        assert placement.length > 0
+        assert len(placement.data) > 0
 
 
 def rounds() -> Iterator[random.Random]:

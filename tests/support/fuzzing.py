@@ -49,3 +49,19 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
                 if chance.random() < 0.2:
                     del out[at:]
     return bytes(out)
+
+
+def seeded(default_seconds: float, most: int) -> Iterator[tuple[int, random.Random]]:
+    """(seed, chance), another one in every run, for FUZZ_SECONDS (environment) or so many seconds and cases. At least
+    one comes, however busy the machine is. FUZZ_SEED=n gives that one only."""
+    if "FUZZ_SEED" in os.environ:
+        seed = int(os.environ["FUZZ_SEED"])
+        yield seed, random.Random(seed)
+        return
+    longer = "FUZZ_SECONDS" in os.environ
+    end = time.monotonic() + float(os.environ.get("FUZZ_SECONDS", default_seconds))
+    number = 0
+    while number == 0 or (time.monotonic() < end and (longer or number < most)):
+        seed = random.SystemRandom().randrange(1 << 48)
+        yield seed, random.Random(seed)
+        number += 1

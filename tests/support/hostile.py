@@ -94,8 +94,8 @@ def vmdk(descriptor: str = "", grain: int = 128, **changes: int) -> bytearray:
     return image
 
 
-def _vmdk_text(line: str, parent: str = "ffffffff", kind: str = "monolithicSparse") -> bytes:
-    return bytes(vmdk(f'# Disk DescriptorFile\nversion=1\nparentCID={parent}\ncreateType="{kind}"\n{line}\n'))
+def _vmdk_text(line: str, parent: str = "ffffffff") -> bytes:
+    return bytes(vmdk(f'# Disk DescriptorFile\nversion=1\nparentCID={parent}\ncreateType="monolithicSparse"\n{line}\n'))
 
 
 def vdi(**changes: int) -> bytearray:
@@ -178,13 +178,12 @@ def hostile_images() -> dict[str, Hostile]:
             lambda: b'# Disk DescriptorFile\nversion=1\ncreateType="monolithicFlat"\nRW 8 FLAT "/etc/passwd" 0\n',
             "ImageHasExternalData",
         ),
-        "vmdk with a foreign extent": Hostile(lambda: _vmdk_text('RW 8 FLAT "/etc/passwd" 0'), "ImageHasExternalData"),
         "vmdk with two extents": Hostile(
             lambda: _vmdk_text('RW 8 SPARSE "a.vmdk"\nRW 8 SPARSE "b.vmdk"'), "ImageHasExternalData"
         ),
         "vmdk with a parent": Hostile(lambda: _vmdk_text('RW 8 SPARSE "a.vmdk"', "12345678"), "ImageHasBackingFile"),
-        "vmdk of another subformat": Hostile(
-            lambda: _vmdk_text('RW 8 SPARSE "a.vmdk"', kind="twoGbMaxExtentSparse"), "ImageUnsupported"
+        "vmdk with a parent that has no number": Hostile(
+            lambda: _vmdk_text('parentFileNameHint="/etc/passwd"'), "ImageHasBackingFile"
         ),
         "vmdk without capacity": Hostile(lambda: bytes(vmdk(capacity=0)), "ImageHasExternalData"),
         "vmdk with a giant directory": Hostile(

@@ -11,8 +11,10 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.packed import tool
 
-from importer.formats.foreign import document, packing
+from cdi.base.faults import Fault
+from importer.formats.foreign import document, packing, refuse_unread_formats
 
 KiB = 1024
 
@@ -34,6 +36,15 @@ def tarred(*names: str, format: int = tarfile.USTAR_FORMAT) -> bytes:
     return out.getvalue()
 
 
+def lz4_behind_a_skippable_frame() -> bytes:
+    return b"\x5a\x2a\x4d\x18\x03\0\0\0abc" + tool("lz4 -qc", b"x" * 5000)
+
+
+def lzma_of_a_stated_size(plain: bytes) -> bytes:
+    packed = tool("lzma -c", plain)
+    return packed[:5] + len(plain).to_bytes(8, "little") + packed[13:]
+
+
 MP4 = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41"
 PACKED = {
     "bzip2": (bz2.compress(b"x" * 5000), "packed with bzip2"),
@@ -43,6 +54,41 @@ PACKED = {
     "7z": (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(600), "a 7z archive"),
     "rar 4": (b"Rar!\x1a\x07\x00" + bytes(600), "a rar archive"),
     "rar 5": (b"Rar!\x1a\x07\x01\x00" + bytes(600), "a rar archive"),
+    "lz4 behind a skippable frame": (lz4_behind_a_skippable_frame(), "packed with lz4"),
+    "old lz4": (tool("lz4 -lqc", b"x" * 5000), "packed with lz4"),
+    "lzma": (tool("lzma -c", b"x" * 5000), "packed with lzma"),
+    "lzma -9e": (tool("lzma -9ec", random.Random(1).randbytes(5000)), "packed with lzma"),
+    "lzma of a stated size": (lzma_of_a_stated_size(b"x" * 5000), "packed with lzma"),
+    "lzip": (b"LZIP\x01\x0c" + bytes(600), "packed with lzip"),
+    "lzop": (b"\x89LZO\0\r\n\x1a\n" + bytes(600), "packed with lzop"),
+    "lrzip": (b"LRZI\0\x06" + bytes(600), "packed with lrzip"),
+    "rzip": (b"RZIP\x02\x01" + bytes(600), "packed with rzip"),
+    "compress": (b"\x1f\x9d\x90" + bytes(600), "packed with compress (.Z)"),
+    "pack": (b"\x1f\x1e\0\0\x13\x88\x02" + bytes(600), "packed with pack (.z)"),
+    "snappy": (b"\xff\x06\0\0sNaPpY" + bytes(600), "packed with snappy"),
+    "a zstd dictionary": (b"\x37\xa4\x30\xec" + bytes(600), "a dictionary of zstd"),
+    "zstd 0.7": (b"\x27\xb5\x2f\xfd" + bytes(600), "packed with zstd before version 0.8"),
+    "xar": (b"xar!\0\x1c\0\x01" + bytes(600), "a xar archive"),
+    "cab": (b"MSCF\0\0\0\0" + bytes(600), "a cabinet archive"),
+    "wim": (b"MSWIM\0\0\0" + bytes(600), "a Windows image (wim)"),
+    "lha": (b"\x23\x11-lh5-" + bytes(600), "a lha archive"),
+    "cpio": (b"070701" + b"0" * 600 + bytes(4), "a cpio archive"),
+    "deb": (b"!<arch>\ndebian-binary   " + bytes(600), "an ar archive"),
+    "rpm": (b"\xed\xab\xee\xdb\x03\0" + bytes(600), "an rpm package"),
+    "Android sparse": (b"\x3a\xff\x26\xed\x01\0\0\0" + bytes(600), "an Android sparse image"),
+    "EWF": (b"EVF\x09\x0d\x0a\xff\0\x01" + bytes(600), "a forensic image (EWF)"),
+    "partclone": (b"partclone-image\0" + bytes(600), "an image of partclone"),
+    "bzip3": (b"BZ3v1" + bytes(600), "packed with bzip3"),
+    "lzfse": (b"bvx2" + bytes(600), "packed with lzfse"),
+    "zpaq": (b"7kSt\xa0\x31\x83\xd3zPQ\x02\x01" + bytes(600), "a zpaq archive"),
+    "zip in parts": (b"PK\x07\x08PK\x03\x04" + bytes(600), "a zip archive in parts"),
+    "ace": (b"\1\2\3\4\5\6\7**ACE**" + bytes(600), "an ace archive"),
+    "FreeArc": (b"ArC\x01" + bytes(600), "a FreeArc archive"),
+    "zoo": (b"ZOO 2.10 Archive.\x1a\0\0\xdc\xa7\xc4\xfd" + bytes(600), "a zoo archive"),
+    "arj": (b"\x60\xea\x2c\0\x22" + bytes(600), "an arj archive"),
+    "partimage": (b"PaRtImAgE-VoLuMe" + bytes(600), "an image of partimage"),
+    "vma": (b"VMA\0\0\0\0\x01" + bytes(600), "a backup of Proxmox (vma)"),
+    "xva": (tarred("ova.xml", "Ref:7/00000000"), "an OVA (a tar archive that begins with 'ova.xml')"),
     "ova": (tarred("vm.ovf", "vm.mf", "disk.vmdk"), "an OVA (a tar archive that begins with 'vm.ovf')"),
     "ova, disk first": (tarred("./Disk.VMDK"), "an OVA (a tar archive that begins with './Disk.VMDK')"),
     "ova, sums first": (tarred("a.mf", format=tarfile.GNU_FORMAT), "an OVA (a tar archive that begins with 'a.mf')"),
@@ -159,13 +205,10 @@ def test_a_line_without_an_end_is_looked_at_once() -> None:
     assert found == ("a text of 65535 bytes", "***")
 
 
-_BEGINNINGS = (b"BZh", b"\x04\x22\x4d\x18", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"%PDF-")
-
-
 @given(st.binary(max_size=2048), st.booleans())
 def test_nothing_but_a_signature_or_a_short_text_refuses(data: bytes, whole: bool) -> None:
-    if packing(data) is not None:
-        assert data.startswith(_BEGINNINGS) or data[257:262] == b"ustar"
+    packed = packing(data)
+    assert packed is None or packed.kind in {kind for _, kind in PACKED.values()}
     found = document(data, whole=whole)
     if found is not None and found[0].startswith("a text"):
         assert whole
@@ -173,6 +216,27 @@ def test_nothing_but_a_signature_or_a_short_text_refuses(data: bytes, whole: boo
         data.decode()
     elif found is not None:
         assert data.startswith(b"%PDF-") or data[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize(
+    ("format", "head"),
+    [
+        ("qed", b"QED\0\0\0\x01\0\x04\0\0\0\x01\0\0\0"),
+        ("parallels", b"WithoutFreeSpace\x02\0\0\0\x10\0\0\0"),
+        ("parallels", b"WithouFreSpacExt\x02\0\0\0\x10\0\0\0"),
+        ("bochs", b"Bochs Virtual HD Image\0".ljust(32, b"\0") + b"Redolog\0"),
+        ("cloop", b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount -r"),
+        ("vmdk", b"COWD\x01\0\0\0\x03\0\0\0"),
+    ],
+)
+def test_a_disk_image_of_a_format_that_is_not_read_is_refused(format: str, head: bytes) -> None:
+    head = head.ljust(4096, b"\0")
+    with pytest.raises(Fault) as caught:
+        refuse_unread_formats(head)
+    assert caught.value.code == "ImageUnsupported"
+    assert f"the {format} image" in caught.value.message
+
+    refuse_unread_formats(head[:510] + b"\x55\xaa" + head[512:])
 
 
 def test_noise_is_a_disk() -> None:

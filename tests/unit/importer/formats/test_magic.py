@@ -19,6 +19,10 @@ from importer.formats.magic import looks_like_a_page, recognise
         (0, b"vhdxfile", "vhdx"),
         (0x101, b"ustar", "tar"),
         (0, b"QED\0", "raw"),
+        (0, b"\x50\x2a\x4d\x18\x04\0\0\0\1\2\3\4\x28\xb5\x2f\xfd", "zst"),
+        (0, b"\x5f\x2a\x4d\x18\0\0\0\0\x50\x2a\x4d\x18\1\0\0\0!\x28\xb5\x2f\xfd", "zst"),
+        (0, b"\x50\x2a\x4d\x18\xff\xff\xff\xff", "zst"),
+        (0, b"\x50\x2a\x4d\x18\x04\0\0\0\1\2\3\4\x04\x22\x4d\x18", "raw"),
         (0, b"", "raw"),
     ],
 )
