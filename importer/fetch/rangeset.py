@@ -31,7 +31,7 @@ class RangeSet:  # noqa: PLW1641  it changes, so it has no hash
     @property
     def end(self) -> int:
         """Where the last range ends; 0 of an empty set."""
-        return self._ends[-1] if self._ends else 0
+        return self._pages[-1].ends[-1] if self._pages else 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeSet) or len(self) != len(other):
