@@ -290,11 +290,17 @@ class ObjectMeta(Struct, rename="camel", omit_defaults=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
+    finalizers: list[str] = []
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
     creation_timestamp: str | None = ""
     deletion_timestamp: str | None = None
+
+    @property
+    def controller_uid(self) -> str:
+        """The uid of the owner that controls it, or ``""``."""
+        return next((owner.uid for owner in self.owner_references if owner.controller), "")
 
 
 class Condition(Struct, rename="camel", omit_defaults=True):

@@ -9,7 +9,12 @@ from msgspec import to_builtins
 from cdi.api import cdi
 from cdi.api.cdi import CDI
 from cdi.api.datavolume import GROUP, ObjectMeta
+from cdi.kube.errors import ApiError
 from cdi.kube.objects import Metadata
+
+
+class NotOurs(ApiError):
+    """An object has the name that we need, and belongs to somebody else."""
 
 
 def owner_reference(api_version: str, kind: str, metadata: Metadata | ObjectMeta) -> dict[str, Any]:

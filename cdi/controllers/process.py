@@ -120,6 +120,7 @@ class System:
             classes,
             configs,
             systems,
+            datavolumes,
             cache.store(resources.RESOURCE_QUOTAS, awaited=False),
         )
         drivers = cache.store(resources.CSI_DRIVERS)

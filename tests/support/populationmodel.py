@@ -27,7 +27,7 @@ from cdi.controllers.population.plan import (
     Rebind,
 )
 from cdi.controllers.settings import Settings
-from cdi.kube.objects import ObjectReference
+from cdi.kube.objects import Event, ObjectReference
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
@@ -50,6 +50,7 @@ class World:
         self.pod: Pod | None = None
         self.volume: PersistentVolume | None = None
         self.scratch: PersistentVolumeClaim | None = None
+        self.event: Event | None = None  # the newest about the claim that a worker writes to
         self.events: list[Emit] = []
         self.workers = 0  # made so far
         annotations, spec = {a.ENDPOINT: "http://a/disk.img", a.SOURCE: "http"}, self._spec()
@@ -79,6 +80,7 @@ class World:
             scratch=self.scratch,
             storage_class=self.storage_class,
             pod_age_s=600.0,
+            event=self.event,
             cluster=CLUSTER,
             settings=Settings(importer_image="importer:1"),
         )

@@ -28,6 +28,7 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
+from cdi.controllers.ownership import NotOurs
 from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.written import Written
 from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
@@ -88,7 +89,7 @@ class Actor:
             case CreateClaim(body):
                 await self._create_claim(seen, body, result)
             case CreateSource(body):
-                await self._create_source(body)
+                await self._create_source(seen, body)
             case CorrectSource(name, spec):
                 await self._client.merge_patch(
                     VOLUME_IMPORT_SOURCES, name, {"spec": spec}, namespace=metadata.namespace
@@ -136,11 +137,21 @@ class Actor:
                 self.refusals.told(key)
             result.wait = refused.again_s
 
-    async def _create_source(self, body: Mapping[str, Any]) -> None:
+    async def _create_source(self, seen: Observed, body: Mapping[str, Any]) -> None:
+        metadata = body["metadata"]
         try:
             await self._client.create(VOLUME_IMPORT_SOURCES, body)
         except AlreadyExists:
-            log.debug("source %s is there already", body["metadata"]["name"])
+            found = await self._client.find(VOLUME_IMPORT_SOURCES, metadata["name"], metadata["namespace"])
+            if found is None or found.metadata.controller_uid == seen.uid:
+                return  # the stores will show it
+            kind = VOLUME_IMPORT_SOURCES.kind
+            text = (
+                f"{kind} {metadata['name']} is not ours, and the import needs an object of that name. "
+                f"Try: kubectl delete {kind.lower()} {metadata['name']} -n {metadata['namespace']}"
+            )
+            self.emit(seen.volume, Emit("Warning", "ErrSourceExists", text))
+            raise NotOurs(409, "AlreadyExists", text) from None
 
 
 def _told(refused: ApiError) -> tuple[Emit, Hold]:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE
+from cdi.api.populators import VolumeImportSource
 from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
 from cdi.controllers import annotations as a
@@ -46,8 +47,8 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
+from cdi.controllers.population.finished import is_being_filled, stays_succeeded
 from cdi.controllers.population.parameters import asked_of, edited
-from cdi.controllers.population.way import Way, way_of
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
@@ -62,12 +63,12 @@ def decide(seen: Observed) -> Plan:
         return Plan(status=False)
     if seen.claim is not None:
         return _with_claim(seen, seen.claim, operation)
-    if operation is Operation.UNSERVED:
+    if a.PRE_POPULATED in seen.volume.metadata.annotations:
+        return Plan()
+    if operation is Operation.UNSERVED and not _may_take_static(seen):
         text = f"source {name} is accepted, but not acted on by this version"
         fault = Fault("NotActedOn", source=f"source {name}")
         return Plan((Emit("Warning", "NotActedOn", text),), Hold("NotActedOn", text, "Pending", fault=fault))
-    if a.PRE_POPULATED in seen.volume.metadata.annotations:
-        return Plan()
     return _claimed(seen, operation)
 
 
@@ -86,7 +87,7 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
     actions: list[Action] = _warned(seen)
     if a.USE_POPULATOR not in seen.volume.metadata.annotations:
         actions.append(AnnotateVolume({a.USE_POPULATOR: "true" if populator else "false"}))
-    if populator and not static and seen.source is None:
+    if populator and not static and _own_source(seen) is None:
         actions.append(CreateSource(source_body(seen)))
     return Plan((*actions, CreateClaim(body)))
 
@@ -126,6 +127,14 @@ def _static(seen: Observed) -> str:
     return json.dumps(names) if names else ""
 
 
+def _may_take_static(seen: Observed) -> bool:
+    """A volume with data is taken as it is, whatever else would have filled it."""
+    try:
+        return bool(_static(seen))
+    except ClaimNotValid:  # a clone need not say its size
+        return False
+
+
 def _fits(volume: PersistentVolume, spec: Mapping[str, Any]) -> bool:
     wanted = size_or_none(str(spec.get("resources", {}).get("requests", {}).get("storage", "0")))
     held = size_or_none(str(volume.spec.capacity.get("storage", "0")))
@@ -148,7 +157,7 @@ def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operati
             return Plan((AdoptClaim(claim), *_marked(seen, claim)))
         text = f'Resource "{name}" already exists and is not managed by DataVolume'
         return Plan((Emit("Warning", "ErrResourceExists", text),))
-    if a.VOLUME_LIST in claim.metadata.annotations:
+    if a.VOLUME_LIST in claim.metadata.annotations and not stays_succeeded(seen.volume, claim):
         return _static_bound(seen, claim)
     actions = [*_marked(seen, claim)]
     if operation is Operation.IMPORT and was_made_for(seen, claim):
@@ -173,20 +182,9 @@ def is_adoptable(seen: Observed, claim: PersistentVolumeClaim) -> bool:
     if was_made_for(seen, claim):
         return False
     if claim.metadata.controller_uid == seen.uid:
-        return not _is_being_filled(claim)
+        return not is_being_filled(claim)  # another version may have made it for us, without saying so
     said = seen.volume.metadata.annotations.get(a.ADOPTION)
     return CLAIM_ADOPTION in seen.cluster.gates if said is None else said.lower() in ("true", "t", "1")
-
-
-def _is_being_filled(claim: PersistentVolumeClaim) -> bool:
-    """As a claim is that another version made for us, without saying so, before it was replaced by this one."""
-    match way_of(claim):
-        case Way.DIRECT:
-            return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
-        case Way.POPULATOR:
-            return not claim.spec.volume_name
-        case _:
-            return False
 
 
 def needs_work(seen: Observed, claim: PersistentVolumeClaim) -> bool:
@@ -236,11 +234,18 @@ def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
     return Plan((DeleteClaim(claim),), wait=_TRY_AGAIN_S)
 
 
+def _own_source(seen: Observed) -> VolumeImportSource | None:
+    """Anybody may have made an object of its name: that one is not corrected, and not deleted."""
+    return seen.source if seen.source is not None and seen.source.metadata.controller_uid == seen.uid else None
+
+
 def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
-    source, spec = seen.source, seen.volume.spec
+    source, spec = _own_source(seen), seen.volume.spec
     over: list[Action] = [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
     if claim.spec.data_source_ref is None:
         if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
+            return over
+        if stays_succeeded(seen.volume, claim):
             return over
         wanted = edited(claim.metadata.annotations, asked_of(spec.source, seen.volume.metadata.annotations))
         changed = {key: value for key, value in wanted.items() if claim.metadata.annotations.get(key, "") != value}

@@ -44,11 +44,14 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
 
 def _progress(seen: Observed, phase: str) -> str:
     before = seen.volume.status.progress
-    if seen.claim is None:
+    stays_over = phase == Phase.SUCCEEDED and seen.volume.status.phase == Phase.SUCCEEDED and before
+    if seen.claim is None or stays_over:
         return before
-    imported = operation_of(seen.volume, seen.referred)[0] is Operation.IMPORT and needs_work(seen, seen.claim)
-    if not imported:
+    operation, _ = operation_of(seen.volume, seen.referred)
+    if operation in (Operation.NONE, Operation.EXTERNAL) or not needs_work(seen, seen.claim):
         return "N/A"
+    if operation is Operation.UNSERVED and phase != Phase.SUCCEEDED:
+        return before or "N/A"
     if phase == Phase.SUCCEEDED:
         return "100.0%"
     percent = seen.progress.percent if seen.progress else None

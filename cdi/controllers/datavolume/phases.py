@@ -7,6 +7,7 @@ worker runs, or is started again by the kubelet ImportInProgress
 worker gave up for good         Failed
 worker succeeded                Succeeded, also when the claim is bound a moment later
 nothing to do for a worker      Succeeded
+Succeeded, and PVC still bound  Succeeded
 PVC Lost                        Failed
 """
 
@@ -19,6 +20,7 @@ from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
+from cdi.controllers.population.finished import stays_succeeded, was_populated_elsewhere
 from cdi.controllers.population.way import awaits_consumer, waits_for_consumer
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -36,12 +38,17 @@ def phase_of(seen: Observed) -> str:
 
 
 def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
+    if stays_succeeded(seen.volume, claim):
+        return Phase.SUCCEEDED
     if a.VOLUME_LIST in claim.metadata.annotations:
         return Phase.PENDING
-    if operation_of(seen.volume, seen.referred)[0] is Operation.EXTERNAL:
+    operation, _ = operation_of(seen.volume, seen.referred)
+    if operation is Operation.EXTERNAL:
         return _external(seen, claim, before)
     if not needs_work(seen, claim):
         return Phase.SUCCEEDED
+    if operation is Operation.UNSERVED:
+        return _elsewhere(claim, before)
     return _unbound(seen, claim) if claim.status.phase != "Bound" else _worked_on(claim)
 
 
@@ -56,6 +63,13 @@ def _external(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
         waits = waits_for_consumer(seen.storage_class) and a.SELECTED_NODE not in claim.metadata.annotations
         return Phase.PENDING_POPULATION if waits else before or Phase.PENDING
     return Phase.PVC_BOUND if external_obstacle(seen, claim) else Phase.SUCCEEDED
+
+
+def _elsewhere(claim: PersistentVolumeClaim, before: str) -> str:
+    """Another version has begun it. What it has not finished stays where it was."""
+    if was_populated_elsewhere(claim):
+        return Phase.SUCCEEDED
+    return before if before and before != Phase.SUCCEEDED else Phase.PENDING
 
 
 def _unbound(seen: Observed, claim: PersistentVolumeClaim) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cdi.controllers import annotations as a
+from cdi.controllers.ownership import NotOurs
 from cdi.controllers.population import outputs
 from cdi.controllers.population.plan import (
     Action,
@@ -39,10 +40,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _NAMESPACE_GOES = "NamespaceTerminating"  # a cause of the API server's
-
-
-class NotOurs(ApiError):
-    """An object has the name that we need, and belongs to somebody else."""
 
 
 class _Missing(ApiError):

@@ -32,7 +32,15 @@ from cdi.controllers.population.plan import (
     Rebind,
 )
 from cdi.controllers.population.prime import prime_claim
-from cdi.controllers.population.way import IMPORT_SOURCE, Way, awaits_consumer, is_bound, obstacle, way_of
+from cdi.controllers.population.way import (
+    IMPORT_SOURCE,
+    Way,
+    awaits_consumer,
+    is_bound,
+    is_prime_of,
+    obstacle,
+    way_of,
+)
 from cdi.controllers.population.work import Work, is_worker, seldom, work_on
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
@@ -103,6 +111,8 @@ def _direct(seen: Observed, target: PersistentVolumeClaim) -> Plan:
 
 
 def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
+    if seen.prime is not None and not is_prime_of(seen.prime, target):
+        return _with_stranger(seen, target, seen.prime)
     if target.spec.volume_name:
         return Plan(tuple(_finished(seen, target)))
     before = outputs.outputs_of(target)
@@ -116,9 +126,7 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     kept = outputs.outputs_of(prime)
     after = outputs.mirrored(before, work.outputs) | {a.PRIME: prime.metadata.name}
     after |= _progress(seen, prime, work.outputs)
-    # Once PVC' is bound, what its provisioner said last is no news any more; Lost, it has handed its volume over.
-    has_volume = prime.status.phase in ("Bound", "Lost")
-    after = outputs.without_bound(after) if has_volume else after | _why_unbound(seen)
+    after |= _why_unbound(seen)  # the newest of it stays until the target is bound (the contract)
     actions: list[Action] = [*work.first, *_annotated(prime, kept, work.outputs | asked)]
     actions += [
         *_passed_on(seen, target, prime, before),
@@ -129,6 +137,21 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     if work.outputs.get(a.POD_PHASE) == "Succeeded":
         actions += _rebound(seen, target, prime)
     return Plan(tuple(actions), _next_look(seen, prime, work))
+
+
+def _with_stranger(seen: Observed, target: PersistentVolumeClaim, stranger: PersistentVolumeClaim) -> Plan:
+    """Somebody's claim has the name of PVC': what it says is not believed, and nothing is done to it."""
+    if target.spec.volume_name:
+        return Plan(tuple(_finished(replace(seen, prime=None, pod=None), target)))
+    before, name = outputs.outputs_of(target), stranger.metadata.name
+    text = (
+        f"claim {name} is not ours, and to fill {target.metadata.name} needs a claim of that name. "
+        f"Try: kubectl delete pvc {name} -n {stranger.metadata.namespace}"
+    )
+    told = [] if before.get(a.BOUND_MESSAGE) == text else [Emit(ref(target), "Warning", "ErrCreatingPVCPrime", text)]
+    after = outputs.without_attempt(before) | outputs.bound("ErrCreatingPVCPrime", text)
+    after.pop(a.PRIME, None)  # that would say that the claim of that name is ours
+    return Plan((*told, *_annotated(target, before, after)), seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
 
 
 def _begun(seen: Observed, target: PersistentVolumeClaim, before: Outputs) -> Plan:
@@ -209,7 +232,8 @@ def _rebound(seen: Observed, target: PersistentVolumeClaim, prime: PersistentVol
     if owner.uid == target.metadata.uid:
         return []  # handed over: the cluster binds it now
     if owner.uid != prime.metadata.uid:
-        text = f"PV {volume.metadata.name} is bound to {owner.namespace}/{owner.name}, not to {prime.metadata.name}"
+        # Whose it is stays unsaid: anybody may have written the name of another's volume into PVC'.
+        text = f"PV {volume.metadata.name} is not bound to {prime.metadata.name}"
         return [Emit(ref(target), "Warning", "ErrRebind", text)]
     return [Rebind(volume.metadata.name, ref(prime), ref(target), volume.metadata.resource_version)]
 

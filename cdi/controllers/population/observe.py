@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME as CONFIG
 from cdi.api.cdiconfig import CDIConfig
+from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.installation.decide import active_of
 from cdi.controllers.population import names
 from cdi.controllers.population.events import newest_event
+from cdi.controllers.population.finished import stays_succeeded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.sightings import Sightings
-from cdi.controllers.population.way import Way, awaits_consumer, way_of
+from cdi.controllers.population.way import Way, awaits_consumer, is_bound, is_prime_of, way_of
 from cdi.controllers.population.work import STUCK_S
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
@@ -44,6 +46,7 @@ class Stores:
     classes: Store[StorageClass]
     configs: Store[CDIConfig]
     systems: Store[CDI]
+    datavolumes: Store[DataVolume]
     quotas: Store[ResourceQuota] = field(default_factory=Store)
 
     def cluster(self) -> Cluster:
@@ -103,7 +106,8 @@ class Observer:
         prime = self._prime(target, key)
         if any(found and not self._written.is_seen(found.metadata) for found in (target, prime)):
             return None
-        worked_on = prime or target
+        ours = prime if prime and (target is None or is_prime_of(prime, target)) else None
+        worked_on = ours or target
         pod = self._pod(worked_on, key)
         scratch = worked_on and stores.claims.get(names.scratch(worked_on.metadata.name), key.namespace)
         cluster = stores.cluster()
@@ -112,7 +116,7 @@ class Observer:
         return Observed(
             target=target,
             prime=prime,
-            volume=stores.volumes.get(prime.spec.volume_name) if prime and prime.spec.volume_name else None,
+            volume=stores.volumes.get(ours.spec.volume_name) if ours and ours.spec.volume_name else None,
             source=self._source(target, key),
             pod=pod,
             pod_is_made=pod is not None and self._followers.has_made(pod.metadata.uid),
@@ -124,6 +128,7 @@ class Observer:
             percent=latest.percent if latest else None,
             durable=latest.record if latest else "",
             strays=self._strays(pod, key),
+            is_over=target is not None and self._is_over(target),
             pod_age_s=self._workers.age_s(key, _state(pod) if pod else None),
             unbound_s=self._waits.age_s(key, worked_on.metadata.uid if worked_on and waits else None),
             event=await self._event(worked_on.metadata) if worked_on and waits else None,
@@ -145,6 +150,12 @@ class Observer:
     def _strays(self, pod: Pod | None, key: Key) -> tuple[Pod, ...]:
         """Of claims that had this name before, or of their PVC'."""
         return tuple(found for found in self._stores.pods.by(TARGET, str(key)) if found is not pod)
+
+    def _is_over(self, target: PersistentVolumeClaim) -> bool:
+        """Whatever its claim says, or does not say any more."""
+        volume = self._stores.datavolumes.get(target.metadata.name, target.metadata.namespace)
+        is_its = volume is not None and volume.metadata.uid == target.metadata.controller_uid
+        return volume is not None and is_its and stays_succeeded(volume, target)
 
     def _source(self, target: PersistentVolumeClaim | None, key: Key) -> VolumeImportSource | None:
         reference = target.spec.data_source_ref if target else None
@@ -181,7 +192,11 @@ class Observer:
         """Whether the claim that the worker writes to should be bound and is not. A Lost one had its volume."""
         if way_of(target) not in (Way.DIRECT, Way.POPULATOR):
             return False
-        return claim.status.phase == "Pending" and not awaits_consumer(claim, self._class(claim))
+        if claim.status.phase == "Pending":
+            return not awaits_consumer(claim, self._class(claim))
+        # A PVC' that was bound before anybody looked: what its provisioner said last is still to be told.
+        is_new = a.BOUND not in target.metadata.annotations and a.POD_PHASE not in claim.metadata.annotations
+        return claim is not target and is_bound(claim) and not is_bound(target) and is_new
 
     def _is_stuck(self, key: Key, pod: Pod) -> bool:
         """Its node has it for a while, and its container is not there yet. Most start at once, and nobody asks."""

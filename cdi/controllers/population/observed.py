@@ -18,12 +18,11 @@ class Observed:
 
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
     have the worker's claim mounted and are not the worker. ``strays``: workers of former claims of this name.
-    ``pod_is_made``: by this process, as it knows of its own. ``pod_age_s``: since when the worker is there, or is being
-    deleted, as far as this process knows. ``unbound_s``: since when the worker's claim should be bound and is not.
-    ``percent``: of the running worker, where it knows. ``durable``: what it has recorded of a device, for a pod that
-    has to go on with it.
-    ``event``: newest about PVC', or about the target in the direct way; ``pod_event``: about a worker that is not
-    started for long.
+    ``is_over``: its DataVolume has Succeeded, with this claim. ``pod_is_made``: by this process, as it knows.
+    ``pod_age_s``: since when the worker is there, or is being deleted, as far as this process knows. ``unbound_s``:
+    since when the worker's claim should be bound and is not. ``percent``: of the running worker, where it knows.
+    ``durable``: what it has recorded of a device, for a pod that has to go on with it. ``event``: newest about PVC', or
+    about the target in the direct way; ``pod_event``: about a worker that is not started for long.
     """
 
     target: PersistentVolumeClaim | None
@@ -38,6 +37,7 @@ class Observed:
     scratch_overhead: str = "0"
     users: tuple[str, ...] = ()
     strays: tuple[Pod, ...] = ()
+    is_over: bool = False
     pod_age_s: float = 0.0
     unbound_s: float = 0.0
     percent: float | None = None

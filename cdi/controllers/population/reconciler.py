@@ -11,6 +11,7 @@ from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.way import IMPORT_SOURCE
+from cdi.controllers.population.work import is_worker
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
@@ -64,7 +65,7 @@ class Population:
         stores.quotas.subscribe(self._actor.refusals.quota_changed)
         stores.pods.subscribe(self._forget_gone)
         self.controller.watches(stores.claims, _keys_of_claim)
-        self.controller.watches(stores.pods, _keys_of_pod)
+        self.controller.watches(stores.pods, self._keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.sources, self._keys_of_source)
         self.controller.watches(stores.classes, lambda item: self._keys_of_class(item.metadata.name))
@@ -72,6 +73,15 @@ class Population:
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
             self.followers.forget(old.metadata.uid)
+
+    def _keys_of_pod(self, pod: Pod) -> list[Key]:
+        """A worker of another version does not say for which target; its owner is the claim that it writes to."""
+        named = [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
+        if named or not is_worker(pod):
+            return named
+        owner = next(owner for owner in pod.metadata.owner_references if owner.controller)
+        claim = self._stores.claims.get(owner.name, pod.metadata.namespace)
+        return _keys_of_claim(claim) if claim else []
 
     def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
         found = self._stores.claims.by(_SOURCE_NAME, f"{source.metadata.namespace}/{source.metadata.name}")
@@ -97,10 +107,6 @@ def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
     target = claim.metadata.annotations.get(a.OWN_TARGET)
     owned = [Key(*text.split("/", 1)) for text in owners_of(claim)]
     return [Key(claim.metadata.namespace, target)] if target else owned or [_key(claim)]
-
-
-def _keys_of_pod(pod: Pod) -> list[Key]:
-    return [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
 
 
 def _source_of(claim: PersistentVolumeClaim) -> list[str]:

@@ -28,18 +28,35 @@ def way_of(claim: PersistentVolumeClaim) -> Way:
         return Way.NONE if reference.namespace else Way.POPULATOR
     if _asks_for_more(claim):
         return Way.UNSERVED
-    if a.EXTERNAL in annotations or a.POPULATOR_KIND in annotations or parameters_of(annotations) is None:
+    if any(key in annotations for key in (a.EXTERNAL, a.POPULATOR_KIND)) or _is_said_to_be_populated(claim):
         return Way.NONE
-    return Way.DIRECT
+    return Way.DIRECT if parameters_of(annotations) is not None else Way.NONE
+
+
+def _is_said_to_be_populated(claim: PersistentVolumeClaim) -> bool:
+    """As claims of backups are, and those that were bound to a volume with data: for the DataVolume of their name."""
+    return claim.metadata.annotations.get(a.POPULATED_FOR) == claim.metadata.name
+
+
+def is_served_by_populator(claim: PersistentVolumeClaim) -> bool:
+    """Whether it names one of our sources for uploads or clones."""
+    reference = claim.spec.data_source_ref
+    return reference is not None and reference.api_group == GROUP and reference.kind in _UNSERVED
 
 
 def _asks_for_more(claim: PersistentVolumeClaim) -> bool:
     """An upload or a clone that is still to be done."""
-    annotations, reference = claim.metadata.annotations, claim.spec.data_source_ref
-    if reference is not None and reference.api_group == GROUP and reference.kind in _UNSERVED:
+    if is_served_by_populator(claim):
         return not claim.spec.volume_name
+    annotations = claim.metadata.annotations
     asks = a.UPLOAD_TARGET in annotations or a.CLONE_REQUEST in annotations
-    return asks and annotations.get(a.POD_PHASE) != "Succeeded"
+    is_done = annotations.get(a.POD_PHASE) == "Succeeded" or annotations.get(a.CLONE_OF) == "true"
+    return asks and not is_done
+
+
+def is_prime_of(claim: PersistentVolumeClaim, target: PersistentVolumeClaim) -> bool:
+    """Whether it was made for ``target``: its name proves nothing, anybody can compute it."""
+    return claim.metadata.controller_uid == target.metadata.uid
 
 
 def waits_for_consumer(storage_class: StorageClass | None) -> bool:
@@ -60,8 +77,8 @@ def worker_may_start(claim: PersistentVolumeClaim, storage_class: StorageClass |
     """A pod on an unbound claim makes sense only where it is the consumer that the class waits for. Anywhere else it
     would sit in the scheduler's back-off, or, sent to a node already, in the kubelet's, 10 s after the claim is bound.
     """
-    if is_bound(claim):
-        return True
+    if claim.status.phase != "Pending":
+        return is_bound(claim)  # one that is Lost will never have its volume again
     annotations = claim.metadata.annotations
     wanted = a.IMMEDIATE in annotations or not cluster.honors_consumers
     return wanted and waits_for_consumer(storage_class) and a.SELECTED_NODE not in annotations

@@ -59,7 +59,7 @@ def work_on(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolu
         return Work(before)
     if before.get(a.POD_PHASE) == "Succeeded" or _is_given_up(before, asked):
         return Work(before, then=_removed(claim, seen.pod))
-    if asked.source not in WORKED_ON:
+    if asked.source not in WORKED_ON and seen.pod is None:
         text = f"source {asked.source} is accepted, but not acted on by this version"
         return Work(outputs.without_attempt(before) | outputs.running(False, "Error", text))
     if seen.pod is None:
@@ -76,7 +76,7 @@ def _is_given_up(before: Outputs, asked: Parameters) -> bool:
 
 def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolumeClaim, asked: Parameters) -> Work:
     before = outputs.outputs_of(claim)
-    if not worker_may_start(claim, seen.storage_class, seen.cluster):
+    if seen.is_over or not worker_may_start(claim, seen.storage_class, seen.cluster):
         return Work(before)
     if seen.users:
         where = f"{claim.metadata.namespace}/{seen.users[0]}"
@@ -125,7 +125,8 @@ def _watched(seen: Observed, claim: PersistentVolumeClaim, pod: Pod, asked: Para
     if pod.metadata.controller_uid != claim.metadata.uid:
         text = f"pod {pod.metadata.name} is not ours: delete it, or choose another name for the volume"
         return Work(before | outputs.running(False, "ErrStartingPod", text), wait=_TRY_AGAIN_S)
-    if pod.metadata.annotations.get(a.OWN_DIGEST) != asked.digest:
+    # One without a digest was made by another version, which did not write it: its work goes on.
+    if pod.metadata.annotations.get(a.OWN_DIGEST, asked.digest) != asked.digest:
         return Work(outputs.without_attempt(before), then=(_gone(pod),))
     report = report_of(pod)
     if seen.pod_event is not None and report.running is False and not report.message:

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from cdi.api.datavolume import DataVolume
+from cdi.api.populators import VolumeImportSource
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION, HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.conditions import condition_events
@@ -21,7 +22,7 @@ from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateV
 from cdi.controllers.population.parameters import asked_of, parameters_of
 from cdi.controllers.population.progress import Progress
 from cdi.kube.objects import Metadata
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
+from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 NOW = "2026-01-01T00:00:00Z"
@@ -495,3 +496,82 @@ def test_people_learn_of_bound_and_of_grief_once() -> None:
 def test_no_warning_about_what_is_in_order(found: PersistentVolumeClaim) -> None:
     events = condition_events([], status_of(seen(http(), found)).conditions)
     assert [event.reason for event in events] == ["Bound"]
+
+
+SIZELESS = {"storage": {"storageClassName": "fast"}}
+UNSERVED = {
+    "upload": {"source": {"upload": {}}},
+    "clone": {"source": {"pvc": {"namespace": "ns", "name": "golden"}}},
+    "snapshot": {"source": {"snapshot": {"namespace": "ns", "name": "golden"}}},
+    "registry": {"source": {"registry": {"url": "docker://a/b"}}},
+}
+
+
+@pytest.mark.parametrize("source", UNSERVED)
+def test_a_prepared_volume_is_taken_whatever_the_source_is(source: str) -> None:
+    noted = volume(UNSERVED[source] | {"storage": _size()}, annotations={a.CHECK_STATIC: ""})
+    plan = decide(seen(noted, volumes=(reserved(),)))
+    made = plan.actions[-1]
+    assert isinstance(made, CreateClaim)
+    assert made.body["metadata"]["annotations"][a.VOLUME_LIST] == '["prepared"]'
+    assert "dataSourceRef" not in made.body["spec"]
+    assert not [action for action in plan.actions if isinstance(action, Emit)]
+    bound = replace(claim(**{a.VOLUME_LIST: '["prepared"]'}), spec=ClaimSpec(volume_name="prepared"))
+    (taken,) = decide(seen(noted, bound)).actions
+    assert isinstance(taken, AnnotateClaim)
+    assert status_of(seen(noted, claim(**{a.POPULATED_FOR: "disk"}))).phase == "Succeeded"
+
+
+@pytest.mark.parametrize("source", UNSERVED)
+@pytest.mark.parametrize("prepared", [(), (reserved("Filesystem"),)], ids=["none", "one that does not fit"])
+def test_without_a_volume_that_fits_it_says_that_nobody_acts(
+    source: str, prepared: tuple[PersistentVolume, ...]
+) -> None:
+    for target in ({"storage": _size()}, SIZELESS):
+        noted = volume(UNSERVED[source] | target, annotations={a.CHECK_STATIC: ""})
+        (told,) = decide(seen(noted, volumes=prepared)).actions
+        assert isinstance(told, Emit)
+        assert told.reason == "NotActedOn"
+
+
+@pytest.mark.parametrize("source", UNSERVED)
+@pytest.mark.parametrize("phase", ["Pending", "CloneInProgress", "UploadReady", "ImportInProgress"])
+def test_what_another_version_has_begun_stays_where_it_was(source: str, phase: str) -> None:
+    dv = volume(UNSERVED[source] | {"storage": _size()})
+    dv = replace(dv, status=replace(dv.status, phase=phase, progress="41.00%"))
+    status = status_of(seen(dv, claim("Pending")))
+    assert (status.phase, status.progress) == (phase, "41.00%")
+    done = status_of(seen(dv, claim(phase_="Succeeded")))
+    assert (done.phase, done.progress) == ("Succeeded", "100.0%")
+    lost = status_of(seen(dv, claim("Lost")))
+    assert lost.phase == "Failed"
+
+
+def test_a_clone_that_has_succeeded_stays_so_with_its_progress() -> None:
+    dv = volume(UNSERVED["clone"] | {"storage": _size()})
+    dv = replace(dv, status=replace(dv.status, phase="Succeeded", progress="100.0%"))
+    status = status_of(seen(dv, claim(**{a.CLONE_PHASE: "Succeeded"})))
+    assert (status.phase, status.progress, status.conditions[1].status) == ("Succeeded", "100.0%", "True")
+
+
+def test_a_source_object_of_somebody_else_is_neither_corrected_nor_deleted() -> None:
+    body = {"metadata": {"name": "volume-import-source-u1", "uid": "s1"}, "spec": {"source": {"blank": {}}}}
+    theirs = msgspec.convert(body, VolumeImportSource)
+    reference = TypedReference(api_group="cdi.kubevirt.io", kind="VolumeImportSource", name="volume-import-source-u1")
+    waits = claim("Pending")
+    waits = replace(waits, spec=replace(waits.spec, data_source_ref=reference))
+    (again,) = decide(seen(http(), waits, source=theirs)).actions
+    assert isinstance(again, CreateSource)  # which says whose it is
+    bound = replace(waits, status=replace(waits.status, phase="Bound"))
+    done = http()
+    done = replace(done, status=replace(done.status, phase="Succeeded"))
+    assert decide(seen(done, bound, source=theirs)).actions == ()
+
+
+def test_a_list_of_volumes_takes_nothing_away_from_what_is_over() -> None:
+    """Whoever may edit the claim may write one, on a claim that a VM uses."""
+    done = http()
+    done = replace(done, status=replace(done.status, phase="Succeeded"))
+    found = claim(phase_="Succeeded", **{a.VOLUME_LIST: "[]"})
+    assert decide(seen(done, found)).actions == ()
+    assert status_of(seen(done, found)).phase == "Succeeded"

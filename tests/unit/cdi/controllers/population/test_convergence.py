@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.populationmodel import World, changes_something
 
 from cdi.controllers import annotations as a
+from cdi.kube.objects import Event
 
 WAYS = ("direct", "populator")
 BINDINGS = ("Immediate", "WaitForFirstConsumer")
@@ -166,3 +167,21 @@ def test_a_success_is_told_once(way: str, reason: str) -> None:
     world.succeed()
     world.settle()
     assert [event.reason for event in world.events if event.reason.lower() == "importsucceeded"] == [reason]
+
+
+def test_why_the_target_is_not_bound_stays_until_it_is() -> None:
+    """The newest event about PVC', also when PVC' has its volume."""
+    world = World("populator")
+    world.settle()
+    world.event = Event(type="Normal", reason="Provisioning", message="provisioning volume")
+    world.settle()
+    world.event = None
+    for move in (world.bind, world.run, world.fail, world.run):
+        move()
+        world.settle()
+        annotations = world.target.metadata.annotations
+        assert (annotations[a.BOUND], annotations[a.BOUND_MESSAGE]) == ("false", "provisioning volume")
+    world.succeed()
+    world.settle()
+    assert world.target.status.phase == "Bound"
+    assert a.BOUND not in world.target.metadata.annotations

@@ -7,18 +7,29 @@ from typing import Any
 import msgspec
 import pytest
 
+from cdi.api.populators import VolumeImportSource
 from cdi.controllers import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.parameters import parameters_of
-from cdi.controllers.population.plan import Annotate, CreateScratch, CreateWorker, DeleteWorker, Plan
+from cdi.controllers.population.plan import (
+    Annotate,
+    CreatePrime,
+    CreateScratch,
+    CreateWorker,
+    DeleteClaim,
+    DeleteWorker,
+    Emit,
+    Plan,
+    Rebind,
+)
 from cdi.controllers.population.reconciler import _keys_of_claim
 from cdi.controllers.population.work import STUCK_S
 from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
-from cdi.kube.storage import ClaimStatus, PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import ClaimStatus, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
 
 MIDNIGHT = "2026-01-01T00:00:00Z"
@@ -195,3 +206,98 @@ def test_a_claim_that_another_claim_owns_is_looked_at_itself() -> None:
     assert _keys_of_claim(claim(ASKS, ownerReferences=[owner])) == [Key("ns", "disk")]
     prime = {a.POPULATOR_KIND: "VolumeImportSource"}
     assert _keys_of_claim(claim(prime, ownerReferences=[owner])) == [Key("ns", "other")]
+
+
+# --- PVC' ----------------------------------------------------------------------------------------------------------
+
+FROM_SOURCE = {"apiGroup": "cdi.kubevirt.io", "kind": "VolumeImportSource", "name": "source"}
+SOURCE = msgspec.convert({"metadata": {}, "spec": {"source": {"http": {"url": "http://a/disk"}}}}, VolumeImportSource)
+OF_TARGET = {"uid": "c1", "controller": True, "kind": "PersistentVolumeClaim", "name": "disk"}
+
+
+def target(volume: str = "", annotations: dict[str, str] | None = None) -> PersistentVolumeClaim:
+    metadata = {"name": "disk", "namespace": "ns", "uid": "c1", "annotations": annotations or {}}
+    spec = {"storageClassName": "fast", "dataSourceRef": FROM_SOURCE, "volumeName": volume}
+    status = {"phase": "Bound" if volume else "Pending"}
+    return msgspec.convert({"metadata": metadata, "spec": spec, "status": status}, PersistentVolumeClaim)
+
+
+def prime(*owners: dict[str, Any], phase: str = "Bound", **annotations: str) -> PersistentVolumeClaim:
+    marks = {a.POPULATOR_KIND: "VolumeImportSource"} | ASKS | {a.POD_PHASE: "Succeeded"} | annotations
+    metadata = {"name": "prime-c1", "namespace": "ns", "uid": "p1", "annotations": marks, "ownerReferences": owners}
+    spec = {"storageClassName": "fast", "volumeName": "pv"}
+    return msgspec.convert({"metadata": metadata, "spec": spec, "status": {"phase": phase}}, PersistentVolumeClaim)
+
+
+def handed_to(uid: str) -> PersistentVolume:
+    owner = {"namespace": "of-another-tenant", "name": "their-disk", "uid": uid}
+    body = {"metadata": {"name": "pv", "resourceVersion": "7"}, "spec": {"claimRef": owner}}
+    return msgspec.convert(body, PersistentVolume)
+
+
+STRANGERS = {
+    "of nobody": (),
+    "of another claim": (OF_TARGET | {"uid": "c2"},),
+    "not controlled by the claim": (OF_TARGET | {"controller": False},),
+    "of the claim and of somebody who controls it": (OF_TARGET | {"controller": False}, OF_TARGET | {"uid": "c2"}),
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_a_claim_with_the_name_of_ours_is_not_believed(case: str) -> None:
+    found = prime(*STRANGERS[case])
+    event = Event(reason="Provisioning", message="something of theirs")
+    plan = decided(target(), prime=found, volume=handed_to("p1"), source=SOURCE, event=event)
+    (told, annotated) = plan.actions
+    assert isinstance(told, Emit)
+    assert "prime-c1 is not ours" in told.message
+    assert "kubectl delete pvc prime-c1 -n ns" in told.message
+    assert isinstance(annotated, Annotate)
+    assert annotated.claim.uid == "c1"
+    assert a.POD_PHASE not in annotated.after
+    assert annotated.after[a.BOUND_MESSAGE] == told.message
+    assert plan.wait
+    again = decided(target(annotations=annotated.after), prime=found, volume=handed_to("p1"), source=SOURCE)
+    assert again.actions == ()
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_a_claim_with_the_name_of_ours_is_not_deleted_with_the_work(case: str) -> None:
+    assert decided(target("pv"), prime=prime(*STRANGERS[case], phase="Lost")).actions == ()
+    assert DeleteClaim in kinds(decided(target("pv"), prime=prime(OF_TARGET, phase="Lost")))
+
+
+def test_when_a_stranger_is_gone_ours_takes_its_place() -> None:
+    plan = decided(target(), prime=prime())
+    (annotated,) = (action for action in plan.actions if isinstance(action, Annotate))
+    waits = target(annotations=annotated.after)
+    assert CreatePrime in kinds(decided(waits, source=SOURCE))
+
+
+def test_our_own_is_believed() -> None:
+    assert Rebind in kinds(decided(target(), prime=prime(OF_TARGET), volume=handed_to("p1"), source=SOURCE))
+
+
+def test_whose_a_volume_is_stays_unsaid() -> None:
+    """Anybody may write the name of another tenant's volume into a claim that is not bound yet."""
+    plan = decided(target(), prime=prime(OF_TARGET), volume=handed_to("x1"), source=SOURCE)
+    told = [action.message for action in plan.actions if isinstance(action, Emit) and action.reason == "ErrRebind"]
+    assert told == ["PV pv is not bound to prime-c1"]
+
+
+# --- workers of other versions --------------------------------------------------------------------------------------
+
+RUNS = {
+    "phase": "Running",
+    "containerStatuses": [{"name": "importer", "state": {"running": {"startedAt": MIDNIGHT}}}],
+}
+
+
+@pytest.mark.parametrize("asked", [ASKS, ASKS | {a.SOURCE: "registry"}, ASKS | {a.SOURCE: "vddk"}])
+def test_a_worker_that_another_version_made_goes_on(asked: dict[str, str]) -> None:
+    found = claim(asked | {a.POD_PHASE: "Running"})
+    theirs = pod(RUNS, ownerReferences=[OF_CLAIM])
+    plan = decided(found, pod=theirs)
+    assert DeleteWorker not in kinds(plan)
+    (annotated,) = (action for action in plan.actions if isinstance(action, Annotate))
+    assert (annotated.after[a.POD_PHASE], annotated.after[a.RUNNING]) == ("Running", "true")

@@ -35,6 +35,10 @@ def claim(kind: str = "", volume: str = "", **annotations: str) -> PersistentVol
         (claim(**{a.UPLOAD_TARGET: ""}), Way.UNSERVED),
         (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.NONE),
         (claim(**{a.CLONE_REQUEST: "ns/golden"}), Way.UNSERVED),
+        (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "true"}), Way.NONE),
+        (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "false"}), Way.UNSERVED),
+        (claim(**{a.ENDPOINT: "http://a/disk", a.POPULATED_FOR: "disk"}), Way.NONE),
+        (claim(**{a.ENDPOINT: "http://a/disk", a.POPULATED_FOR: "another"}), Way.DIRECT),
     ],
 )
 def test_a_claim_says_whose_it_is(found: PersistentVolumeClaim, way: Way) -> None:
