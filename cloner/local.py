@@ -11,20 +11,22 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import MiB
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
 from importer.signals import stop_with_parent, stopping_on_signals
-from importer.sinks.file import part_of
-from importer.sinks.kernel import sync_directory
+from importer.sinks.file import FileSink
 from importer.sinks.refusal import refusals
+from importer.target import Target
 
 _FICLONE = 0x40049409  # linux/fs.h
 _STEP = 8 * MiB
@@ -45,29 +47,53 @@ def clone(source: Path, target: Path, wanted: Result, progress: Progress, cancel
 
     Nothing named ``target`` exists before it is whole and durable. Raises Fault.
     """
-    part = part_of(target)
-    with refusals(str(source)):
-        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with refusals(str(target)):
-            writing = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
-            try:
-                length = os.fstat(reading).st_size
-                method = _copy(reading, writing, length, progress, cancel)
-                progress.enter(Stage.FLUSHING)
-                os.ftruncate(writing, max(length, wanted.size))
-                if wanted.preallocation:
-                    os.posix_fallocate(writing, 0, max(length, wanted.size))
-                os.fchmod(writing, 0o660)
-                os.fsync(writing)
-            finally:
-                os.close(writing)
-            part.rename(target)
-            sync_directory(target.parent)
-    finally:
-        os.close(reading)
+    place = Target.at_path(target, size=wanted.size, preallocation=wanted.preallocation, overwrite=True)
+    place.check_apart(source)
+    with _opened(source) as reading:
+        before = _version_of(reading)
+        with place.made_anew(place.final_size(before.size), unaligned=True) as site, refusals(str(target)):
+            sink = site.sink
+            if not isinstance(sink, FileSink):
+                raise Fault("TargetForeign", name=str(target), kind="a block device")
+            method = _copy(reading, sink.descriptor, before.size, progress, cancel)
+            _check_unchanged(source, before, _version_of(reading))
+            progress.enter(Stage.FLUSHING)
     progress.enter(Stage.DONE)
     return method
+
+
+class _Version(NamedTuple):
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes {self.modified_ns}-{self.changed_ns}"
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[int]:
+    with refusals(str(source)):
+        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(reading).st_mode):
+            raise Fault("FileUnreadable", source=str(source), cause="it is no file")
+        with refusals(str(source)):
+            # A store to a mapped page sets the file's times when it is the first since the page was written out.
+            os.fdatasync(reading)
+        yield reading
+    finally:
+        os.close(reading)
+
+
+def _version_of(reading: int) -> _Version:
+    facts = os.fstat(reading)
+    return _Version(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _check_unchanged(source: Path, before: _Version, after: _Version) -> None:
+    if before != after:
+        raise Fault("SourceChanged", source=str(source), before=before, after=after)
 
 
 def _copy(reading: int, writing: int, length: int, progress: Progress, cancel: Cancel) -> str:

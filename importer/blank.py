@@ -19,10 +19,6 @@ def make_blank(target: Target, archive: bool = False) -> int:
     size = target.final_size(0)
     if size <= 0:
         raise Fault("ManifestInvalid", where="size", detail="a blank disk needs a size")
-    sink = target.open_anew(size)
-    try:
-        sink.zero(0, size)
-        sink.publish()
-    finally:
-        sink.close()
+    with target.made_anew(size) as site:
+        site.sink.zero(0, size)
     return size

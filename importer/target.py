@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -12,16 +13,21 @@ from pathlib import Path
 from cdi.base.faults import Fault
 from cdi.base.units import MiB, format_quantity, round_up
 from importer.checksum import Checksum
-from importer.fetch.journal import Header, Journal, Kept, forget
+from importer.fetch.claim import target_of, vacate
+from importer.fetch.journal import Header, Journal, Kept, forget, fresh_of
 from importer.plan import Plan, Resumes
 from importer.sinks import Sink
-from importer.sinks.file import free_bytes, part_of
+from importer.sinks.apart import share_bytes
+from importer.sinks.file import free_bytes
 from importer.sinks.kernel import device_size
 from importer.sinks.options import SinkOptions
+from importer.sinks.part import part_of, require_replaceable
 from importer.sinks.refusal import refusals
 from importer.sinks.registry import open_sink
 from importer.verdict import NO_VERDICT, Verdict
 from storageprofiles.sizes import usable
+
+log = logging.getLogger("importer")
 
 # Contract paths of the importer pod.
 DATA_DIR = Path("/data")
@@ -39,6 +45,28 @@ class Site:
     sink: Sink
     journal: Journal
     kept: Kept
+
+    def publish(self) -> None:
+        """The journal ends before the disk has its head or its name: what a guest writes then is nothing to go on
+        with."""
+        self.journal.durable(self.sink.sync)  # what takes long comes while a kill still costs nothing
+        self.journal.remove()
+        self.sink.publish()
+
+    def destroy(self) -> None:
+        """The journal first: killed in between, nothing vouches for what is gone. Neither hides the fault that led
+        here."""
+        for step in (self.journal.remove, self.sink.discard):
+            try:
+                step()
+            except Fault as second:
+                log.warning("what was written is not all removed: %s", second.message)
+
+    def close(self) -> None:
+        if self.sink.in_doubt:  # whichever thread was told, and whatever became of its error
+            self.journal.distrust()
+        self.sink.close()
+        self.journal.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +143,39 @@ class Target:
         return self.path
 
     def check_fits(self, plan: Plan) -> None:
-        """Before the first payload byte: Fault TargetTooSmall, or TargetExists for a file not to be replaced."""
-        if not self.is_device and self.path.exists() and not self.overwrite:
-            raise Fault("TargetExists", target=str(self.path))
+        """Before the first payload byte. Faults: TargetIsSource, TargetExists for a file that is not to be replaced,
+        TargetForeign for what is none, TargetTooSmall."""
+        self.check_apart(plan.facts.local)
+        self.check_name()
         offered = self._offered()
         if plan.virtual_size is not None and offered is not None and plan.least_size > offered:
             lost = 0 if self.is_device or self.size is None else self.size - offered
             raise too_small(plan.virtual_size, offered, lost)
+
+    def check_name(self) -> None:
+        """Fault TargetExists for a file that is not to be replaced, TargetForeign for what is none."""
+        if self.is_device:
+            return
+        with refusals(str(self.path)):
+            if not self.overwrite and os.path.lexists(self.path):
+                raise Fault("TargetExists", target=str(self.path))
+            require_replaceable(self.path)
+
+    def check_apart(self, source: Path | None) -> None:
+        """Fault TargetIsSource when making the disk would write to what ``source``, a file or device of this machine,
+        is read from."""
+        if source is None:
+            return
+        journal = self._journal_path()
+        for path in (self.path, part_of(self.path), journal, fresh_of(journal)):
+            if share_bytes(source, path):
+                raise Fault("TargetIsSource", source=str(source), target=str(path))
+
+    def check_outside(self, source: Path | None) -> None:
+        """Fault TargetIsSource when ``source`` is in the directory that is unpacked into, where an entry may take its
+        name, and what a killed attempt left is removed."""
+        if source is not None and os.path.realpath(self.path) in map(str, Path(os.path.realpath(source)).parents):
+            raise Fault("TargetIsSource", source=str(source), target=str(self.path))
 
     def _offered(self) -> int | None:
         """Bytes of disk that the target can hold."""
@@ -151,12 +205,25 @@ class Target:
         offered = self.size if self.available is None else min(usable(str(self.overhead), self.available), self.size)
         return max(virtual_size, offered)
 
-    def open_anew(self, size: int) -> Sink:
-        """A sink of which nothing is kept, also by those who come later: no journal is left."""
-        with self._claimed(size) as sink:
-            forget(self._journal_path())
-            sink.start_anew()
-            return sink
+    @contextmanager
+    def made_anew(self, size: int, *, unaligned: bool = False) -> Iterator[Site]:
+        """A disk of which nothing is kept, also by those who come later: the journal says only whose it is. Published
+        at the end, destroyed by an exception."""
+        self.check_name()
+        with self._claimed(size, unaligned=unaligned) as sink:
+            path = self._journal_path()
+            forget(path)
+            header = Header(source="", resource="", size=None, etag=None, target="", plan="")
+            journal, kept = Journal.open(path, header, ready=lambda _nothing: _started_anew(sink))
+            site = Site(sink, journal, kept)
+        try:
+            yield site
+            site.publish()
+        except BaseException:
+            site.destroy()
+            raise
+        finally:
+            site.close()
 
     def prepare(self, plan: Plan, checksum: Checksum | None) -> Site:
         """Open the sink and its journal; keep what an earlier process left when the plan allows it. Proves that the
@@ -165,9 +232,8 @@ class Target:
 
             def ready(kept: Kept) -> str:
                 if kept.nothing:
-                    sink.start_anew()
-                else:
-                    sink.go_on(kept.reach)
+                    return _started_anew(sink)
+                sink.go_on(kept.reach)
                 return sink.identity()
 
             path = self._journal_path()
@@ -186,7 +252,16 @@ class Target:
     @contextmanager
     def _claimed(self, size: int, *, unaligned: bool = False) -> Iterator[Sink]:
         """The sink, locked before anything of an earlier import goes, and closed when that is all that was done."""
-        options = SinkOptions(resume=True, preallocate=self.preallocation, unaligned=unaligned)
+        journal, is_own = self._journal_path(), self.is_own or self.in_pod
+        vacate(journal, is_own=is_own)
+        options = SinkOptions(
+            resume=True,
+            preallocate=self.preallocation,
+            unaligned=unaligned,
+            replace=self.overwrite,
+            recognise=lambda identity: target_of(journal) == identity,
+            is_own=is_own,
+        )
         sink = open_sink(self.path, size, options)
         try:
             if self.is_own:
@@ -196,7 +271,7 @@ class Target:
         except BaseException:
             if sink.in_doubt:
                 with suppress(Fault):  # of the first one people shall read
-                    forget(self._journal_path())
+                    forget(journal)
             sink.close()
             raise
 
@@ -209,6 +284,12 @@ class Target:
             if self.state is None and not _is_ours_alone(directory):
                 raise Fault("StateUnsafe", directory=directory)
         return directory / f"{self.path.name}.journal"
+
+
+def _started_anew(sink: Sink) -> str:
+    """The identity that it has then."""
+    sink.start_anew()
+    return sink.identity()
 
 
 def _is_ours_alone(directory: Path) -> bool:

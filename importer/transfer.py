@@ -18,7 +18,7 @@ from importer.plan import Plan, Resumes, Route, Wishes, make_plan, open_range_im
 from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
 from importer.sources import Source, SourceSpec
-from importer.target import Site, Target
+from importer.target import Target
 from importer.verdict import Case
 
 log = logging.getLogger("importer")
@@ -168,17 +168,15 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         progress.enter(Stage.FLUSHING)
         final = target.final_size(size)
         site.sink.grow(final)
-        _publish(site)
+        target.check_name()  # while the journal is still there: whoever makes room for the disk fetches nothing again
+        site.publish()
         return final, site.kept.ranges.total
     except Fault as fault:
         if worthless(fault, feed.plan):
-            _destroy(site)
+            site.destroy()
         raise
     finally:
-        if site.sink.in_doubt:  # whichever thread was told, and whatever became of its error
-            site.journal.distrust()
-        site.sink.close()
-        site.journal.close()
+        site.close()
 
 
 def _prove(job: Job, size: int) -> None:
@@ -190,22 +188,6 @@ def _prove(job: Job, size: int) -> None:
     if gap := job.journal.gap(max(size, job.sink.size)):
         # No route may end like this. One that did, by a race of its threads, would publish a disk with a hole.
         raise Fault("DiskIncomplete", start=f"{gap[0]:,}", end=f"{gap[1]:,}")
-
-
-def _publish(site: Site) -> None:
-    """The journal ends before the disk has its head or its name: what a guest writes then is nothing to go on with."""
-    site.journal.durable(site.sink.sync)  # what takes long comes while a kill still costs nothing
-    site.journal.remove()
-    site.sink.publish()
-
-
-def _destroy(site: Site) -> None:
-    """The journal first: killed in between, nothing vouches for what is gone. Neither hides the fault that led here."""
-    for step in (site.journal.remove, site.sink.discard):
-        try:
-            step()
-        except Fault as second:
-            log.warning("what was written is not all removed: %s", second.message)
 
 
 def worthless(fault: Fault, plan: Plan) -> bool:
@@ -252,6 +234,7 @@ def _unpack(feed: Feed, request: Request) -> tuple[int, int]:
     feed.progress.enter(Stage.FETCHING)
     feed.progress.expect(feed.plan.facts.size)
     directory = request.target.archive_directory()
+    request.target.check_outside(feed.plan.facts.local)
     with unfinished(directory, over=request.target.overwrite):
         feed.limit = request.target.limit(None)  # what an earlier attempt left has gone
         with feed.alone_afterwards():

@@ -470,6 +470,18 @@ CATALOGUE: dict[str, Entry] = {
         "It would be overwritten.",
         "remove it first, name another target, or repeat with --overwrite.",
     ),
+    "TargetForeign": _permanent(
+        Exit.STORAGE,
+        "{name} is {kind}, and nothing that an import has left.",
+        "The name is needed while the disk is made. What is not ours is neither written nor removed.",
+        "rename or remove it if nobody needs it, or name another target.",
+    ),
+    "TargetIsSource": _permanent(
+        Exit.USAGE,
+        "{source} cannot become {target}: they are the same bytes, or one is a part of the other.",
+        "Making the disk would destroy what it is made from. While x is made, x.part and x.journal are written too.",
+        "name another target, or rename the source.",
+    ),
     "DirectoryNotEmpty": _permanent(
         Exit.STORAGE,
         "{target} is not empty: it holds {name}.",

@@ -329,7 +329,7 @@ class Journal:
                 self._locked_rewrite()
 
     def _locked_rewrite(self) -> None:
-        fresh = self._path.with_name(self._path.name + ".new")
+        fresh = fresh_of(self._path)
         fresh.unlink(missing_ok=True)  # of a process that was killed
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -344,6 +344,22 @@ class Journal:
             os.close(self._fd)
         self._fd, self._size = fd, size
         self._compact_at = max(COMPACT_AT, 2 * size)  # else a scattered disk would be compacted at every mark
+
+
+def fresh_of(path: Path) -> Path:
+    """The name that a journal has while it is written anew."""
+    return path.with_name(path.name + ".new")
+
+
+def target_named_in(content: bytes) -> str | None:
+    """The target's identity that a journal names; None for what is no journal of ours, of this version or another."""
+    first = next(_whole_lines(content), None)
+    if first is None or first[0] != "H":
+        return None
+    try:
+        return str(json.loads(first[1])["target"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def forget(path: Path) -> None:

@@ -10,21 +10,18 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from cdi.base.faults import Fault
 from cdi.base.units import round_up
 from importer.sinks import kernel
 from importer.sinks.direct import Channel
-from importer.sinks.lock import open_locked
+from importer.sinks.identity import file_identity
 from importer.sinks.options import DEFAULT, SinkOptions
+from importer.sinks.part import MODE, Part
 from importer.sinks.refusal import fault_of, refusals
 from importer.sinks.zeroes import ZEROES, pieces
 
-MODE = 0o660  # contract: the group (fsGroup 107) must be able to write
 _PAGE = 4096
 _NO_FALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS)
-
-
-def part_of(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
 
 
 def free_bytes(directory: Path) -> int:
@@ -45,14 +42,11 @@ class FileSink:
     def __init__(self, path: Path, size: int, options: SinkOptions = DEFAULT) -> None:
         self.name = str(path)
         self.size = size
-        self._path = path
-        self._part = part_of(path)
         self._preallocate = options.preallocate
         self._growing = threading.Lock()
-        self._published = False
-        with refusals(self.name):
-            self._fd, existed = open_locked(self._part, MODE)
-        self.fresh = not existed
+        self._part = Part(path, options)
+        self._fd = self._part.fd
+        self.fresh = self._part.fresh
         self._is_nothing = self.fresh  # nor will it be anything, while no attempt has begun
         self._channel = Channel(self._fd, self.name, 1)
         try:
@@ -90,16 +84,15 @@ class FileSink:
         if not self._has_all_its_space():
             self._prove_end()
 
-    def identity(self) -> str:
-        """What tells this part file from every other, for the journal.
+    @property
+    def descriptor(self) -> int:
+        """For whoever copies inside the kernel, instead of ``write``, into a sink that was started anew."""
+        return self._fd
 
-        Inode and birth time: inode numbers alone are given again, and device numbers change when a volume is
-        attached elsewhere. Without a birth time, device and inode.
-        """
+    def identity(self) -> str:
+        """What tells this part file from every other, for the journal."""
         with refusals(self.name):
-            facts = os.fstat(self._fd)
-            born = kernel.birth(self._fd).born_ns
-        return f"{facts.st_ino}:{born}" if born else f"{facts.st_dev}:{facts.st_ino}"
+            return file_identity(self._fd)
 
     def volatile_ranges(self) -> list[tuple[int, int]]:
         """(start, end) of what does not outlive this process before publication: nothing."""
@@ -141,23 +134,19 @@ class FileSink:
         self._reserve()
         with refusals(self.name, self.size):
             os.fsync(self._fd)
-            os.rename(self._part, self._path)
-            self._published = True
-            kernel.sync_directory(self._path.parent)
+        self._part.publish()
 
     def discard(self) -> None:
         """After publication nothing is partial, and nothing is removed."""
-        if not self._published:
-            with refusals(self.name):
-                self._part.unlink(missing_ok=True)
+        self._part.remove()
 
     def close(self) -> None:
         if self._fd >= 0:
             if self._is_nothing:
-                with suppress(OSError):
-                    self._part.unlink(missing_ok=True)
+                with suppress(Fault):
+                    self._part.remove()
             self._channel.close()
-            os.close(self._fd)
+            self._part.close()
             self._fd = -1
 
     def _reach(self, offset: int, length: int) -> None:

@@ -1,9 +1,11 @@
-"""What tells one block device from every other, across attachments and reboots where that can be known."""
+"""What tells one file or block device from every other, across attachments and reboots where that can be known."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from importer.sinks import kernel
 
 # First of these that says something. Kernel ABI: Documentation/ABI/*/sysfs-block*, sysfs-devices.
 _LASTING = ("dm/uuid", "wwid", "device/wwid", "serial", "device/serial", "md/uuid")
@@ -13,6 +15,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def boot_id() -> str:
     """Changes with every boot of the kernel; empty where it is hidden."""
     return _first_line(_BOOT_ID)
+
+
+def file_identity(fd: int) -> str:
+    """Inode and birth time: inode numbers alone are given again, and device numbers change when a volume is attached
+    elsewhere. Without a birth time, device and inode. Raises OSError."""
+    facts = os.fstat(fd)
+    born = kernel.birth(fd).born_ns
+    return f"{facts.st_ino}:{born}" if born else f"{facts.st_dev}:{facts.st_ino}"
 
 
 def device_identity(fd: int, size: int) -> str:

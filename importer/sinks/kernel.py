@@ -16,6 +16,8 @@ _fallocate = _libc.fallocate
 _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 _sync_file_range = _libc.sync_file_range
 _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+_renameat2 = _libc.renameat2
+_renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 _statx = _libc.statx
 _statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 
@@ -29,6 +31,9 @@ _BLKGETSIZE64 = 0x80081272
 _BLKSSZGET = 0x1268
 _BLKDISCARD = 0x1277
 _BLKZEROOUT = 0x127F
+_RENAME_NOREPLACE = 1
+# linux/fcntl.h
+_AT_FDCWD = -100
 # linux/stat.h
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
@@ -57,6 +62,11 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
 
 def sync_file_range(fd: int, offset: int, length: int, flags: int) -> None:
     _check(_sync_file_range(fd, offset, length, flags))
+
+
+def rename_to_new(path: Path, new: Path) -> None:
+    """Raises FileExistsError when there is a ``new``, EINVAL where the file system cannot tell in time."""
+    _check(_renameat2(_AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(new), _RENAME_NOREPLACE))
 
 
 class Birth(NamedTuple):

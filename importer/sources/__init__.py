@@ -24,7 +24,7 @@ class Facts:
     ``size``: bytes of the transfer, None when unknown. ``ranges``: proven by a 206. ``etag``: strong validator, with
     quotes, else None. ``head``: the first ``min(size, HEAD_SIZE)`` bytes as transferred (before decompression).
     ``resource``: a hash of what was asked for, on whatever host (``url.resource_of``). ``place``: where the answer came
-    from, after all redirects, without its query.
+    from, after all redirects, without its query. ``local``: what is read, when it is a file or device of this machine.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Facts:
     notes: tuple[str, ...] = ()
     resource: str = ""
     place: str = ""
+    local: Path | None = None
 
 
 class Body(Protocol):

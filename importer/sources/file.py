@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from cdi.base.faults import Fault
@@ -50,29 +52,38 @@ class FileSource:
         # Of a device nothing tells whether it was written to since: no other process goes on with it.
         known = None if stat.S_ISBLK(os.fstat(self._fd).st_mode) else etag
         resource = resource_of(self._path)
-        return Facts(name=self.name, size=size, ranges=True, etag=known, head=head, resource=resource)
+        facts = Facts(name=self.name, size=size, ranges=True, etag=known, head=head, resource=resource)
+        return replace(facts, local=Path(self._path))
 
     def open(self, offset: int, length: int | None) -> FileBody:
         if self._version is None:
             raise ValueError("probe() comes before open()")
+        self._check_unchanged()
+        size = self._version[0]
+        end = size if length is None else offset + length
+        if not 0 <= offset <= end <= size:
+            raise ValueError(f"bytes [{offset}, {end}) of a source of {size} bytes")
+        return FileBody(self, offset, end)
+
+    def _check_unchanged(self) -> None:
         now = self._measure()
-        if now != self._version:
+        if self._version is not None and now != self._version:
             before, after = (f"{size} bytes {etag}" for size, etag in (self._version, now))
             raise Fault("SourceChanged", source=self.name, before=before, after=after)
-        end = now[0] if length is None else offset + length
-        if not 0 <= offset <= end <= now[0]:
-            raise ValueError(f"bytes [{offset}, {end}) of a source of {now[0]} bytes")
-        return FileBody(self, offset, end)
 
     def read_at(self, buffer: memoryview, position: int, end: int) -> int:
         if self._interrupted.is_set():
             raise Fault("Cancelled", got=position)
+        wanted = min(len(buffer), end - position)
         try:
-            count = os.preadv(self._fd, [buffer[: end - position]], position)
+            count = os.preadv(self._fd, [buffer[:wanted]], position)
         except OSError as error:
             raise self._unreadable(error) from error
-        if count == 0 and position < end and len(buffer):
+        if count == 0 and wanted:
             raise Fault("SourceTruncated", source=self.name, got=position, expected=end)
+        if count == wanted:  # what ends before is told as truncated, by the next read
+            # After the read: so everything that was read was there before anything else was.
+            self._check_unchanged()
         return count
 
     def interrupt(self) -> None:
@@ -104,8 +115,9 @@ class FileSource:
             size = os.lseek(self._fd, 0, os.SEEK_END) if is_device else status.st_size
         except OSError as error:
             raise self._unreadable(error) from error
-        modified_ns = 0 if is_device else status.st_mtime_ns
-        return size, f'"{modified_ns}-{size}-{status.st_ino}"'
+        # The time of change too: that of modification can be set, and is by whoever copies it.
+        times = "0" if is_device else f"{status.st_mtime_ns}-{status.st_ctime_ns}"
+        return size, f'"{times}-{size}-{status.st_ino}"'
 
     def _unreadable(self, error: OSError) -> Fault:
         cause = (error.strerror or type(error).__name__).lower()

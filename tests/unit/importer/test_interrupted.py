@@ -21,7 +21,7 @@ from importer.cancel import Cancel
 from importer.fetch.journal import Journal
 from importer.progress import Progress
 from importer.sources import SourceSpec
-from importer.target import Target
+from importer.target import Site, Target
 from importer.transfer import Request, Result
 
 DISK = random.Random(4).randbytes(MiB) + bytes(MiB) + random.Random(5).randbytes(2 * MiB)
@@ -89,7 +89,7 @@ def test_what_ends_before_its_publication_is_published_by_the_next(
         raise STOP
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "_publish", stop)
+        patched.setattr(Site, "publish", stop)
         with pytest.raises(Fault, match="NoSpace"):
             run(request)
     result = run(request)

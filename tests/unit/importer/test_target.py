@@ -72,12 +72,20 @@ def test_what_is_named_with_state_is_the_user_s_choice(
     assert target._journal_path() == tmp_path / "shared" / "sdx.journal"
 
 
+def left_by_an_import(directory: Path, data: bytes = DATA) -> None:
+    """An unfinished disk and its journal."""
+    site = Target.at_path(directory / "disk.img").prepare(planned(), None)
+    site.sink.write(0, memoryview(data))
+    site.journal.written(0, len(data))
+    site.close()
+    assert {JOURNAL, "disk.img.part"} <= {path.name for path in directory.iterdir()}
+
+
 @pytest.mark.parametrize("how", ["an import that cannot go on", "a blank disk"])
 def test_the_journal_goes_before_the_part_is_started_anew(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / JOURNAL).write_text("of an earlier attempt")
-    (tmp_path / "disk.img.part").write_bytes(DATA)
+    left_by_an_import(tmp_path)
     seen: list[bool] = []
     start_anew = FileSink.start_anew
 
@@ -105,7 +113,7 @@ def test_what_is_in_use_is_left_alone(ranges: bool, tmp_path: Path) -> None:
     assert not (tmp_path / "disk.img").exists()
     (tmp_path / "disk.img").write_bytes(DATA)
     journal = (tmp_path / JOURNAL).read_bytes()
-    for second in (lambda: target.prepare(planned(ranges=ranges), None), lambda: target.open_anew(MiB)):
+    for second in (lambda: target.prepare(planned(ranges=ranges), None), lambda: target.made_anew(MiB).__enter__()):
         with pytest.raises(Fault, match="TargetBusy"):
             second()
     assert (tmp_path / "disk.img").read_bytes() == DATA

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import random
+import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from cdi.base.units import MiB
 from importer import transfer
 from importer.cancel import Cancel
 from importer.checksum import Checksum
+from importer.fetch.governor import Limits
 from importer.fetch.journal import Journal
 from importer.progress import Progress
 from importer.routes.scatter import _Scatter
@@ -186,3 +189,108 @@ def test_what_cannot_be_removed_hides_neither_the_fault_nor_the_rest(
         run(Request(request_.source, request_.target, WRONG))
     assert names(request_) == (["disk.img.journal"] if what == "journal" else ["disk.img.part"])
     assert f"[TargetReadOnly] {what} is read-only." in caplog.text
+
+
+@pytest.mark.parametrize(
+    "source", ["out/disk.img", "out/disk.img.part", "out/disk.img.journal", "out/disk.img.journal.new"]
+)
+@pytest.mark.parametrize("name", ["itself", "a symbolic link", "a hard link"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_disk_is_not_made_over_what_it_is_made_from(
+    source: str, name: str, overwrite: bool, request_: Request, tmp_path: Path
+) -> None:
+    path = tmp_path / source
+    path.write_bytes(DISK)
+    link = tmp_path / "link"
+    if name == "a symbolic link":
+        link.symlink_to(path)
+    elif name == "a hard link":
+        link.hardlink_to(path)
+    target = replace(request_.target, overwrite=overwrite)
+    with pytest.raises(Fault) as caught:
+        run(Request(SourceSpec(str(path if name == "itself" else link)), target))
+    assert caught.value.code == "TargetIsSource"
+    assert path.read_bytes() == DISK
+    assert names(request_) == [path.name]
+
+
+@pytest.mark.parametrize("what", ["disk.img.part", "disk.img.journal", "disk.img.journal.new"])
+def test_what_somebody_else_calls_as_we_do_stays_and_is_named(what: str, request_: Request) -> None:
+    path = request_.target.path.with_name(what)
+    path.write_bytes(b"precious")
+    with pytest.raises(Fault) as caught:
+        run(request_)
+    assert (caught.value.code, caught.value.values["name"]) == ("TargetForeign", str(path))
+    assert path.read_bytes() == b"precious"
+    assert names(request_) == [what]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("moment", ["before the last sync", "at publication"])
+def test_a_file_that_came_during_the_download_is_replaced_only_when_asked_for(
+    moment: str, overwrite: bool, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = request_.target.path
+    request = replace(request_, target=replace(request_.target, overwrite=overwrite))
+    owner, method = (_Scatter, "handle") if moment == "before the last sync" else (FileSink, "publish")
+    real = getattr(owner, method)
+
+    def meanwhile(self: object, *arguments: object) -> None:
+        path.write_bytes(b"precious")
+        real(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, method, meanwhile)
+        if overwrite:
+            run(request)
+            assert path.read_bytes() == DISK
+            return
+        with pytest.raises(Fault, match="TargetExists"):
+            run(request)
+    assert path.read_bytes() == b"precious"
+    path.unlink()
+    kept = run(request).bytes_kept
+    assert kept == (len(DISK) if moment == "before the last sync" else 0)
+    assert path.read_bytes() == DISK
+
+
+def test_what_a_file_held_when_it_changed_is_not_mixed_with_what_it_holds_then(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported once more; a second change is a fault."""
+    source = tmp_path / "raw"
+    handle = _Scatter.handle
+    changes = [1]
+
+    def changing(self: _Scatter, segment: Segment, buffer: memoryview) -> None:
+        handle(self, segment, buffer)
+        if segment.host and changes:
+            changes.pop()
+            times = source.stat()
+            source.write_bytes(DISK[::-1])
+            os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))  # as whoever copies it may do
+
+    monkeypatch.setattr(_Scatter, "handle", changing)
+    result = run(replace(request_, connections=Limits(1, 1)))
+    assert request_.target.path.read_bytes() == DISK[::-1]
+    assert "SourceChanged" in result.notes[0]
+    request_.target.path.unlink()
+    changes += [1, 1]
+    with pytest.raises(Fault, match="SourceChanged"):
+        run(replace(request_, connections=Limits(1, 1)))
+    assert names(request_) == []
+
+
+def test_an_archive_is_not_unpacked_over_itself(tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+    (directory / "deep").mkdir(parents=True)
+    path = directory / "deep" / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("deep/a.tar"))
+    content = path.read_bytes()
+    (tmp_path / "link").symlink_to(path)
+    for name in (path, tmp_path / "link"):
+        target = Target.at_path(directory, archive=True, overwrite=True)
+        with pytest.raises(Fault, match="TargetIsSource"):
+            run(Request(SourceSpec(str(name)), target, archive=True))
+    assert path.read_bytes() == content
