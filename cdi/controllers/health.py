@@ -31,11 +31,12 @@ class Health:
     """Serves from ``async with`` on: probes without TLS, metrics with ``context``. An event loop that hangs answers
     nothing, which is the point of /healthz.
 
-    ``refusal(path, authorization)``: the status of a refusal, or 0. ``registry``: what the metrics are.
+    ``refusal(path, authorization)``: the status of a refusal, or 0. ``registry``: what the metrics are. ``hindrance``:
+    why it is not ready, empty when it is; whoever fills the stores sets it.
     """
 
     def __init__(self, ports: Ports, context: ssl.SSLContext, refusal: Refusal) -> None:
-        self.ready = False
+        self.hindrance: Callable[[], str] = lambda: "the stores are not complete"
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._ports = ports
@@ -78,9 +79,8 @@ class Health:
         return web.Response(text="ok\n")
 
     async def _is_ready(self, _: web.Request) -> web.Response:
-        return (
-            web.Response(text="ok\n") if self.ready else web.Response(status=503, text="the stores are not complete\n")
-        )
+        why = self.hindrance()
+        return web.Response(status=503, text=f"{why}\n") if why else web.Response(text="ok\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
         status = await self._refusal(METRICS, request.headers.get("Authorization", ""))

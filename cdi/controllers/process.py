@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 LEASE = "cdi-controller-leader-election-helper"
 _KIND_AGAIN_S = 2.0
+_BLIND_S = 60.0  # after which a process that sees no changes says that it is not ready
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,7 +82,11 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
     ports = Ports(arguments.health_port, arguments.metrics_port, arguments.address)
     context = self_signed("cdi-controller")
     adopt_terms(context, None, None)
-    async with Client(access) as client, Health(ports, context, Guard(client).refusal) as health:
+    async with (
+        Client(access) as client,
+        Client(access) as own,  # of the lease: it must wait behind nothing
+        Health(ports, context, Guard(client).refusal) as health,
+    ):
         await _kinds_are_served(client)
         has_routes = await _serves(client, f"{resources.ROUTES.path(settings.namespace)}?limit=1")
         single_node = await has_one_node(client)
@@ -94,12 +99,17 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
             group.create_task(cache.run(), name="cache")
             group.create_task(recorder.run(), name="recorder")
             await cache.synced()
-            health.ready = True
+            health.hindrance = partial(_hindrance, cache)
             identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{secrets.token_hex(8)}"
-            async with Leadership(client, settings.namespace, LEASE, identity):
+            async with Leadership(own, settings.namespace, LEASE, identity):
                 log.info("successfully acquired lease %s/%s", settings.namespace, LEASE)
                 health.registry.register(ControllerMetrics(system.metrics, single_node=single_node))
                 await system.run()
+
+
+def _hindrance(cache: Cache) -> str:
+    blind = cache.blind(_BLIND_S)
+    return f"for a minute these could not be watched: {', '.join(blind)}" if blind else ""
 
 
 class System:

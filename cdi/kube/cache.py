@@ -57,7 +57,16 @@ class Cache:
         """For readiness: whether all stores were complete once."""
         return all(mirror.reflector.synced.is_set() for mirror in self._mirrors.values() if mirror.awaited)
 
+    def blind(self, longer_than_s: float) -> list[str]:
+        """Kinds that could not be watched for so long, while what their stores hold grows old."""
+        mirrors = self._mirrors.items()
+        return sorted({resource.plural for (resource, _), mirror in mirrors if _is_blind(mirror, longer_than_s)})
+
     async def synced(self) -> None:
         """Returns when all stores were complete once. Has no deadline: an API server may be down for a day."""
         for mirror in [mirror for mirror in self._mirrors.values() if mirror.awaited]:
             await mirror.reflector.synced.wait()
+
+
+def _is_blind(mirror: _Mirror, longer_than_s: float) -> bool:
+    return mirror.awaited and mirror.reflector.blind_s > longer_than_s

@@ -70,6 +70,8 @@ class Controller:
                 await self._attend(key)
             finally:
                 self._queue.done(key)
+            # One that had nothing to wait for leaves the turn to others: ten thousand of them would stop the lease.
+            await asyncio.sleep(0)
 
     async def _attend(self, key: Key) -> None:
         log.debug("%s looks at %s", self.name, key)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
+LONGEST_PEACE_S = 60.0  # whatever a server or a proxy asks for: nobody would notice that it is well again
+
 
 class Cause(Struct, rename="camel", frozen=True):
     """One entry of ``Status.details.causes``: the field that is wrong, or the manager that owns it."""
@@ -17,7 +19,8 @@ class Cause(Struct, rename="camel", frozen=True):
 class ApiError(Exception):
     """An answer that is no success. ``status`` is the HTTP status, 0 when there was no answer at all.
 
-    ``transient``: the same request may succeed later. ``retry_after_s``: how long the server asks to be left alone.
+    ``transient``: the same request may succeed later. ``retry_after_s``: how long the server asks to be left alone, at
+    most ``LONGEST_PEACE_S``.
     """
 
     def __init__(
@@ -143,11 +146,18 @@ def from_answer(status: int, body: bytes, retry_after: str = "") -> ApiError:
     """
     try:
         answer = _decoder.decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         answer = _Status(message=body[:200].decode(errors="replace").strip())
     code = status or answer.code
     details = answer.details or _Details()
-    wait = float(retry_after) if retry_after.isdigit() else float(details.retry_after_seconds)
+    wait = _peace_s(retry_after, details.retry_after_seconds)
     kind = AlreadyExists if answer.reason == "AlreadyExists" else _BY_STATUS.get(code, ApiError)
     message = answer.message or f"the API server answered {code}"
     return kind(code, answer.reason, message, tuple(details.causes), retry_after_s=wait)
+
+
+def _peace_s(header: str, seconds: int) -> float:
+    """``header``: Retry-After, in seconds; a date there, as some proxies write it, says no more than nothing does."""
+    if header.isascii() and header.isdigit():
+        seconds = int(header) if len(header) < 10 else int(LONGEST_PEACE_S)
+    return float(min(max(seconds, 0), LONGEST_PEACE_S))

@@ -1,8 +1,8 @@
 """At most one process works: whoever holds a Lease.
 
 The holder renews it all 2 s. One that could not for 10 s ends itself, even when its event loop hangs; the others wait
-until they have seen no renewal for 15 s on their own monotonic clock. So there are never two, whatever the clocks of
-the nodes say.
+until they have seen no renewal for 15 s on their own clock, which goes on while a machine sleeps. So there are never
+two, whatever the clocks of the nodes say, and also when somebody deletes the lease.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, Conflict
+from cdi.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from cdi.kube.objects import Lease
 from cdi.kube.resources import LEASES
 
@@ -56,8 +56,9 @@ class Leadership:
         self._name = name
         self._identity = identity
         self._terms = terms
-        self._version = ""  # of the lease as we saw it last
+        self._version = ""  # of the lease as we saw it last; "" when there was none
         self._seen_at = 0.0
+        self._held_s = 0.0  # for how long its holder may go without a renewal
         self._watchdog = _Watchdog(terms)
         self._renewing: asyncio.Task[None] | None = None
 
@@ -78,13 +79,23 @@ class Leadership:
         self._watchdog.stop()
         try:
             async with asyncio.timeout(self._terms.retry_s):
-                await self._patch({"holderIdentity": None, "leaseDurationSeconds": 1, "renewTime": now()})
+                await self._give_back()
         except (ApiError, TimeoutError) as cause:
             log.info("the lease was not given back, it expires: %s", cause)
 
+    async def _give_back(self) -> None:
+        given = {"holderIdentity": None, "leaseDurationSeconds": 1, "renewTime": now()}
+        try:
+            await self._patch(given)
+        except Conflict:  # with a renewal of ours, perhaps, that was cancelled and happened
+            lease = await self._client.get(LEASES, self._name, self._namespace)
+            if lease.spec.holder_identity == self._identity:
+                self._version = lease.metadata.resource_version
+                await self._patch(given)
+
     async def _taken(self) -> bool:
         """One attempt to get the lease."""
-        began = time.monotonic()
+        began = _clock()
         try:
             async with self._patience():
                 return await self._attempt(began)
@@ -97,6 +108,8 @@ class Leadership:
     async def _attempt(self, began: float) -> bool:
         lease = await self._client.find(LEASES, self._name, self._namespace)
         if lease is None:
+            if self._unchanged_s(None) < self._held_s:
+                return False  # somebody deleted it, and its holder may not know
             self._version = (await self._created()).metadata.resource_version
         elif may_take(lease, self._identity, self._unchanged_s(lease)):
             await self._patch(self._claim(lease))
@@ -112,24 +125,40 @@ class Leadership:
     def _complain(self, what: str, error: Exception) -> None:
         log.warning("the lease %s is not %s: %s", self._name, what, str(error) or "no answer")
 
-    def _unchanged_s(self, lease: Lease) -> float:
-        if lease.metadata.resource_version != self._version:
-            self._version = lease.metadata.resource_version
-            self._seen_at = time.monotonic()
-        return time.monotonic() - self._seen_at
+    def _unchanged_s(self, lease: Lease | None) -> float:
+        version = lease.metadata.resource_version if lease is not None else ""
+        if version != self._version:
+            self._version = version
+            self._seen_at = _clock()
+        if lease is not None:
+            self._held_s = float(lease.spec.lease_duration_seconds or 0) if lease.spec.holder_identity else 0.0
+        return _clock() - self._seen_at
 
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._terms.retry_s)
-            began = time.monotonic()
+            began = _clock()
             try:
                 async with self._patience():
                     await self._patch({"renewTime": now()})
                 self._watchdog.renewed(began)
+            except NotFound:
+                await self._make_anew(began)
             except Conflict:
                 await self._look_who_holds_it()
             except (ApiError, TimeoutError) as error:
                 self._complain("renewed", error)
+
+    async def _make_anew(self, began: float) -> None:
+        """Somebody deleted it. The others wait before they make one."""
+        try:
+            async with self._patience():
+                self._version = (await self._created()).metadata.resource_version
+            self._watchdog.renewed(began)
+        except AlreadyExists:
+            await self._look_who_holds_it()
+        except (ApiError, TimeoutError) as error:
+            self._complain("renewed", error)
 
     async def _look_who_holds_it(self) -> None:
         try:
@@ -177,6 +206,11 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def _clock() -> float:
+    """Seconds that no clock setting changes, and that a machine's sleep does not stop."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class _Watchdog:
     """A thread, so that a hanging event loop does not keep a lease that it cannot renew."""
 
@@ -194,12 +228,12 @@ class _Watchdog:
         self._thread.join()
 
     def renewed(self, at: float) -> None:
-        """``at``: monotonic time before the request was sent."""
+        """``at``: the clock's time before the request was sent."""
         self._deadline = at + self._terms.renew_within_s
 
     def _run(self) -> None:
         while not self._stopped.wait(min(0.5, self._terms.renew_within_s / 10)):
-            if time.monotonic() > self._deadline:
+            if _clock() > self._deadline:
                 log.critical("the lease was not renewed for %s s", self._terms.renew_within_s)
                 self._terms.lost()
                 return

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 _REMEMBERED = 2048  # events whose repeats are counted
 _PAUSE_S = 1.0  # repeats within it are one write
-_REPEATED_S = 60.0  # between two writes of one event, whose repeats are counted meanwhile
+_REPEATED_S = (60.0, 1800.0)  # between two writes of one event, whose repeats are counted meanwhile: at first, at last
+_IN_NAMESPACE = 512  # events that wait to be written: of a namespace that has more, the others' must not be lost
 _MESSAGE_BYTES = 1024  # longer ones are refused
 _REFERENCE = ("apiVersion", "kind", "namespace", "name", "uid")
 
@@ -36,6 +37,7 @@ class _Record:
     count: int = 0
     name: str = ""  # of the Event, once it is written
     written: float = 0.0  # when, by the recorder's clock
+    pause_s: float = 0.0  # before it is written again
 
     @property
     def namespace(self) -> str:
@@ -43,14 +45,15 @@ class _Record:
 
 
 class Recorder:
-    """``event`` only takes notes; ``run`` writes them. What is repeated all the time is written once a minute."""
+    """``event`` only takes notes; ``run`` writes them, of one namespace after the other. What is repeated all the time
+    is written once a minute, and later once in half an hour, before the API server drops it."""
 
     def __init__(self, client: Client, component: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._client = client
         self._component = component
         self._records: dict[_Identity, _Record] = {}
-        self._unwritten: dict[_Identity, _Record] = {}
+        self._unwritten: dict[str, dict[_Identity, _Record]] = {}  # by namespace
         self._wake = asyncio.Event()
 
     def event(self, regarding: Mapping[str, str], type_: str, reason: str, message: str) -> None:
@@ -63,9 +66,14 @@ class Recorder:
         self._records[identity] = record  # at the end: the one that was silent longest is forgotten first
         if len(self._records) > _REMEMBERED:
             self._records.pop(next(iter(self._records)))
-        is_repeat = record.name and self._clock() - record.written < _REPEATED_S
-        if not is_repeat and len(self._unwritten) < _REMEMBERED:
-            self._unwritten[identity] = record
+        is_repeat = record.name and self._clock() - record.written < record.pause_s
+        if not is_repeat:
+            self._note(identity, record)
+
+    def _note(self, identity: _Identity, record: _Record) -> None:
+        waiting = self._unwritten.setdefault(record.namespace, {})
+        if identity in waiting or len(waiting) < _IN_NAMESPACE:
+            waiting[identity] = record
             self._wake.set()
 
     async def run(self) -> None:
@@ -78,15 +86,24 @@ class Recorder:
     async def flush(self) -> None:
         """Writes what is noted; what cannot be written is lost."""
         self._wake.clear()
-        unwritten, self._unwritten = self._unwritten, {}
-        for record in unwritten.values():
-            try:
-                await self._write(record)
-            except (ApiError, ValueError) as error:  # ValueError: a text that is no Unicode, as others wrote it
-                log.info("an event about %s is lost: %s", record.regarding["name"], error)
+        while self._unwritten:
+            for namespace in list(self._unwritten):
+                waiting = self._unwritten[namespace]
+                record = waiting.pop(next(iter(waiting)))
+                if not waiting:
+                    del self._unwritten[namespace]
+                await self._write_if_possible(record)
+
+    async def _write_if_possible(self, record: _Record) -> None:
+        try:
+            await self._write(record)
+        except (ApiError, ValueError) as error:  # ValueError: a text that is no Unicode, as others wrote it
+            log.info("an event about %s is lost: %s", record.regarding["name"], error)
 
     async def _write(self, record: _Record) -> None:
+        first_s, last_s = _REPEATED_S
         record.written = self._clock()
+        record.pause_s = min(max(2 * record.pause_s, first_s), last_s)
         if record.name:
             repeat = {"count": record.count, "lastTimestamp": record.last}
             try:

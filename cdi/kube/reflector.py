@@ -4,10 +4,12 @@
 
     fill (streamed list, else pages) ---> follow from the last version seen <--+
       ^                                     |  ended, unreachable, overloaded: |
-      |            410 Gone, no event yet   |  wait, go on at that version     |
-      +-------------------------------------+----------------------------------+
+      |            410 Gone               |  wait, go on at that version     |
+      +-----------------------------------+----------------------------------+
+      at once, but for a second one in a row
 
-The store is never emptied meanwhile: a fill overwrites what it meets and at its end drops what it did not meet.
+The store is never emptied meanwhile: a fill overwrites what it meets and at its end drops what it did not meet. Only of
+a kind that the server does not know any more there is nothing left.
 """
 
 from __future__ import annotations
@@ -76,7 +78,14 @@ class Reflector(Generic[T]):
         self._streams = True  # whether the server can send a list as a watch
         self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         self._complaint = ""
+        self._is_relisting = False  # since a Gone; nothing has come since the list
+        self._failing_since: float | None = None
         self.synced = asyncio.Event()
+
+    @property
+    def blind_s(self) -> float:
+        """For so many seconds the server could not be watched."""
+        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
     async def run(self) -> None:
         """Ends by cancellation only."""
@@ -85,27 +94,40 @@ class Reflector(Generic[T]):
             wait_s = await self._attempt()
             if time.monotonic() - began >= _HEALTHY_S:
                 self._backoff.reset()
-            await asyncio.sleep(max(wait_s, self._backoff.next_s()))
+                self._is_relisting = False
+            step_s = self._backoff.next_s()  # also of what is not waited: the next failure is the second one
+            if wait_s is not None:
+                await asyncio.sleep(max(wait_s, step_s))
 
-    async def _attempt(self) -> float:
-        """Fills and follows until something ends it. Gives the seconds to wait at least."""
-        followed = bool(self._version)
+    async def _attempt(self) -> float | None:
+        """Fills and follows until something ends it. Gives the seconds to wait at least; None: no wait at all."""
         try:
             await self._mirror()
         except Gone:
-            if followed:
-                # An answer: the outage that made it forget is over. A list that is gone at once stays in the back-off.
-                self._backoff.reset()
             log.info("the server forgot version %s of %s: listing again", self._version, self._resource.plural)
-            self._version = ""
+            return self._forgotten()
         except NotFound:
             self._version = ""
+            self._store.keep_only(())  # they went with their kind
+            self._sees()
             self.synced.set()
             return _UNKNOWN_KIND_S
         except ApiError as error:
             self._complain(error)
             return error.retry_after_s
+        self._sees()
         return 0.0
+
+    def _forgotten(self) -> float | None:
+        """An answer: the outage that made the server forget is over. A list that is gone at once stays in the back-off,
+        and so does one that cannot be made."""
+        is_first = bool(self._version) and not self._is_relisting
+        self._version = ""
+        self._is_relisting = True
+        if not is_first:
+            return 0.0
+        self._backoff.reset()
+        return None
 
     async def _mirror(self) -> None:
         if not self._version and self._streams:
@@ -155,13 +177,18 @@ class Reflector(Generic[T]):
     def _complete(self, met: set[Key], version: str) -> None:
         self._store.keep_only(met)
         self._version = version
-        self._complaint = ""
+        self._sees()
         self.synced.set()
 
     async def _follow(self, events: AsyncGenerator[WatchEvent, None]) -> None:
         async for event in events:
             self._version = self._take(event).metadata.resource_version
-            self._complaint = ""
+            self._is_relisting = False
+            self._sees()
+
+    def _sees(self) -> None:
+        self._complaint = ""
+        self._failing_since = None
 
     def _take(self, event: WatchEvent) -> _Stub:
         stub = self._stub(event.object)
@@ -184,6 +211,7 @@ class Reflector(Generic[T]):
 
     def _complain(self, error: ApiError) -> None:
         """Once: an outage of an hour is no reason for an hour of lines."""
+        self._failing_since = self._failing_since or time.monotonic()
         level = logging.DEBUG if self._complaint == str(error) else logging.WARNING
         self._complaint = str(error)
         log.log(level, "cannot watch %s: %s", self._resource.plural, error)

@@ -61,11 +61,7 @@ class Transport:
 
     def _session(self, connections: int) -> aiohttp.ClientSession:
         """``connections`` at a time; 0: without a limit."""
-        connector = aiohttp.TCPConnector(
-            ssl=self._access.ssl if self._access.ssl is not None else True,
-            limit=connections,
-            socket_factory=_watched_socket,
-        )
+        connector = aiohttp.TCPConnector(limit=connections, socket_factory=_watched_socket)
         headers = {"User-Agent": f"{AGENT}/{cdi.__version__}", "Accept": "application/json"}
         return aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
 
@@ -101,7 +97,11 @@ class Transport:
                     yield response
                 finally:
                     _abandon(response)
+        except errors.Unauthorized:
+            self._access.doubt()
+            raise
         except aiohttp.ClientConnectorCertificateError as cause:
+            self._access.doubt()
             raise errors.Untrusted(f"{self._access.server}: {cause.certificate_error}") from cause
         except (aiohttp.ClientError, TimeoutError, OSError) as cause:
             said = str(cause) or type(cause).__name__
@@ -117,6 +117,7 @@ class Transport:
             "url": url.with_query(call.query) if call.query else url,
             "data": call.body,
             "headers": headers,
+            "ssl": self._access.trust() if self._access.trust is not None else True,
             "allow_redirects": False,  # an API server does not redirect; a login page does
             "server_hostname": self._access.server_name,
         }

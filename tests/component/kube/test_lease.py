@@ -121,3 +121,51 @@ async def test_only_one_of_many_holds_it(client: Client, namespace: str) -> None
                 holding -= 1
 
         await asyncio.gather(*(take(number) for number in range(5)))
+
+
+@asynchronous
+async def test_a_lease_that_is_deleted_has_its_holder_all_the_same(client: Client, namespace: str) -> None:
+    """Whoever waits has seen that it was held, and knows for how long its holder may believe in it."""
+    lost = Lost()
+    async with client:
+        entered = asyncio.Event()
+
+        async def second() -> None:
+            async with Leadership(client, namespace, "cdi", "second", lost.terms()):
+                entered.set()
+
+        async with Leadership(client, namespace, "cdi", "first", lost.terms()):
+            waiting = asyncio.create_task(second())
+            for _ in range(3):
+                await asyncio.sleep(0.5)
+                await client.delete(LEASES, "cdi", namespace)
+            async with asyncio.timeout(10):
+                while await client.find(LEASES, "cdi", namespace) is None:  # noqa: ASYNC110 - each look is a request
+                    await asyncio.sleep(0.05)
+            assert await holder(client, namespace) == "first"
+            assert not entered.is_set() and not lost.is_set()
+        await waiting
+    assert not lost.is_set()
+
+
+@asynchronous
+async def test_a_lease_whose_holder_is_gone_with_it_is_made_when_its_time_is_over(
+    client: Client, namespace: str
+) -> None:
+    dead = {"holderIdentity": "dead", "leaseDurationSeconds": 3, "renewTime": "2099-01-01T00:00:00.000000Z"}
+    async with client:
+        await client.create(LEASES, {"metadata": {"name": "cdi", "namespace": namespace}, "spec": dead})
+        leadership = Leadership(client, namespace, "cdi", "next", Lost().terms())
+        assert not await leadership._taken()
+        await client.delete(LEASES, "cdi", namespace)
+        assert not await leadership._taken()
+        async with leadership:
+            assert await holder(client, namespace) == "next"
+
+
+@asynchronous
+async def test_a_lease_is_given_back_also_after_a_renewal_that_nobody_heard_of(client: Client, namespace: str) -> None:
+    async with client:
+        async with Leadership(client, namespace, "cdi", "first", Lost().terms()) as leadership:
+            leadership._version = "1"
+        assert await holder(client, namespace) is None

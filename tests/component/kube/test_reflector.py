@@ -139,3 +139,47 @@ async def test_a_kind_that_is_not_there_yet_is_looked_for_again(monkeypatch: pyt
         assert names(store) == set()
         server.refusal = None
         await until(lambda: names(store) == {"a"})
+
+
+@asynchronous
+async def test_of_a_kind_that_is_gone_nothing_is_left_until_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdi.kube.reflector._UNKNOWN_KIND_S", 0.1)
+    server = OldServer([[config_map("a", 1), config_map("b", 2)]], [[], []])
+    async with watching(server) as store:
+        gone: list[str] = []
+        store.subscribe(lambda old, new: gone.append(old.metadata.name) if old is not None and new is None else None)
+        server.refusal = status(404, "NotFound")
+        await until(lambda: names(store) == set())
+        assert sorted(gone) == ["a", "b"]
+        server.refusal = None
+        await until(lambda: names(store) == {"a", "b"})
+
+
+@asynchronous
+async def test_the_first_time_that_a_version_is_gone_it_is_listed_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also when the server was in trouble before, and the watch began a moment ago."""
+    monkeypatch.setattr(Backoff, "next_s", lambda backoff: 3600.0)
+    server = OldServer([[config_map("a", 1)]], [[("ERROR", status(410, "Expired"))], []])
+    async with watching(server) as store:
+        server.pages = [[config_map("b", 103)]]
+        await until(lambda: names(store) == {"b"})
+
+
+@asynchronous
+async def test_a_cache_says_what_it_cannot_watch() -> None:
+    server = OldServer([[config_map("a", 1)]], [[], []])
+    async with server, Client(Access(server.url)) as client:
+        cache = Cache(client)
+        cache.store(CONFIG_MAPS)
+        task = asyncio.create_task(cache.run())
+        await cache.synced()
+        assert cache.blind(0.0) == []
+        server.refusal = status(403, "Forbidden")
+        await until(lambda: cache.blind(0.0) == ["configmaps"])
+        assert cache.blind(3600.0) == []
+        server.refusal = None
+        await until(lambda: cache.blind(0.0) == [])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

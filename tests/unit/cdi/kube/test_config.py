@@ -90,6 +90,19 @@ def test_a_service_accounts_token_is_read_again(tmp_path: Path) -> None:
     assert asyncio.run(read()) == "Bearer second"
 
 
+def test_a_token_that_was_refused_is_read_again_at_once_and_one_that_cannot_be_read_is_kept(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    read = config._TokenFile(token, lambda: 0.0)
+    assert asyncio.run(read()) == "Bearer first"
+    token.write_text("second\n")
+    read.expire()
+    assert asyncio.run(read()) == "Bearer second"
+    token.unlink()
+    read.expire()
+    assert asyncio.run(read()) == "Bearer second"
+
+
 @pytest.mark.parametrize("text", ["a: [", "[1, 2]", "word", "{}", '{"contexts": 5, "current-context": "one"}'])
 def test_what_is_no_kubeconfig_is_no_access(tmp_path: Path, text: str) -> None:
     (tmp_path / "config").write_text(text)

@@ -125,3 +125,28 @@ def test_stopping_finishes_what_was_begun() -> None:
         assert finished == [A]
 
     virtualtime.run(body())
+
+
+def test_many_keys_that_need_nothing_leave_turns_to_everybody_else() -> None:
+    """As to the renewal of a lease: between any two keys."""
+
+    async def body() -> int:
+        looked = 0
+
+        async def reconcile(key: Key) -> None:
+            nonlocal looked
+            looked += 1
+
+        controller = Controller("test", reconcile)
+        for number in range(1000):
+            controller.enqueue(Key("", str(number)))
+        running = asyncio.create_task(controller.run(1))
+        turns = 0
+        while looked < 1000:
+            await asyncio.sleep(0)
+            turns += 1
+        controller.stop()
+        await running
+        return turns
+
+    assert asyncio.run(body()) >= 1000

@@ -57,6 +57,27 @@ def test_the_server_says_how_long_to_wait() -> None:
     assert errors.from_answer(429, b"", retry_after="7").retry_after_s == 7
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("86400", 60), ("9" * 5000, 60), ("60", 60), ("59", 59), ("0", 0), ("-5", 0), ("", 0), ("1.5", 0),
+        ("\u00b2", 0), ("\u0663", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 0),
+    ],
+)  # fmt: skip
+def test_nobody_is_left_alone_for_ever(header: str, seconds: float) -> None:
+    assert errors.from_answer(503, b"<html>", retry_after=header).retry_after_s == seconds
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(86400, 60), (2**62, 60), (-7, 0), (5, 5)])
+def test_a_status_says_no_more_than_a_header(said: int, seconds: float) -> None:
+    assert errors.from_answer(429, status(429, "TooManyRequests", retryAfterSeconds=said)).retry_after_s == seconds
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b'{"a": %s1%s}' % (b"[" * 4000, b"]" * 4000), b'{"message": "\xff"}'])
+def test_whatever_a_proxy_answers_is_an_error_of_its_status(body: bytes) -> None:
+    assert errors.from_answer(502, body).status == 502
+
+
 def test_what_may_pass_is_transient() -> None:
     passing = [errors.Unreachable("x"), *(errors.from_answer(c, b"{}") for c in (409, 429, 500, 503))]
     assert all(error.transient for error in passing)
