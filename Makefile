@@ -51,8 +51,8 @@ format: setup-test ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-fuzz: setup-test ## fuzz every parser for longer (FUZZ_SECONDS=600 each)
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) SLICE=all $(BIN)/pytest --timeout=0 tests/fuzz
+fuzz: setup-test ## fuzz every parser for longer (FUZZ_SECONDS=600 each), kill imports more often (FUZZ_KILLS=500)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) FUZZ_KILLS=$(or $(FUZZ_KILLS),500) SLICE=all $(BIN)/pytest --timeout=0 tests/fuzz
 
 bench: setup-test ## measure against curl, qemu-img, nbdcopy: docs/performance.md
 	@$(BIN)/python -m tests.bench

@@ -72,7 +72,7 @@ class Route:
     stall_at: Mapping[int, int] = field(default_factory=dict)  # the same: nothing more until the server is closed
     withheld: tuple[int, int] | None = None  # [start, end) of the file never comes: an answer stalls there
     trickle: tuple[int, float] | None = None  # (bytes, seconds): so many bytes at a time, with pauses
-    delay_s: float = 0.0  # before the status line
+    delay_s: float | Callable[[], float] = 0.0  # before the status line; a callable is asked for every answer
     trailing: bytes = b""  # sent right behind the body, as part of no answer
     closes_silently: bool = False  # closes after each answer without announcing it
 
@@ -146,6 +146,14 @@ class FaultServer:
         with self._changed:
             if not self._changed.wait_for(lambda: self.bytes_sent >= count, timeout_s):
                 raise TimeoutError(f"only {self.bytes_sent} of {count} bytes were sent")
+
+    def sent_or(self, count: int, ended: Callable[[], bool]) -> bool:
+        """Block until so many body bytes were sent in total, or ``ended()``, which is looked at often; whether they
+        were."""
+        with self._changed:
+            while self.bytes_sent < count and not ended():
+                self._changed.wait(0.02)
+            return self.bytes_sent >= count
 
     def close(self) -> None:
         self._closing.set()
@@ -234,7 +242,8 @@ class _Answer:
         self.start = 0  # of what is sent, in the file
 
     def send(self) -> bool:
-        if self.route.delay_s and self.server.pause(self.route.delay_s):
+        delay_s = self.route.delay_s() if callable(self.route.delay_s) else self.route.delay_s
+        if delay_s and self.server.pause(delay_s):
             return False
         status = self._status()
         if status == 200 and self.route.redirect is not None:

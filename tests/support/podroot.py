@@ -93,9 +93,10 @@ def start_in_pod(
     data: Path | None = None,
     device: Path | None = None,
     scratch: Path | None = None,
+    program: str = "importer.pod",
 ) -> subprocess.Popen[str]:
-    """The same, running: the process is the worker itself. Another start with ``directory`` is a container's restart:
-    it finds /tmp as it was. With another one it is a new pod."""
+    """The same, running: the process is the worker itself, the module ``program``. Another start with ``directory`` is
+    a container's restart: it finds /tmp as it was. With another one it is a new pod."""
     root, log, tmp = directory / "root", directory / "termination-log", directory / "pod-tmp"
     root.mkdir(exist_ok=True)
     log.write_bytes(b"")
@@ -114,7 +115,7 @@ def start_in_pod(
     }
     setup = [_SETUP, "pod", root, log, tmp, data or "", device or "", scratch or "", " ".join(places)]
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", *setup]
-    command += [_real(sys.prefix) / "bin" / "python", "-m", "importer.pod"]
+    command += [_real(sys.prefix) / "bin" / "python", "-m", program]
     return subprocess.Popen(
         list(map(str, command)), env=environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
