@@ -2,7 +2,8 @@
 
 As ``tar --extract --preserve-permissions --no-same-owner`` does it, except: set-user-ID and set-group-ID bits of files
 are dropped (the owner becomes whoever unpacks, often root), times of directories are not restored, long runs of zeros
-become holes, and what could reach outside of the directory is refused instead of renamed.
+become holes, and no entry is written through a symbolic link. Links themselves may point anywhere, as tar leaves them:
+they are no write.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class _Extraction:
                 self._tree.create_symlink(entry.name, entry.target)
             case Kind.HARDLINK:
                 self._tree.create_hardlink(entry.name, entry.target)
-            case Kind.DEVICE | Kind.FIFO:
+            case Kind.FIFO:
+                self._tree.create_fifo(entry.name, entry.mode & 0o1777, entry.mtime)
+            case Kind.DEVICE:
                 raise unsafe(entry.name, f"is {entry.kind.value}")
             case Kind.NONE:
                 pass

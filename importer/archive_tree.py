@@ -24,10 +24,9 @@ def unsafe(entry: bytes, detail: str) -> Fault:
 
 
 def parts_of(name: bytes, entry: bytes) -> list[bytes]:
-    """The parts of a relative name, none for the directory itself. ArchiveUnsafe for one that leads elsewhere,
-    ArchiveInvalid for what is ours: with it an archive could have other things taken for its own, and removed."""
-    if name.startswith(b"/"):
-        raise unsafe(entry, "has an absolute name")
+    """The parts of a name below the directory, none for itself; an absolute one begins there, as tar has it.
+    ArchiveUnsafe for one that leads elsewhere, ArchiveInvalid for what is ours: with it an archive could have other
+    things taken for its own, and removed."""
     parts = [part for part in name.split(b"/") if part not in (b"", b".")]
     if b".." in parts:
         raise unsafe(entry, "climbs out with '..'")
@@ -38,22 +37,12 @@ def parts_of(name: bytes, entry: bytes) -> list[bytes]:
     return parts
 
 
-def require_target_inside(target: bytes, depth: int, entry: bytes) -> None:
-    """A symbolic link ``depth`` directories down may climb at most as far, and only at its start.
-
-    So wherever resolving it passes through other links of the archive, each is resolved from a real directory inside,
-    and none leaves. ``a/../b`` would depend on what ``a`` is, and is refused.
-    """
-    if target.startswith(b"/"):
-        raise unsafe(entry, f"is a link to the absolute name {shown(target)!r}")
-    if not target or b"\0" in target:
-        raise invalid(f"{shown(entry)!r} is a link to nothing")
-    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
-    climbs = 0
-    while climbs < len(parts) and parts[climbs] == b"..":
-        climbs += 1
-    if climbs > depth or b".." in parts[climbs:]:
-        raise unsafe(entry, f"is a link out of the directory ({shown(target)!r})")
+def _linked_parts(target: bytes, entry: bytes) -> list[bytes]:
+    """Of the name that a hard link gives to a file of the archive: tar takes what stands behind the last '..'."""
+    parts = target.split(b"/")
+    while b".." in parts:
+        del parts[: parts.index(b"..") + 1]
+    return parts_of(b"/".join(parts), entry)
 
 
 class Tree:
@@ -92,17 +81,25 @@ class Tree:
             return os.open(last, _FILE, 0o600, dir_fd=parent)
 
     def create_symlink(self, name: bytes, target: bytes) -> None:
-        require_target_inside(target, len(parts_of(name, name)) - 1, name)
+        """Wherever it points: a link is no write, and nothing here goes through one."""
+        if not target or b"\0" in target:
+            raise invalid(f"{shown(name)!r} is a link to nothing")
         with self._place(name) as (parent, last):
             os.symlink(target, last, dir_fd=parent)
 
+    def create_fifo(self, name: bytes, mode: int, mtime: int) -> None:
+        with self._place(name) as (parent, last):
+            os.mkfifo(last, 0o600, dir_fd=parent)
+            os.chmod(last, mode, dir_fd=parent)
+            os.utime(last, (mtime, mtime), dir_fd=parent, follow_symlinks=False)
+
     def create_hardlink(self, name: bytes, target: bytes) -> None:
-        """To a regular file that is there already."""
-        parts = parts_of(target, name)
+        """To a regular file or symbolic link that is there already."""
+        parts = _linked_parts(target, name)
         if parts == parts_of(name, name):
             return  # tar leaves a file that is linked to itself
         with self._parent(parts or [b"."], name, make=False) as source:
-            if not parts or not _is_regular(source, parts[-1]):
+            if not parts or not _may_be_linked(source, parts[-1]):
                 raise unsafe(name, f"is a hard link to {shown(target)!r}, which is no file of this archive")
             with self._place(name) as (parent, last):
                 os.link(parts[-1], last, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
@@ -166,8 +163,9 @@ def _is_directory(parent: int, part: bytes) -> bool:
         return False
 
 
-def _is_regular(parent: int, part: bytes) -> bool:
+def _may_be_linked(parent: int, part: bytes) -> bool:
     try:
-        return stat.S_ISREG(os.stat(part, dir_fd=parent, follow_symlinks=False).st_mode)
+        mode = os.stat(part, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)

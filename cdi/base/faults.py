@@ -406,8 +406,8 @@ CATALOGUE: dict[str, Entry] = {
     "ArchiveUnsafe": _permanent(
         Exit.SOURCE,
         "the archive's entry {entry!r} {detail}.",
-        "Unpacking it would write outside the volume.",
-        "make the archive again with relative paths: tar -cf x.tar -C DIR .",
+        "Unpacking it could reach what is outside the volume.",
+        "make the archive again without it, of a directory: tar -cf x.tar -C DIR .",
     ),
     "ArchiveInvalid": _permanent(
         Exit.INTEGRITY,

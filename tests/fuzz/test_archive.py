@@ -1,8 +1,10 @@
-"""Damaged and hostile archives: the only outcomes are a Fault or a tree that stays inside its directory."""
+"""Damaged and hostile archives: the only outcomes are a Fault, or files in the directory and nowhere else.
+
+Links in it may point anywhere; that nothing was written through one shows beside the directory.
+"""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -45,13 +47,15 @@ def with_valid_checksums(data: bytes) -> bytes:
     return bytes(out)
 
 
-def invented(chance: random.Random) -> bytes:
-    """Entries of few names and all types, so that they get into each other's way."""
+def invented(chance: random.Random, beside: Path) -> bytes:
+    """Entries of few names and all types, so that they get into each other's way; some link to ``beside``."""
     out = b""
     for _ in range(chance.randrange(1, 12)):
         info = tarfile.TarInfo("/".join(chance.choices(_PARTS, k=chance.randrange(1, 5))) or "a")
         info.type = chance.choices(_TYPES, weights=(6, 5, 8, 6, 1, 1, 1, 1, 1))[0]
         info.linkname = "/".join(chance.choices(_PARTS, k=chance.randrange(1, 5)))
+        if chance.random() < 0.2:
+            info.linkname = str(beside) if chance.random() < 0.5 else "/" + info.linkname
         info.mode = chance.choice((0o644, 0o755, 0o0, 0o6777))
         content = chance.randbytes(chance.choice((0, 10, 700))) if info.type == tarfile.REGTYPE else b""
         info.size = len(content)
@@ -73,31 +77,8 @@ def unpack(data: bytes, outer: Path) -> bool:
     assert sorted(path.name for path in (outer / "one").iterdir()) == ["a", "two"]
     assert (outer / "one" / "a").read_text() == "beside"
     assert [path.name for path in (outer / "one" / "two").iterdir()] == ["volume"]
-    for path in volume.rglob("*"):
-        assert not leaves(volume, path), f"{path} -> {os.readlink(path)}"
     shutil.rmtree(outer)
     return code == ""
-
-
-def leaves(volume: Path, path: Path) -> bool:
-    """Whether resolving ``path`` leaves the volume at any step; Path.resolve gives nonsense for loops."""
-    todo = list(reversed(path.relative_to(volume).parts))
-    current, links = volume, 0
-    while todo and links <= 40:
-        part = todo.pop()
-        if part == "..":
-            if current == volume:
-                return True
-            current = current.parent
-        elif (current / part).is_symlink():
-            links += 1
-            aim = os.readlink(current / part)
-            if aim.startswith("/"):
-                return True
-            todo += reversed(aim.split("/"))
-        else:
-            current /= part
-    return False
 
 
 @pytest.mark.parametrize("kind", ["damaged", "damaged with valid checksums", "invented"])
@@ -107,7 +88,7 @@ def test_an_archive_is_refused_or_stays_inside(kind: str, tmp_path: Path) -> Non
     for number, chance in chances():
         match kind:
             case "invented":
-                data = invented(chance)
+                data = invented(chance, tmp_path / str(number) / "one")
             case "damaged":
                 data = mutated(chance.choice(originals), chance)
             case _:
