@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cdi.base.defect import place_of
 from cdi.base.faults import Exit, Fault
-from cdi.base.verbosity import level_of
+from cdi.base.verbosity import level_of, log_to_stderr
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
 from importer.signals import stop_with_parent, stopping_on_signals
@@ -129,7 +129,7 @@ def _secret_headers(directory: Path) -> tuple[str, ...]:
 
 def main() -> int:
     level = level_of(_verbosity(sys.argv[1:]))
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(level, "%(asctime)s %(levelname)s %(message)s")
     environment = PodEnvironment(os.environ)
     progress, cancel = Progress(), Cancel()
     if environment.parent_pipe:

@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 
 from cdi.api.datavolume import DataVolumeSource, DataVolumeSpec, ImageioSource, RegistrySource, VddkSource
 from cdi.api.violation import Violation
+from cdi.base.printable import excerpt
 
 _SCHEMES = ("http", "https", "gs")  # one list for all: the contract lets gs:// pass for http
 _REGISTRY_SCHEMES = ("docker", "oci-archive")
+_SHOWN = 2048  # characters of a text that is refused, in the refusal
 _DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 _KUBEVIRT = ("", "kubevirt")
 # Where Go's ParseRequestURI, which the contract asks, says no, and Python's urlsplit says nothing.
+_LONGEST_URL = 1 << 16  # characters: a claim's annotations, through which it goes, have four times that together
 _NEVER = re.compile(r"^ |[\x00-\x1f\x7f]")
 _NOT_IN_A_HOST = re.compile(r'[ "<>\\^`{|}]')
 _NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -27,7 +30,7 @@ def of_source(spec: DataVolumeSpec) -> Iterator[Violation]:
         yield Violation("spec.source", kind)
         return
     if spec.content_type not in (*_KUBEVIRT, "archive"):
-        message = f'Unsupported value: "{spec.content_type}": supported values: "kubevirt", "archive"'
+        message = f'Unsupported value: "{excerpt(spec.content_type)}": supported values: "kubevirt", "archive"'
         yield Violation("spec.contentType", message)
     for name, member in (("HTTP", source.http), ("S3", source.s3), ("GCS", source.gcs)):
         if member is not None:
@@ -48,14 +51,14 @@ def _url(place: str, url: str) -> Iterator[Violation]:
         return
     scheme = _scheme(url)
     if scheme is None:
-        yield Violation(place, f"spec.source Invalid source URL: {url}")
+        yield Violation(place, f"spec.source Invalid source URL: {excerpt(url, _SHOWN)}")
     elif scheme not in _SCHEMES:
-        yield Violation(place, f"spec.source Invalid source URL scheme: {url}")
+        yield Violation(place, f"spec.source Invalid source URL scheme: {excerpt(url, _SHOWN)}")
 
 
 def _scheme(url: str) -> str | None:
     """The scheme of an absolute URL that can be asked for; None for what is none."""
-    if _NEVER.search(url):
+    if len(url) > _LONGEST_URL or _NEVER.search(url):
         return None
     try:
         parts = urlsplit(url)
@@ -71,7 +74,7 @@ def _checksum(text: str) -> Iterator[Violation]:
     algorithm, _, digest = (part.strip().lower() for part in text.partition(":"))
     if _DIGITS.get(algorithm) != len(digest) or not re.fullmatch("[0-9a-f]+", digest):
         detail = "write algorithm:hex with md5, sha1, sha256 or sha512"
-        yield Violation("spec.source.HTTP.checksum", f"Invalid checksum format: {text}: {detail}")
+        yield Violation("spec.source.HTTP.checksum", f"Invalid checksum format: {excerpt(text, _SHOWN)}: {detail}")
 
 
 def _registry(registry: RegistrySource, content_type: str) -> Iterator[Violation]:
@@ -83,12 +86,12 @@ def _registry(registry: RegistrySource, content_type: str) -> Iterator[Violation
     if registry.url is not None:
         scheme = _scheme(registry.url)
         if scheme is None:
-            yield Violation(f"{place}.URL", f"Illegal registry source URL {registry.url}")
+            yield Violation(f"{place}.URL", f"Illegal registry source URL {excerpt(registry.url, _SHOWN)}")
         elif scheme not in _REGISTRY_SCHEMES:
-            yield Violation(f"{place}.URL", f"Illegal registry source URL scheme {registry.url}")
+            yield Violation(f"{place}.URL", f"Illegal registry source URL scheme {excerpt(registry.url, _SHOWN)}")
     method = registry.pull_method
     if method not in (None, "pod", "node"):
-        yield Violation(f"{place}.importMethod", f'ImportMethod {method} is neither pod, node or ""')
+        yield Violation(f"{place}.importMethod", f'ImportMethod {excerpt(str(method))} is neither pod, node or ""')
     if registry.image_stream is not None:
         if not registry.image_stream:
             yield Violation(f"{place}.importMethod", "Source registry ImageStream is not valid")

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from cdi.api.datavolume import DataSourceRef, DataVolume, DataVolumeSpec, ObjectMeta
 from cdi.api.sourcerules import of_source
 from cdi.api.violation import Violation
+from cdi.base.printable import excerpt
 from cdi.base.units import MiB, parse_quantity, size_or_none
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _LONGEST_NAME = 253
+_TOLD = 20  # of what has changed
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -27,13 +29,13 @@ def violation(volume: DataVolume) -> Violation | None:
 
 def name_violation(metadata: ObjectMeta) -> Violation | None:
     """Names as the API server wants them. Here they become paths: nothing else may be checked before."""
+    if len(metadata.name) > _LONGEST_NAME:
+        return Violation("metadata.name", f"Name cannot be longer than {_LONGEST_NAME} characters")
     if not _NAME.fullmatch(metadata.name):
         said = f"{metadata.name!r} is no name: use a-z, 0-9, - and ., with a letter or digit at both ends"
         return Violation("metadata.name", said)
-    if len(metadata.name) > _LONGEST_NAME:
-        return Violation("metadata.name", f"Name cannot be longer than {_LONGEST_NAME} characters")
     if not _NAMESPACE.fullmatch(metadata.namespace):
-        said = f"{metadata.namespace!r} is no namespace: use a-z, 0-9 and -, at most 63 characters"
+        said = f"{excerpt(metadata.namespace)!r} is no namespace: use a-z, 0-9 and -, at most 63 characters"
         return Violation("metadata.namespace", said)
     return None
 
@@ -46,9 +48,11 @@ def update_violation(before: DataVolumeSpec, after: DataVolumeSpec, *, held: boo
         return None
     if held and _only_members_changed(before, after):
         return None
+    changed = _changed(before, after)
+    more = [f"{len(changed) - _TOLD} more"] if len(changed) > _TOLD else []
     detail = (
-        f"{' and '.join(_changed(before, after))} cannot be changed. Of an import that is held or has failed, members "
-        "of its source can; for anything else delete the DataVolume and make it again"
+        f"{' and '.join([*map(excerpt, changed[:_TOLD]), *more])} cannot be changed. Of an import that is held or has "
+        "failed, members of its source can; for anything else delete the DataVolume and make it again"
     )
     return Violation("DataVolume.Spec", f"Cannot update DataVolume Spec: {detail}")
 
@@ -159,7 +163,7 @@ def _access_modes(spec: DataVolumeSpec) -> Iterator[Violation]:
     for mode in modes:
         if mode not in ACCESS_MODES:
             known = ", ".join(f'"{known}"' for known in ACCESS_MODES)
-            yield Violation(place, f'Unsupported value: "{mode}": supported values: {known}')
+            yield Violation(place, f'Unsupported value: "{excerpt(mode)}": supported values: {known}')
 
 
 def _external_population(spec: DataVolumeSpec) -> Iterator[Violation]:

@@ -82,13 +82,20 @@ def _mode(claim: PersistentVolumeClaim) -> str:
     return "" if claim.spec.volume_mode in (None, FROM_PROFILE) else str(claim.spec.volume_mode)
 
 
+class _Whole(msgspec.Struct):
+    """Of a claim: with members that this version does not know."""
+
+    spec: dict[str, Any] = {}
+
+
 def _patched(request: Request, claim: PersistentVolumeClaim, rendered: Claim) -> Answer:
     """A size of 0 leaves the claim's as it is."""
-    spec: dict[str, Any] = msgspec.json.decode(request.object).get("spec", {})
+    spec = decoded(request.object, _Whole).spec
     spec |= {"accessModes": list(rendered.access_modes), "volumeMode": rendered.volume_mode or "Filesystem"}
     if claim.spec.storage_class_name is None and rendered.storage_class:
         spec["storageClassName"] = rendered.storage_class
     if rendered.size:
-        requests = {**spec.get("resources", {}).get("requests", {}), "storage": str(rendered.size)}
-        spec["resources"] = {**spec.get("resources", {}), "requests": requests}
+        resources = spec.get("resources") or {}
+        requests = {**(resources.get("requests") or {}), "storage": str(rendered.size)}
+        spec["resources"] = {**resources, "requests": requests}
     return Answer(patch=({"op": "replace", "path": "/spec", "value": spec},))

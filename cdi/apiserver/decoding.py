@@ -15,6 +15,8 @@ from cdi.kube.errors import Unreadable
 
 T = TypeVar("T")
 
+_RESOURCES = 64  # of a volume, whose only one is its size
+
 # The text that the API machinery has for it; clients look for it.
 QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
@@ -38,7 +40,10 @@ def decoded(raw: Raw, type_: type[T]) -> T:
 def check_quantities(spec: DataVolumeSpec) -> None:
     """Raises Undecodable for a size that is none: the schema's own words for it are not those that clients know."""
     resources = spec.target.resources
-    for name, text in {**resources.requests, **resources.limits}.items():
+    named = [*resources.requests.items(), *resources.limits.items()]
+    if len(named) > _RESOURCES:
+        raise Undecodable(broken(f"{len(named)} resources are requested or limited: a volume has one, storage"))
+    for name, text in named:
         try:
             parse_quantity(str(text))
         except ValueError:

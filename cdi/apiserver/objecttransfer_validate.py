@@ -9,6 +9,7 @@ from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, Answer, Request, broken
 from cdi.apiserver.served import kind_warning
+from cdi.base.printable import excerpt
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.resources import CLAIMS, Resource
 
@@ -25,7 +26,7 @@ async def validate(request: Request, lookup: Lookup) -> Answer:
     if target.namespace is None and target.name is None:
         return broken("Target namespace and/or target name must be supplied")
     if source.kind not in _KINDS:
-        return broken(f'Unsupported kind "{source.kind}"')
+        return broken(f'Unsupported kind "{excerpt(source.kind)}"')
     namespace, name = target.namespace or source.namespace, target.name or source.name
     if await lookup.find(_KINDS[source.kind], name, namespace) is not None:
         return broken(f'ObjectTransfer target "{namespace}/{name}" already exists')

@@ -16,7 +16,7 @@ from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import Leaving, application, serve
 from cdi.apiserver.tokens import Signer
 from cdi.apiserver.trust import Trust, service_names
-from cdi.base.verbosity import level_of
+from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.controllers.serving import adopt_terms
 from cdi.controllers.verbosity import adopt_verbosity
 from cdi.kube import config
@@ -41,9 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-v", dest="verbosity", type=int, default=1, help="1 is normal; from 3 on every step")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(
-        level=level_of(arguments.verbosity), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
+    log_to_stderr(level_of(arguments.verbosity))
     try:
         access = config.load(arguments.kubeconfig)
     except config.NoAccess as refused:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
 from aiohttp import web
 
 from cdi.apiserver import (
@@ -27,8 +27,10 @@ from cdi.apiserver.decoding import Undecodable
 from cdi.apiserver.entrance import Entrance
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, Review, broken, encode
+from cdi.base.printable import excerpt
 from cdi.controllers.serving import QUIET_S
-from cdi.kube.errors import ApiError
+from cdi.kube.decoding import read
+from cdi.kube.errors import ApiError, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ Handler = Callable[[Request, Lookup], Awaitable[Answer]]
 
 _BODY_S = 10.0
 _LARGEST = 8 << 20  # the API server takes no larger objects than 3 MiB, and a review has two
+_ORDINARY = 64 << 10  # bytes; a DataVolume has some 2 KiB
+_READ_AT_ONCE = 4  # large ones, whose bytes are in memory
 
 
 def webhooks(verify: Verify | None) -> Mapping[str, Handler]:
@@ -67,16 +71,38 @@ class Leaving:
         return web.Response(status=503, text="leaving\n") if self.begun else web.Response(text="ok\n")
 
 
+class Line:
+    """Large reviews, which take a tenth of a second each, wait for each other, and ordinary ones for none of them: a
+    hundred at once cost others the time of one, and the memory of a few."""
+
+    def __init__(self) -> None:
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
+        self._judging = asyncio.Lock()
+
+    @asynccontextmanager
+    async def reading(self, size: int | None) -> AsyncIterator[None]:
+        """``size``: of the body, None where it is not known before."""
+        async with self._reading if size is None or size > _ORDINARY else nullcontext():
+            yield
+
+    @asynccontextmanager
+    async def judging(self, size: int) -> AsyncIterator[None]:
+        async with self._judging if size > _ORDINARY else nullcontext():
+            yield
+
+
 def application(
     lookup: Lookup, sign: Sign, leaving: Leaving, entrance: Entrance | None = None, verify: Verify | None = None
 ) -> web.Application:
     """``entrance``: by which API servers come; what they ask alone is answered with a token. ``verify``: of tokens that
     come back; None believes none."""
     served = web.Application(client_max_size=_LARGEST)
+    line = Line()
     for path, handler in webhooks(verify).items():
-        served.router.add_post(path, _endpoint(handler, lookup))
+        served.router.add_post(path, _endpoint(handler, lookup, line))
+    by_entrance = _by_entrance(lookup, sign, entrance, line)
     for path in ("/datavolume-mutate", "/datavolume-mutate/{segment}"):
-        served.router.add_post(path, _by_entrance(lookup, sign, entrance))
+        served.router.add_post(path, by_entrance)
     served.router.add_get("/healthz", _alive)
     served.router.add_get("/readyz", leaving.ready)
     served.on_response_prepare.append(leaving.close_connections)
@@ -84,10 +110,10 @@ def application(
 
 
 def _by_entrance(
-    lookup: Lookup, sign: Sign, entrance: Entrance | None
+    lookup: Lookup, sign: Sign, entrance: Entrance | None, line: Line
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    api_server = _endpoint(partial(datavolume_mutate.mutate, sign=sign), lookup)
-    anybody = _endpoint(partial(datavolume_mutate.mutate, sign=None), lookup)
+    api_server = _endpoint(partial(datavolume_mutate.mutate, sign=sign), lookup, line)
+    anybody = _endpoint(partial(datavolume_mutate.mutate, sign=None), lookup, line)
 
     async def answer(http: web.Request) -> web.Response:
         admitted = entrance is not None and await entrance.admits(http.match_info.get("segment", ""))
@@ -96,21 +122,27 @@ def _by_entrance(
     return answer
 
 
-def _endpoint(handler: Handler, lookup: Lookup) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _endpoint(handler: Handler, lookup: Lookup, line: Line) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(http: web.Request) -> web.Response:
-        try:
-            async with asyncio.timeout(_BODY_S):
-                body = await http.read()
-        except TimeoutError:
-            return web.Response(status=408, text=f"the request was not whole after {_BODY_S:.0f} s\n")
-        try:
-            review = msgspec.json.decode(body, type=Review)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return web.Response(status=400, text=f"this is no AdmissionReview: {error}\n")
-        answer_body = encode(review, await _answered(handler, review.request, lookup))
-        return web.Response(body=answer_body, content_type="application/json")
+        async with line.reading(http.content_length):
+            try:
+                async with asyncio.timeout(_BODY_S):
+                    body = await http.read()
+            except TimeoutError:
+                return web.Response(status=408, text=f"the request was not whole after {_BODY_S:.0f} s\n")
+            async with line.judging(len(body)):
+                return await _judged(handler, lookup, body)
 
     return answer
+
+
+async def _judged(handler: Handler, lookup: Lookup, body: bytes) -> web.Response:
+    try:
+        review = read(Review, body, "this is no AdmissionReview")
+    except Unreadable as error:
+        return web.Response(status=400, text=f"{error}\n")
+    answer = encode(review, await _answered(handler, review.request, lookup))
+    return web.Response(body=answer, content_type="application/json")
 
 
 async def _answered(handler: Handler, request: Request, lookup: Lookup) -> Answer:
@@ -122,6 +154,10 @@ async def _answered(handler: Handler, request: Request, lookup: Lookup) -> Answe
     except ApiError as error:
         log.warning("%s %s/%s: %s", request.operation, request.namespace, request.name, error)
         return broken(f"the webhook could not look up what it needs: {error}")
+    except Exception as error:
+        log.exception("%s %s/%s: a bug", request.operation, request.namespace, request.name)
+        said = f"{type(error).__name__}: {excerpt(str(error))}"
+        return Answer(False, 500, f"the webhook failed, and nothing was judged: {said}. Please report this object")
 
 
 async def _alive(_: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
 from cdi.apiserver.lifetimes import Lifetime
+from cdi.base.moments import moment, written
 
 _ABOUT = "auth.openshift.io/certificate-"
 NOT_BEFORE, NOT_AFTER = f"{_ABOUT}not-before", f"{_ABOUT}not-after"
@@ -20,7 +21,7 @@ CONFIG = "operator.cdi.kubevirt.io/certConfig"
 def stated(pair: Pair, life: Lifetime, names: Sequence[str] = ()) -> dict[str, str]:
     """``names``: what a server is called by. Its life begins when it was issued: earlier is for clocks that differ."""
     span = certificates.span(pair.certificate)
-    said = {NOT_BEFORE: _written(span[0]), NOT_AFTER: _written(span[1])}
+    said = {NOT_BEFORE: written(span[0]), NOT_AFTER: written(span[1])}
     said |= {ISSUER: certificates.issuer(pair.certificate), CONFIG: str(life)}
     return said | ({HOSTNAMES: ",".join(sorted(names))} if names else {})
 
@@ -30,19 +31,7 @@ def is_asked(annotations: Mapping[str, str], life: Lifetime, now: datetime.datet
 
     Names that it has beyond ``names`` do no harm: two versions of us may run for a moment.
     """
-    issued, ends = (_read(annotations.get(key, "")) for key in (NOT_BEFORE, NOT_AFTER))
+    issued, ends = (moment(annotations.get(key, "")) for key in (NOT_BEFORE, NOT_AFTER))
     if annotations.get(CONFIG) != str(life) or issued is None or ends is None:
         return True
     return not set(names) <= set(annotations.get(HOSTNAMES, "").split(",")) or life.is_over(issued, ends, now)
-
-
-def _written(moment: datetime.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _read(text: str) -> datetime.datetime | None:
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from string import Formatter
 
+from cdi.base.printable import one_line
+
 
 class Exit(IntEnum):
     """Exit codes of the ``cdi`` command."""
@@ -79,15 +81,20 @@ class Fault(Exception):
     def message(self) -> str:
         head = f"{self.contract} " if self.contract else ""
         text = f"{head}[{self.code}] {self.what} {self.means} Try: {self.remedy}"
-        return text.replace("\n", " ")
+        return _told(text)
 
     def told(self, remedy: str) -> str:
         """The message with another remedy, where who reads it can do something else."""
-        return self.message.removesuffix(self.remedy.replace("\n", " ")) + remedy
+        return self.message.removesuffix(_told(self.remedy)) + remedy
 
     def with_contract(self, contract: str) -> Fault:
         """The same fault under a contract phrase, for instance ``Unable to process data: ``."""
         return Fault(self.code, contract=f"{contract}{self.contract}".strip(), **self.values)
+
+
+def _told(text: str) -> str:
+    """One line, in which nothing acts: servers and users wrote parts of it."""
+    return one_line(text.replace("\n", " "))
 
 
 def _permanent(exit: Exit, what: str, means: str, remedy: str) -> Entry:

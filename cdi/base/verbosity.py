@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import logging
+import sys
+from types import TracebackType
+
+from cdi.base.printable import one_line
 
 _DETAILS = 3
+_Failure = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 def level_of(verbosity: int) -> int:
     """From 3 on every step, below what an operator wants to know. Warnings and errors are always told."""
     return logging.DEBUG if verbosity >= _DETAILS else logging.INFO
+
+
+def log_to_stderr(level: int, form: str = "%(asctime)s %(levelname)s %(name)s %(message)s") -> None:
+    """For a whole program, once."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(form))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Lines(logging.Formatter):
+    """A record is one line, and a traceback is indented: what others wrote, which is in many, looks like no record."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the library's name
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: _Failure) -> str:  # noqa: N802  the library's name
+        return "\n".join(f"    {one_line(line)}" for line in super().formatException(ei).split("\n"))

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TextIO
 _TTY_INTERVAL_S = 0.2
 _PLAIN_INTERVAL_S = 30.0  # a log wants a sign of life, not a film
 _JSON_INTERVAL_S = 2.0
+_PERCENT_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,12 @@ class JsonLines:
 
 
 def percent_of(text: str) -> float | None:
-    """``42.10%`` as a number; None for ``N/A``."""
+    """``42.10%`` as a number; None for ``N/A``, and for what is no share of a hundred."""
     try:
-        return float(text.removesuffix("%"))
+        found = float(text.removesuffix("%")) if len(text) < _PERCENT_CHARACTERS else -1
     except ValueError:
         return None
+    return found if 0 <= found <= 100 else None
 
 
 def moving(transfer: Mapping[str, Any], progress: str) -> str:

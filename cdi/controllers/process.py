@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from cdi.base.verbosity import level_of
+from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.datasource.reconcile import DataSources
@@ -52,9 +52,7 @@ _BLIND_S = 60.0  # after which a process that sees no changes says that it is no
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
-    logging.basicConfig(
-        level=level_of(arguments.verbosity), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
+    log_to_stderr(level_of(arguments.verbosity))
     try:
         access = config.load(arguments.kubeconfig)
     except config.NoAccess as refused:

@@ -59,7 +59,7 @@ def adopt_terms(context: ssl.SSLContext, _: CDIConfig | None, config: CDIConfig 
 def set_terms(context: ssl.SSLContext, terms: TlsTerms) -> None:
     """For handshakes from now on. Suites that OpenSSL does not know are left out (the contract)."""
     older = [suite for suite in terms.suites if not suite.startswith("TLS_")]  # those of TLS 1.3 are always there
-    minimum = _VERSIONS[terms.minimum]
+    minimum = _VERSIONS.get(terms.minimum, ssl.TLSVersion.TLSv1_2)
     if minimum < ssl.TLSVersion.TLSv1_2:
         older.append("@SECLEVEL=0")  # OpenSSL 3 has TLS 1.0 and 1.1 at this level only
     with warnings.catch_warnings():
@@ -69,5 +69,5 @@ def set_terms(context: ssl.SSLContext, terms: TlsTerms) -> None:
         return
     try:
         context.set_ciphers(":".join(older))
-    except ssl.SSLError:  # OpenSSL has then forgotten the old ones as well
+    except (ssl.SSLError, ValueError):  # ValueError: no text of C; OpenSSL has then forgotten the old ones as well
         log.warning("no suite of %s is one before TLS 1.3: only that is spoken", ", ".join(terms.suites))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+_DIGITS = 20  # 64 bits have so many
 _LIMIT = 10_000  # what is never seen again was deleted meanwhile
 
 
@@ -21,6 +22,11 @@ class Metadata(Protocol):
     def resource_version(self) -> str: ...
 
 
+def _number(version: str) -> int:
+    """0 for what is no number: it cannot be compared, and is never waited for."""
+    return int(version) if len(version) <= _DIGITS and version.isascii() and version.isdigit() else 0
+
+
 class Written:
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}
@@ -28,7 +34,7 @@ class Written:
     def note(self, answer: Metadata) -> None:
         """``answer``: what the API server made of the write."""
         self._versions.pop(answer.uid, None)
-        self._versions[answer.uid] = int(answer.resource_version)
+        self._versions[answer.uid] = _number(answer.resource_version)
         if len(self._versions) > _LIMIT:
             del self._versions[next(iter(self._versions))]
 
@@ -38,7 +44,7 @@ class Written:
         version = self._versions.get(stored.uid)
         if version is None:
             return True
-        if int(stored.resource_version) < version:
+        if _number(stored.resource_version) < version:
             return False
         del self._versions[stored.uid]
         return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
+from cdi.base.printable import excerpt
+
 LONGEST_PEACE_S = 60.0  # whatever a server or a proxy asks for: nobody would notice that it is well again
 
 
@@ -136,6 +138,7 @@ class _Status(Struct, rename="camel"):
     details: _Details | None = field(default_factory=_Details)
 
 
+_MESSAGE = 4096  # characters; a webhook of somebody may say more
 _decoder = msgspec.json.Decoder(_Status)
 
 
@@ -152,7 +155,7 @@ def from_answer(status: int, body: bytes, retry_after: str = "") -> ApiError:
     details = answer.details or _Details()
     wait = _peace_s(retry_after, details.retry_after_seconds)
     kind = AlreadyExists if answer.reason == "AlreadyExists" else _BY_STATUS.get(code, ApiError)
-    message = answer.message or f"the API server answered {code}"
+    message = excerpt(answer.message, _MESSAGE) or f"the API server answered {code}"
     return kind(code, answer.reason, message, tuple(details.causes), retry_after_s=wait)
 
 

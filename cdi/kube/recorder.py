@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdi.base.printable import one_line
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError, NotFound
 from cdi.kube.resources import EVENTS
@@ -58,6 +59,7 @@ class Recorder:
 
     def event(self, regarding: Mapping[str, str], type_: str, reason: str, message: str) -> None:
         """``regarding``: apiVersion, kind, name, namespace, uid. ``type_``: Normal or Warning. Repeats are counted."""
+        message = one_line(message[:_MESSAGE_BYTES])
         who = regarding.get("uid") or f"{regarding.get('namespace', '')}/{regarding['name']}"
         identity = (who, type_, reason, message)
         record = self._records.pop(identity, None) or _Record(regarding, type_, reason, message, first=_now())

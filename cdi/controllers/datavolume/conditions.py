@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cdi.api.datavolume import Condition
 from cdi.api.phase import Phase
+from cdi.base.printable import excerpt
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
@@ -19,6 +20,7 @@ _CONSUMER = (
     ": storage class {storage_class} makes a volume where the first pod that uses it runs (WaitForFirstConsumer). "
     "Try: start the VM or pod"
 )
+_REASON, MESSAGE = 256, 8192  # characters; a worker's last words have 4096, and an annotation may have anything
 _AT_ONCE = f", or annotate the DataVolume with {a.IMMEDIATE}=true"
 
 
@@ -26,6 +28,8 @@ def conditions(seen: Observed, phase: str, hold: Hold | None) -> list[Condition]
     """In the contract's order; times stay where nothing changed."""
     running = _running(seen.claim)
     wanted = [_bound(seen, phase, hold), _ready(phase, running, hold), running]
+    for item in wanted:
+        item.reason, item.message = excerpt(item.reason, _REASON), excerpt(item.message, MESSAGE)
     return [with_times(item, seen.volume.status, seen.now) for item in wanted]
 
 

@@ -49,10 +49,12 @@ from cdi.controllers.datavolume.plan import (
 )
 from cdi.controllers.population.finished import is_being_filled, stays_succeeded
 from cdi.controllers.population.parameters import asked_of, edited
+from cdi.kube.decoding import told
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from storageprofiles.rendering import ClaimNotValid
 
 _TRY_AGAIN_S = 5.0
+_LIST_CHARACTERS = 1 << 18  # of names of volumes: as much as all annotations of an object have
 
 
 def decide(seen: Observed) -> Plan:
@@ -222,11 +224,8 @@ def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
     """The claim is bound to one of the volumes that were meant, or it has to be made again."""
     if claim.status.phase != "Bound":
         return Plan()
-    try:
-        names = json.loads(claim.metadata.annotations[a.VOLUME_LIST])
-    except ValueError:
-        names = None
-    if not isinstance(names, list):
+    names = told(list[str], claim.metadata.annotations[a.VOLUME_LIST], _LIST_CHARACTERS)
+    if names is None:
         return Plan()  # somebody edited it: which volumes were meant is not known any more, and nothing is taken away
     if claim.spec.volume_name in names:
         taken = {a.VOLUME_LIST: None, a.POPULATED_FOR: seen.volume.metadata.name}

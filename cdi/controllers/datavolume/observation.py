@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec.structs import replace
 
 from cdi.api.datavolume import Attempt, Condition, DataVolumeStatus, Failure, Provenance, Transfer
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Fault
+from cdi.base.moments import moment
+from cdi.base.printable import excerpt
 from cdi.controllers import annotations as a
-from cdi.controllers.datavolume.conditions import conditions
+from cdi.controllers.datavolume.conditions import MESSAGE, conditions
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
@@ -19,7 +20,10 @@ from cdi.controllers.datavolume.status import failure_code
 from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.outputs import count
 from cdi.controllers.population.parameters import asked_of, parameters_of
+from cdi.kube.decoding import told
 
+_PROVENANCE_CHARACTERS = 1 << 14
+_PROGRESS_CHARACTERS = 16  # 100.0%
 _NO_CODE = ("ErrExceededQuota", "ErrStartingPod", "ImagePullFailed", "ChecksumError")
 
 
@@ -57,7 +61,8 @@ def _progress(seen: Observed, phase: str) -> str:
     percent = seen.progress.percent if seen.progress else None
     if percent is not None and phase == Phase.IMPORT_IN_PROGRESS:
         return f"{min(percent, 99.99):.2f}%"  # 100 is said when the worker has ended
-    return seen.claim.metadata.annotations.get(a.PROGRESS) or before or "N/A"
+    said = seen.claim.metadata.annotations.get(a.PROGRESS, "")
+    return (said if len(said) < _PROGRESS_CHARACTERS else "") or before or "N/A"
 
 
 def _transfer(seen: Observed, phase: str) -> Transfer | None:
@@ -109,13 +114,14 @@ def _missing_class(seen: Observed) -> Fault | None:
 def _told(seen: Observed, code: str, message: str) -> Failure:
     before, entry = seen.volume.status.failure, CATALOGUE.get(code)
     annotations = seen.claim.metadata.annotations if seen.claim else {}
+    next_attempt = annotations.get(a.OWN_NEXT_ATTEMPT, "")
     return Failure(
         code=code,
         permanent=entry.permanent if entry else False,
         since=before.since if before and before.code == code else seen.now,
         attempts=count(annotations.get(a.POD_RESTARTS, "")) + 1,
-        next_attempt=annotations.get(a.OWN_NEXT_ATTEMPT, ""),
-        message=message,
+        next_attempt=next_attempt if moment(next_attempt) else "",
+        message=excerpt(message, MESSAGE),
         generation=seen.volume.metadata.generation,
     )
 
@@ -144,7 +150,4 @@ def _history(seen: Observed) -> list[Attempt]:
 
 def _provenance(seen: Observed) -> Provenance | None:
     written = seen.claim.metadata.annotations.get(a.OWN_PROVENANCE, "") if seen.claim else ""
-    try:
-        return msgspec.json.decode(written, type=Provenance)
-    except msgspec.MsgspecError:  # nothing, or nothing of ours
-        return seen.volume.status.provenance
+    return told(Provenance, written, _PROVENANCE_CHARACTERS) or seen.volume.status.provenance

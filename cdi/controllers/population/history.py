@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from cdi.api.datavolume import Attempt
+from cdi.base.moments import moment
+from cdi.kube.decoding import told
 
 _KEPT = 5
+_CHARACTERS = 1 << 14  # five attempts have a thousand
 BROKEN_OFF = "PodDeleted"  # somebody deleted the pod while it worked; its container may tell more in the end
 
 
@@ -28,7 +31,10 @@ def _is_same(past: Attempt, attempt: Attempt) -> bool:
 
 def attempts_in(annotation: str) -> list[Attempt]:
     """None where there is no annotation, or none of ours."""
-    try:
-        return msgspec.json.decode(annotation, type=list[Attempt])
-    except msgspec.MsgspecError:
-        return []
+    return [attempt for attempt in told(list[Attempt], annotation, _CHARACTERS) or [] if _is_sound(attempt)]
+
+
+def _is_sound(attempt: Attempt) -> bool:
+    """Whether a status can hold it: anybody may have written it."""
+    times = (attempt.start, attempt.end)
+    return all(not text or moment(text) for text in times) and 0 <= attempt.bytes_done < 2**63

@@ -6,13 +6,14 @@ _LIMIT = 253  # of an object's name
 
 
 def joined(base: str, suffix: str, limit: int = _LIMIT) -> str:
-    """``base-suffix``; where that is too long a hash of what was cut stands for it."""
+    """``base-suffix``; where that is too long a hash of what was cut stands for it. No cut ends at a dot: behind it a
+    label would begin with a dash, and that is no name."""
     name = f"{base}-{suffix}"
     if len(name) <= limit:
         return name
     if len(suffix) + 11 > limit:
-        return f"{base[: limit - 9]}-{_fnv1a(name)}"
-    return f"{base[: limit - 10 - len(suffix)]}-{_fnv1a(base)}-{suffix}"
+        return f"{base[: limit - 9].rstrip('.')}-{_fnv1a(name)}"
+    return f"{base[: limit - 10 - len(suffix)].rstrip('.')}-{_fnv1a(base)}-{suffix}"
 
 
 def _fnv1a(text: str) -> str:

@@ -131,4 +131,4 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
 
 def count(text: str) -> int:
     """A count in an annotation, which anybody can write; 0 for what is none, or what no status could hold."""
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0

@@ -13,13 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
-import msgspec
 from msgspec import Meta, Struct
 
 from cdi.base.units import human_duration, human_size
 from cdi.controllers.population.plan import Follow
 from cdi.kube.backoff import Backoff
 from cdi.kube.client import LogOptions
+from cdi.kube.decoding import told
 from cdi.kube.errors import ApiError
 from cdi.kube.pace import Pace
 from cdi.kube.store import Key
@@ -167,11 +167,10 @@ class Followers:
         return backoff.next_s() + _PASSED_ON_S
 
     def _take(self, followed: _Followed, line: bytes) -> None:
-        if not line.startswith(b"{") or len(line) > _LINE_BYTES:
+        if not line.startswith(b"{"):
             return  # the log has lines for people as well
-        try:
-            found = msgspec.json.decode(line, type=Progress)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = told(Progress, line, _LINE_BYTES)
+        if found is None:
             return
         followed.newest = found
         if followed.timer is None:

@@ -22,15 +22,18 @@ import msgspec
 
 from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
+from cdi.base.moments import moment, written
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
 from cdi.controllers.population.history import BROKEN_OFF
+from cdi.kube.decoding import told
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
 CONTAINER = "importer"
 NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
-_BACK_OFF = re.compile(r"back-off (?:(?P<minutes>\d+)m)?(?P<seconds>\d+)s restarting")
+_BACK_OFF = re.compile(r"back-off (?:(?P<minutes>[0-9]{1,4})m)?(?P<seconds>[0-9]{1,4})s restarting")
+_TERMINATION_CHARACTERS = 12 << 10  # what the kubelet keeps of all containers of a pod
 _SIGNALS = 128  # exit codes above it are a signal's
 _LOST = "the worker ended without a result"
 
@@ -122,7 +125,8 @@ def _next_attempt(waiting: Waiting | None, last: Terminated) -> str:
     if said is None or not last.finished_at:
         return ""
     delay = datetime.timedelta(minutes=int(said["minutes"] or 0), seconds=int(said["seconds"]))
-    return (datetime.datetime.fromisoformat(last.finished_at) + delay).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = moment(last.finished_at)
+    return "" if ended is None else written(ended + delay)
 
 
 def _container(pod: Pod) -> Container:
@@ -225,10 +229,7 @@ class _Termination(msgspec.Struct, rename="camel"):
 def _termination(text: str) -> _Termination:
     """What a container left behind, which need not be a worker of ours: what is no such document says nothing.
     (Python's own decoder lets lone surrogates through, which nobody can write to the API server.)"""
-    try:
-        return msgspec.json.decode(text, type=_Termination)
-    except msgspec.MsgspecError:
-        return _Termination()
+    return told(_Termination, text, _TERMINATION_CHARACTERS) or _Termination()
 
 
 def _lost(pod: Pod, status: ContainerStatus | None) -> Report:

@@ -65,10 +65,22 @@ async def test_repeats_are_counted(client: Client, namespace: str) -> None:
 async def test_a_text_that_is_no_unicode_costs_its_own_event_only(client: Client, namespace: str) -> None:
     async with client:
         recorder = Recorder(client, "cdi-test")
-        recorder.event(data_volume(namespace), "Normal", "Odd", "\ud800")
+        recorder.event(data_volume(namespace), "Normal", "\ud800", "odd")
         recorder.event(data_volume(namespace), "Normal", "Bound", "bound")
         await recorder.flush()
         assert [event.reason for event in await client.list(EVENTS, namespace)] == ["Bound"]
+
+
+@asynchronous
+async def test_a_text_of_others_acts_on_nobody_who_reads_the_event(client: Client, namespace: str) -> None:
+    async with client:
+        recorder = Recorder(client, "cdi-test")
+        recorder.event(
+            data_volume(namespace), "Warning", "Error", "half \ud800\n  Normal  Bound\x1b[2J" + "\u202e" * 5000
+        )
+        await recorder.flush()
+        (event,) = await client.list(EVENTS, namespace)
+    assert event.message.startswith(r"half \ud800\n  Normal  Bound\x1b[2J\u202e") and len(event.message) == 1024
 
 
 @asynchronous

@@ -40,3 +40,9 @@ def test_a_missing_value_is_a_bug_found_at_once() -> None:
 
 def test_line_breaks_never_reach_a_message() -> None:
     assert "\n" not in Fault("ImageInvalid", format="x", detail="a\nb").message
+
+
+def test_what_a_server_wrote_acts_on_no_terminal_and_begins_no_line() -> None:
+    fault = Fault("SourceNotFound", contract="no\x07", source="http://h/\x1b[2J\n\u202eTry: rm -rf", status=404)
+    assert fault.message.isprintable()
+    assert fault.told("nothing.").endswith("Try: nothing.")

@@ -89,3 +89,17 @@ def test_what_a_rule_of_the_cluster_refuses_is_told_from_what_fails() -> None:
     assert errors.from_answer(500, webhook).refused
     assert all(errors.from_answer(code, b"{}").refused for code in (400, 403, 422))
     assert not any(errors.from_answer(code, b"{}").refused for code in (401, 404, 409, 429, 500, 503))
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 5000, b"\xff{", b'{"message":"\xff"}', b'{"code":' + b"9" * 5000 + b"}", b"x" * 1_000_000]
+)
+@pytest.mark.parametrize("wait", ["\u00b2", "\u0661", "1e9", "-1", "soon"])
+def test_an_answer_of_whatever_is_an_error_of_few_words(body: bytes, wait: str) -> None:
+    error = errors.from_answer(503, body, wait)
+    assert (error.status, error.retry_after_s) == (503, 0.0) and 0 < len(error.message) < 300
+
+
+def test_a_long_story_is_cut_short() -> None:
+    told = json.dumps({"code": 403, "message": "no " * 1_000_000}).encode()
+    assert len(errors.from_answer(403, told).message) < 5000
