@@ -67,33 +67,35 @@ class Fault(Exception):
 
     @property
     def what(self) -> str:
-        return self.entry.what.format(**self.values)
+        return self._told(self.entry.what)
 
     @property
     def means(self) -> str:
-        return self.entry.means.format(**self.values)
+        return self._told(self.entry.means)
 
     @property
     def remedy(self) -> str:
-        return self.entry.remedy.format(**self.values)
+        return self._told(self.entry.remedy)
 
     @property
     def message(self) -> str:
-        head = f"{self.contract} " if self.contract else ""
-        text = f"{head}[{self.code}] {self.what} {self.means} Try: {self.remedy}"
-        return _told(text)
+        head = f"{_shown(self.contract)} " if self.contract else ""
+        return f"{head}[{self.code}] {self.what} {self.means} Try: {self.remedy}"
+
+    def _told(self, template: str) -> str:
+        return _shown(template.format(**self.values))
 
     def told(self, remedy: str) -> str:
         """The message with another remedy, where who reads it can do something else."""
-        return self.message.removesuffix(_told(self.remedy)) + remedy
+        return self.message.removesuffix(self.remedy) + remedy
 
     def with_contract(self, contract: str) -> Fault:
         """The same fault under a contract phrase, for instance ``Unable to process data: ``."""
         return Fault(self.code, contract=f"{contract}{self.contract}".strip(), **self.values)
 
 
-def _told(text: str) -> str:
-    """One line, in which nothing acts: servers and users wrote parts of it."""
+def _shown(text: str) -> str:
+    """On one line, and nothing in it acts on a terminal: values are servers' and tenants' words."""
     return one_line(text.replace("\n", " "))
 
 

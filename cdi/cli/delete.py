@@ -7,6 +7,7 @@ import json
 
 from cdi.cli import names, output_options, place
 from cdi.cli.each import each
+from cdi.cli.spoken import say
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
 
         def remove(name: names.Name) -> None:
             here.delete(name)
-            print(json.dumps({"name": str(name), "deleted": True}) if args.output else f"datavolume {name} deleted")
+            say(json.dumps({"name": str(name), "deleted": True}) if args.output else f"datavolume {name} deleted")
 
         return each(names.some(args, here.namespace), remove, args)

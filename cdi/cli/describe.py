@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place, telling
-from cdi.cli.table import indented, now, pairs
+from cdi.cli.spoken import say
+from cdi.cli.table import indented, joined, now, pairs
 
 if TYPE_CHECKING:
     from cdi.cli.story import Story
     from cdi.cli.view import View
+
+_NEVER_FOLDED = 1 << 30  # characters of a line: what is copied from here is copied whole
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
         view = here.volume(names.one(args, here.namespace))
         story = here.story(view)
-    print(as_json(view, story) if args.output else description(view, story, now()))
+    say(as_json(view, story) if args.output else description(view, story, now()))
     return int(Exit.OK)
 
 
@@ -55,7 +58,7 @@ def description(view: View, story: Story, moment: datetime.datetime) -> str:
         ("Source", story.origin),
         ("Labels", ", ".join(f"{key}={value}" for key, value in metadata.labels.items())),
     ]
-    spec = yaml.safe_dump(view.document.get("spec", {}), sort_keys=False, default_flow_style=False)
+    spec = yaml.safe_dump(view.document.get("spec", {}), sort_keys=False, default_flow_style=False, width=_NEVER_FOLDED)
     annotations = [f"  {key}: {value}" for key, value in metadata.annotations.items()]
-    parts = [pairs(rows), *(["Annotations:", *annotations] if annotations else []), "Spec:", indented(spec)]
-    return "\n".join([*parts, *telling.conditions(view), *telling.surroundings(story, moment)])
+    parts = [pairs(rows), *([joined(["Annotations:", *annotations])] if annotations else []), "Spec:", indented(spec)]
+    return "\n".join([*parts, joined([*telling.conditions(view), *telling.surroundings(story, moment)])])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from cdi.base.faults import Exit, Fault
 from cdi.cli import error_line
 from cdi.cli.names import Name
+from cdi.cli.spoken import say
 
 
 def each(found: Iterable[Name], act: Callable[[Name], None], args: argparse.Namespace) -> int:
@@ -20,7 +21,7 @@ def each(found: Iterable[Name], act: Callable[[Name], None], args: argparse.Name
         except Fault as fault:
             if not fault.permanent:
                 raise
-            print(f"cdi: {fault.message}", file=sys.stderr)
+            say(f"cdi: {fault.message}", file=sys.stderr)
             if error_line.is_wanted(args):
                 error_line.say(error_line.of_fault(fault, name=str(name)))
             status = status or int(fault.entry.exit)

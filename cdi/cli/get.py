@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cdi.base.units import human_duration, human_size
 from cdi.cli import names, place
 from cdi.cli.each import each
+from cdi.cli.spoken import say
 from cdi.cli.table import age, now, table
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
     if named and not views:
         return status
     if args.output in ("yaml", "json"):
-        print(_objects(views, args.output, single=len(named) == 1))
+        say(_objects(views, args.output, single=len(named) == 1))
     elif not views:
         where = "any namespace" if args.all_namespaces else f"namespace {here.namespace}"
-        print(f"No DataVolumes in {where}.")
+        say(f"No DataVolumes in {where}.")
     else:
-        print(listing(views, now(), namespaces=args.all_namespaces, wide=args.output == "wide"))
+        say(listing(views, now(), namespaces=args.all_namespaces, wide=args.output == "wide"))
     return status
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cdi.base.faults import Exit, Fault
 from cdi.base.units import human_duration, human_size, parse_quantity
 from cdi.cli import names, output_options, source_options, unfit
+from cdi.cli.spoken import say
 
 if TYPE_CHECKING:
     from importer.target import Target
@@ -113,7 +114,7 @@ def _to_path(args: argparse.Namespace) -> int:
     result = attended(
         lambda progress, cancel, warn: transfer(replace(request, warn=warn), progress, cancel), as_json=bool(args.json)
     )
-    print(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
+    say(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
     return int(Exit.OK)
 
 

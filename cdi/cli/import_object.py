@@ -10,12 +10,14 @@ from typing import Any
 from cdi.api.datavolume import GROUP
 from cdi.base.faults import Exit, Fault
 from cdi.base.nearest import hint
+from cdi.base.printable import one_line
 from cdi.base.units import format_quantity, human_size
 from cdi.cli import names, unfit
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
 from cdi.cli.cluster_source import as_the_worker_sees_it
 from cdi.cli.inspect import needed_volume, planned, roomy
+from cdi.cli.spoken import say
 from cdi.cli.watch import attached
 from cdi.controllers import annotations as a
 from importer.target import too_small
@@ -32,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
         raise Fault("NamespacesDiffer", named=named, given=args.namespace)
     namespace = named or args.namespace
     with connected(args.kubeconfig, args.context, namespace) as here:
-        print(here.where(), file=sys.stderr)
+        say(here.where(), file=sys.stderr)
         name = names.parse(args.target, here.namespace)
         chosen = class_of(here.classes(), args.storage_class, archive=args.archive)
         size = _size(args, here, name.namespace)
         _say_binding(chosen)
         here.create(body(args, name, size, immediate=chosen is None or chosen.binding != "Immediate"))
-        print(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
+        say(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
         if args.detach:
             return int(Exit.OK)
         return attached(here, name, args, sys.stderr)
@@ -104,7 +106,7 @@ def _size(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:
         if args.size is None:
             raise
         # The worker may reach what this machine does not, read what this user may not, and wait for what is to come.
-        print(f"note: whether the image fits into --size cannot be seen: {fault.what}", file=sys.stderr)
+        say(f"note: whether the image fits into --size cannot be seen: {one_line(fault.what)}", file=sys.stderr)
         return int(args.size)
     if args.size is not None:
         if plan.virtual_size is not None and plan.least_size > args.size:
@@ -135,8 +137,6 @@ def class_of(classes: list[ClassRow], wanted: str | None, *, archive: bool) -> C
 def _say_binding(chosen: ClassRow | None) -> None:
     """What is done about a class that waits, or that may: for one that does not, the annotation changes nothing."""
     if chosen is None or not chosen.binding:
-        print(
-            "you may not read StorageClasses: if the class waits for a first consumer, bound at once", file=sys.stderr
-        )
+        say("you may not read StorageClasses: if the class waits for a first consumer, bound at once", file=sys.stderr)
     elif chosen.binding == "WaitForFirstConsumer":
-        print(f"class {chosen.name} waits for a first consumer: bound at once", file=sys.stderr)
+        say(f"class {chosen.name} waits for a first consumer: bound at once", file=sys.stderr)

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cdi.base.printable import one_line
 from cdi.base.units import GiB, MiB, format_quantity, human_size, round_up
 from cdi.cli import output_options, source_options
+from cdi.cli.spoken import say
 
 if TYPE_CHECKING:
     from importer.formats import ReadAt
@@ -36,7 +38,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     seen = inspected(source_options.spec(args.source, args), args.checksum)
-    print(json.dumps(as_json(seen), indent=2) if args.json else as_text(seen))
+    say(json.dumps(as_json(seen), indent=2) if args.json else as_text(seen))
     return 0
 
 
@@ -143,8 +145,8 @@ def as_text(seen: Inspection) -> str:
         ("resumes", resumes),
         ("volume size", unknown if volume is None else _volume(volume)),
     ]
-    lines = [f"{name + ':':<15}{value}" for name, value in rows]
-    lines += [f"{'note:':<15}{warning}" for warning in plan.warnings]
+    lines = [one_line(f"{name + ':':<15}{value}") for name, value in rows]
+    lines += [one_line(f"{'note:':<15}{warning}") for warning in plan.warnings]
     return "\n".join(lines)
 
 

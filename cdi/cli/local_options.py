@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdi.cli.spoken import say
+
 if TYPE_CHECKING:
     from cdi.local.store import Store
 
@@ -24,5 +26,5 @@ def store(args: argparse.Namespace) -> Store:
     from cdi.local.store import Store
 
     directory: Path = args.data or Path(os.environ.get("CDI_DATA", "cdi-data"))
-    print(f"local: {directory.resolve()}", file=sys.stderr)
+    say(f"local: {directory.resolve()}", file=sys.stderr)
     return Store(directory)

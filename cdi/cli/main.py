@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from cdi.base.faults import Exit, Fault
+from cdi.cli.spoken import say
 
 # verb -> module with ``register(subparsers)``; only the module of the verb typed is imported, since a run of a small
 # import takes 0.2 s in all. None: every verb, for --help.
@@ -40,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         _Parser.complaint = f"{self.prog}: {message}. Try: {self.prog} --help"
         self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}\nTry: {self.prog} --help", file=sys.stderr)
+        say(f"{self.prog}: {message}\nTry: {self.prog} --help", file=sys.stderr)
         raise SystemExit(Exit.USAGE)
 
 
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _done(args)
     except Exception as error:  # noqa: BLE001  whatever it is: no traceback is what a user can act on
         if isinstance(error, OSError) and error.filename is None and error.errno in _OF_OUTPUT:
-            print(f"cdi: the output cannot be written: {error.strerror}", file=sys.stderr)
+            say(f"cdi: the output cannot be written: {error.strerror}", file=sys.stderr)
             # Python would try once more at its end, and complain in its own way.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return int(Exit.STORAGE)
@@ -121,14 +122,14 @@ def _done(args: argparse.Namespace) -> int:
     except Fault as fault:
         return _told(fault, args)
     except KeyboardInterrupt:
-        print("cdi: stopped.", file=sys.stderr)
+        say("cdi: stopped.", file=sys.stderr)
         return int(Exit.CANCELLED)
     except BrokenPipeError:
         return int(Exit.OK)  # the reader of our output has seen enough (| head)
 
 
 def _told(fault: Fault, args: argparse.Namespace) -> int:
-    print(f"cdi: {_message(fault, args)}", file=sys.stderr)
+    say(f"cdi: {_message(fault, args)}", file=sys.stderr)
     _in_json(fault, args)
     return int(fault.entry.exit)
 

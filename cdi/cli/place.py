@@ -18,6 +18,7 @@ from cdi.base.faults import Fault
 from cdi.cli import names
 from cdi.cli.class_row import ClassRow
 from cdi.cli.names import Name
+from cdi.cli.spoken import say
 from cdi.cli.story import Story
 from cdi.cli.view import View
 
@@ -75,7 +76,7 @@ def chosen(args: argparse.Namespace) -> Iterator[Place]:
         raise Fault("NamespacesDiffer", named=named, given=args.namespace)
     namespace = named or args.namespace
     with _opened(args, namespace) as place:
-        print(place.where(everywhere=getattr(args, "all_namespaces", False)), file=sys.stderr)
+        say(place.where(everywhere=getattr(args, "all_namespaces", False)), file=sys.stderr)
         yield place
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
+from cdi.base.printable import one_line
 from cdi.base.units import human_size
 from cdi.cli import error_line, local_options, output_options
+from cdi.cli.spoken import say
 
 if TYPE_CHECKING:
     from cdi.local.loop import Task
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     store = local_options.store(args)
     manifests = read({name: _text(name) for name in args.file}, args.namespace)
     for note in manifests.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(one_line(f"note: {note}"), file=sys.stderr)
     screen = _JsonScreen() if args.json else _Terminal() if sys.stderr.isatty() else _Lines()
     work = Run(store, manifests, wait=args.wait, jobs=max(1, args.jobs), show=screen.show)
     with _terminable():
@@ -84,9 +86,9 @@ def _report(task: Task, disk: Path, *, as_json: bool) -> None:
     namespace, name = task.key
     if task.exit is Exit.OK:
         said = f"{namespace}/{name}: {task.note + ': ' if task.note else ''}{disk}"
-        print(said, file=sys.stderr if as_json else sys.stdout)
+        say(said, file=sys.stderr if as_json else sys.stdout)
         return
-    print(f"{namespace}/{name}: {task.message}", file=sys.stderr)
+    say(one_line(f"{namespace}/{name}: {task.message}"), file=sys.stderr)
     if as_json:
         failure = task.volume.status.failure
         code = failure.code if failure is not None else ""
@@ -102,7 +104,7 @@ def view(task: Task, width: int | None = None) -> str:
     record = task.record.progress
     phase = task.volume.status.phase
     if task.worker is None or not record:
-        return (name + (task.note or _failed(task) or phase))[:width]
+        return one_line(name + (task.note or _failed(task) or phase))[:width]
     snapshot = Snapshot(
         stage=Stage(record["stage"]),
         bytes_done=record["bytesDone"],
@@ -147,7 +149,7 @@ class _Lines:
             mark = (task.volume.status.phase, stage, task.note, int(time.monotonic() / 30) if stage else 0)
             if mark != task.shown:
                 task.shown = mark
-                print(view(task), file=sys.stderr, flush=True)
+                say(view(task), file=sys.stderr, flush=True)
 
 
 class _JsonScreen:
@@ -158,4 +160,4 @@ class _JsonScreen:
                 task.shown = mark
                 namespace, name = task.key
                 record = {"namespace": namespace, "name": name, "phase": mark[0], **task.record.progress}
-                print(json.dumps(record), flush=True)
+                say(json.dumps(record), flush=True)

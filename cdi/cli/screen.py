@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from cdi.base.printable import one_line
+from cdi.cli.spoken import say
+
 _TTY_INTERVAL_S = 0.2
 _PLAIN_INTERVAL_S = 30.0  # a log wants a sign of life, not a film
 _JSON_INTERVAL_S = 2.0
@@ -54,12 +57,12 @@ class Bar:
     def show(self, frame: Frame) -> None:
         import shutil
 
-        self._out.write(f"\r\x1b[K{frame.text[: shutil.get_terminal_size().columns - 1]}")
+        self._out.write(f"\r\x1b[K{one_line(frame.text)[: shutil.get_terminal_size().columns - 1]}")
         self._out.flush()
         self._drawn = True
 
     def warn(self, sentence: str) -> None:
-        self._out.write(f"\r\x1b[Knote: {sentence}\n")
+        self._out.write(f"\r\x1b[Knote: {one_line(sentence)}\n")
         self._out.flush()
 
     def finish(self, frame: Frame, succeeded: bool) -> None:
@@ -83,10 +86,10 @@ class PlainLines:
         mark = (frame.stage, int(frame.elapsed_s / _PLAIN_INTERVAL_S))
         if frame.stage and mark != self._shown:
             self._shown = mark
-            print(frame.text.rstrip(), file=self._out, flush=True)
+            say(one_line(frame.text.rstrip()), file=self._out, flush=True)
 
     def warn(self, sentence: str) -> None:
-        print(f"note: {sentence}", file=self._out, flush=True)
+        say(f"note: {sentence}", file=self._out, flush=True)
 
     def finish(self, frame: Frame, succeeded: bool) -> None:
         if succeeded:
@@ -105,10 +108,10 @@ class JsonLines:
     def show(self, frame: Frame) -> None:
         if frame.record != self._last:
             self._last = frame.record
-            print(frame.record, file=self._out, flush=True)
+            say(frame.record, file=self._out, flush=True)
 
     def warn(self, sentence: str) -> None:
-        print(f"note: {sentence}", file=sys.stderr, flush=True)
+        say(f"note: {sentence}", file=sys.stderr, flush=True)
 
     def finish(self, frame: Frame, succeeded: bool) -> None:
         self.show(frame)

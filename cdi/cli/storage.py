@@ -7,6 +7,7 @@ import argparse
 from cdi.base.faults import Exit
 from cdi.cli import output_options, place
 from cdi.cli.class_row import ClassRow
+from cdi.cli.spoken import say
 from cdi.cli.table import table
 
 _COLUMNS = ("NAME", "PROVISIONER", "BINDING", "MODES", "CLONE", "SAID BY")
@@ -22,7 +23,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     with place.chosen(args) as here:
         classes = here.classes()
-    print(as_json(classes) if args.output else listing(classes))
+    say(as_json(classes) if args.output else listing(classes))
     return int(Exit.OK)
 
 

@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Iterator
 
+from cdi.base.moments import moment as moment_of
 from cdi.base.units import human_duration, human_size, size_or_none
 from cdi.cli.story import Claim, Story, Worker
 from cdi.cli.table import age
@@ -28,7 +29,8 @@ def next_attempt(view: View, moment: datetime.datetime) -> str:
     failure = view.volume.status.failure
     if failure is None or not failure.next_attempt:
         return ""
-    seconds = math.ceil((datetime.datetime.fromisoformat(failure.next_attempt) - moment).total_seconds())
+    planned = moment_of(failure.next_attempt)
+    seconds = 0 if planned is None else math.ceil((planned - moment).total_seconds())
     if seconds <= 0:
         return ""
     return f"in {seconds} s" if seconds < 60 else f"in {human_duration(seconds)}"

@@ -12,8 +12,10 @@ from typing import NoReturn, TextIO
 
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Exit, Fault
+from cdi.base.printable import one_line
 from cdi.cli import error_line, names, output_options, overview, place
 from cdi.cli.screen import Frame, moving, screen
+from cdi.cli.spoken import say
 from cdi.cli.view import UNSEEN_S, View
 
 # All volumes are asked for that often, and never so often that a place with many of them answers nobody else.
@@ -51,7 +53,7 @@ def _all(here: place.Place, args: argparse.Namespace) -> NoReturn:
     else:
         show = overview.Table(namespaces=args.all_namespaces)
     if not args.json and not here.volumes(None if args.all_namespaces else here.namespace):
-        print("No DataVolumes yet: those to come are shown. Ctrl-C ends it.", file=sys.stderr)
+        say("No DataVolumes yet: those to come are shown. Ctrl-C ends it.", file=sys.stderr)
     while True:
         asked = time.monotonic()
         show.show(here.volumes(None if args.all_namespaces else here.namespace))
@@ -71,11 +73,11 @@ def attached(here: place.Place, name: names.Name, args: argparse.Namespace, out:
         begun = True
         return followed(chain((first,), changes), as_json=bool(args.json), out=out)
     except KeyboardInterrupt:
-        print(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
+        say(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
         return int(Exit.CANCELLED)
     except Fault as fault:
         if begun and not fault.permanent:
-            print(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
+            say(detached(name, here.goes_on, place.spelled(args)), file=sys.stderr)
         raise
 
 
@@ -107,7 +109,7 @@ def followed(changes: Iterable[View], *, as_json: bool, out: TextIO) -> int:
         return int(Exit.OK)
     failure, text = view.volume.status.failure, view.trouble or str(view.phase)
     code = failure.code if failure is not None else ""
-    print(f"{view.name}: {text}", file=sys.stderr if as_json else sys.stdout)
+    say(one_line(f"{view.name}: {text}"), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         error_line.say(error_line.of_text(code, text, Exit.TRANSIENT, name=str(view.name)))
     entry = CATALOGUE.get(code)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place, telling
-from cdi.cli.table import age_s, now
+from cdi.cli.spoken import say
+from cdi.cli.table import age_s, joined, now
 
 if TYPE_CHECKING:
     from cdi.cli.diagnosis import Answer
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         story = here.story(view)
     moment = now()
     answer = diagnose(view, story, age_s(view.volume.metadata.creation_timestamp or "", moment))
-    print(as_json(view, story, answer) if args.output else as_text(view, story, answer, moment))
+    say(as_json(view, story, answer) if args.output else as_text(view, story, answer, moment))
     return int(Exit.OK)
 
 
@@ -45,7 +46,7 @@ def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime)
     lines += [f"Next attempt {following}."] if following else []
     lines += [f"Try: {answer.remedy}"] if answer.remedy else []
     said = view.trouble.rpartition("ended so: ")[2]
-    return "\n".join([*lines, "", *telling.conditions(view, said), *telling.surroundings(story, moment, said)])
+    return joined([*lines, "", *telling.conditions(view, said), *telling.surroundings(story, moment, said)])
 
 
 def as_json(view: View, story: Story, answer: Answer) -> str:
