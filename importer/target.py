@@ -19,6 +19,7 @@ from importer.plan import Plan, Resumes
 from importer.sinks import Sink
 from importer.sinks.apart import share_bytes
 from importer.sinks.file import free_bytes
+from importer.sinks.identity import device_label
 from importer.sinks.kernel import device_size
 from importer.sinks.options import SinkOptions
 from importer.sinks.part import part_of, require_replaceable
@@ -244,7 +245,8 @@ class Target:
                 path,
                 _header(plan, checksum, sink.identity()),
                 volatile=sink.volatile_ranges(),
-                handed=(self.handed if goes_on else "", sink.stamp),
+                # Whoever may write to the claim's annotations may have made it.
+                handed=(self.handed if goes_on and sink.vouches_for(self.handed) else "", sink.stamp),
                 ready=ready,
             )
             return Site(sink, journal, kept)
@@ -283,7 +285,7 @@ class Target:
             directory.mkdir(0o700, parents=True, exist_ok=True)
             if self.state is None and not _is_ours_alone(directory):
                 raise Fault("StateUnsafe", directory=directory)
-        return directory / f"{self.path.name}.journal"
+        return directory / f"{device_label(self.path)}.journal"
 
 
 def _started_anew(sink: Sink) -> str:

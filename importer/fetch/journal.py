@@ -222,9 +222,9 @@ class Journal:
         """The journal at ``path`` and what it allows to keep: nothing unless it was written for the same ``header``.
 
         ``volatile``: (start, end) of what the sink holds in memory; it is never marked. ``handed``: a ``record`` of
-        another process, whose journal is out of reach, and the stamp that the target bears. ``ready`` makes the target
-        as the journal will say that it is, and gives its identity then; when that is nothing, there is no journal any
-        more.
+        another process, whose journal is out of reach and for which the target vouches, and the stamp that the target
+        bears. ``ready`` makes the target as the journal will say that it is, and gives its identity then; when that is
+        nothing, there is no journal any more.
         """
         marks = read_journal(_content(path), header, volatile)
         if marks is None and all(handed):

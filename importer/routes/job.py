@@ -98,4 +98,6 @@ class Job(Feed):
         if self.checkpointer.due(self.disk_bytes, time.monotonic()):
             self.progress.durable = self.journal.durable(self.sink.sync)
             if self.sink.stamp:
-                self.progress.record = self.journal.record(self.sink.stamp)
+                record = self.journal.record(self.sink.stamp)
+                self.sink.vouch(record)
+                self.progress.record = record

@@ -14,7 +14,8 @@ class Sink(Protocol):
     name: str
     size: int  # bytes of disk
     align: int  # offsets and lengths of writes must be multiples of it (except the end of the disk); 1 when buffered
-    # Written into an unfinished target and nowhere else: a record that names it is about this target, as it is now.
+    # Written into an unfinished target: a record that names it is about this target, as it is now, if ``vouches_for``
+    # says so too.
     # Another one after start_anew; empty where the journal is kept beside the target.
     stamp: str
 
@@ -45,6 +46,15 @@ class Sink(Protocol):
     def identity(self) -> str:
         """What tells this target from every other, for the journal. Another one after ``start_anew``, where that made
         another one of it."""
+        ...
+
+    def vouch(self, record: str) -> None:
+        """Remember in the unfinished target itself, durably, that this program made ``record``, which travels through
+        hands that are not trusted. Only where there is a ``stamp``."""
+        ...
+
+    def vouches_for(self, record: str) -> bool:
+        """Whether ``record`` is, to the letter, one of the newest that were made of this target, as it is now."""
         ...
 
     def volatile_ranges(self) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from cdi.base.faults import Fault
@@ -27,7 +28,9 @@ from importer.sinks.zeroes import pieces
 HEAD = MiB
 # An unfinished device says which attempt it is of, where no disk has a signature; the finished head overwrites it.
 _STAMP_AT, _STAMP_SIZE = HEAD - 4 * KiB, 4 * KiB
-_STAMP = re.compile(rb"cdi-unfinished-([0-9a-f]{32})\n")
+_STAMP = re.compile(rb"cdi-unfinished-([0-9a-f]{32})\n((?:[0-9a-f]{64}\n)*)")
+# Digests of the newest records, behind the stamp: one that comes back is some behind, since it travels.
+_VOUCHED = 32
 _NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
 
 
@@ -44,6 +47,7 @@ class BlockSink:
         self.fresh = not options.resume
         self.stamp = ""
         self._is_stamped = False
+        self._vouched: list[str] = []
         self.blank = False
         self._preallocate = options.preallocate
         self._lock = threading.Lock()  # guards _head, size
@@ -73,7 +77,7 @@ class BlockSink:
         self._wipe_ends()
         self._head[:] = bytes(len(self._head))
         self.blank = not self._preallocate and self._punch(0, self.capacity)
-        self._put_stamp(_new_stamp())
+        self._put_stamp(_new_stamp(), [])
 
     def go_on(self, reach: int = 0) -> None:
         self._check_fits(reach)
@@ -89,6 +93,13 @@ class BlockSink:
         disk, and whatever else a device is used for, overwrite the stamp."""
         with refusals(self.name):
             return f"{device_identity(self._fd, self.capacity)}:{self.stamp}"
+
+    def vouch(self, record: str) -> None:
+        self._put_stamp(self.stamp, [*self._vouched, _digest(record)][-_VOUCHED:])
+        self._channel.sync()
+
+    def vouches_for(self, record: str) -> bool:
+        return _digest(record) in self._vouched
 
     def volatile_ranges(self) -> list[tuple[int, int]]:
         """(start, end) of what does not outlive this process before publication: the head held in memory."""
@@ -229,12 +240,13 @@ class BlockSink:
         """That of the attempt that this one may go on with."""
         found = _STAMP.match(self._channel.get(_STAMP_AT, _STAMP_SIZE)) if self.capacity >= HEAD else None
         self.stamp, self._is_stamped = (found[1].decode(), True) if found else (_new_stamp(), False)
+        self._vouched = found[2].decode().splitlines()[-_VOUCHED:] if found else []
 
-    def _put_stamp(self, stamp: str) -> None:
+    def _put_stamp(self, stamp: str, vouched: list[str]) -> None:
         """Not durable before the first sync, as nothing is."""
-        self.stamp, self._is_stamped = stamp, self.capacity >= HEAD
+        self.stamp, self._is_stamped, self._vouched = stamp, self.capacity >= HEAD, vouched
         if self._is_stamped:
-            text = f"cdi-unfinished-{stamp}\n".encode()
+            text = "\n".join((f"cdi-unfinished-{stamp}", *vouched, "")).encode()
             self._channel.put(_STAMP_AT, memoryview(text.ljust(_STAMP_SIZE, b"\0")))
 
     def _wipe_ends(self) -> None:
@@ -244,6 +256,10 @@ class BlockSink:
         tail = max(0, self.capacity - HEAD)
         self._channel.put_zeroes(tail, self.capacity - tail)
         self._channel.flush()
+
+
+def _digest(record: str) -> str:
+    return sha256(record.encode()).hexdigest()
 
 
 def _new_stamp() -> str:

@@ -94,6 +94,12 @@ class FileSink:
         with refusals(self.name):
             return file_identity(self._fd)
 
+    def vouch(self, record: str) -> None:
+        """There is no stamp, and nobody has records of it."""
+
+    def vouches_for(self, record: str) -> bool:
+        return False
+
     def volatile_ranges(self) -> list[tuple[int, int]]:
         """(start, end) of what does not outlive this process before publication: nothing."""
         return []

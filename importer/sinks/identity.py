@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from importer.sinks import kernel
@@ -31,12 +32,30 @@ def device_identity(fd: int, size: int) -> str:
     Device numbers alone are given to another device after the next attachment.
     """
     number = os.fstat(fd).st_rdev
-    major, minor = os.major(number), os.minor(number)
-    place = Path(f"/sys/dev/block/{major}:{minor}")
-    for name in _LASTING:
-        if value := _first_line(place / name):
-            return f"{value}:{size}"
-    return f"{boot_id()}:{major}:{minor}:{_first_line(place / 'diskseq')}:{size}"
+    if value := _lasting(number):
+        return f"{value}:{size}"
+    return f"{boot_id()}:{os.major(number)}:{os.minor(number)}:{_first_line(_place(number) / 'diskseq')}:{size}"
+
+
+def device_label(path: Path) -> str:
+    """What a file about the device can be called: the same by whatever name the device is reached, and of no two at the
+    same time. What is no device has its own name."""
+    try:
+        number = os.stat(path).st_rdev
+    except OSError:
+        return path.name
+    if value := _lasting(number):
+        return f"device-{sha256(value.encode()).hexdigest()[:32]}"
+    return _place(number).resolve().name.replace(":", "-")  # the kernel's name; where there is no sysfs its number
+
+
+def _lasting(number: int) -> str:
+    values = (_first_line(_place(number) / name) for name in _LASTING)
+    return next(filter(None, values), "")
+
+
+def _place(number: int) -> Path:
+    return Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
 
 
 def _first_line(path: Path) -> str:

@@ -32,6 +32,12 @@ class MemorySink:
     def identity(self) -> str:
         return f"memory:{id(self)}"
 
+    def vouch(self, record: str) -> None:
+        """There is no stamp, and nobody has records of it."""
+
+    def vouches_for(self, record: str) -> bool:
+        return False
+
     def volatile_ranges(self) -> list[tuple[int, int]]:
         return []
 

@@ -87,6 +87,33 @@ def test_a_stamp_lasts_for_an_attempt_and_not_longer(device: Path) -> None:
     assert fourth not in (first, third)
 
 
+def test_a_device_vouches_for_the_newest_records_that_were_made_of_it_and_for_no_other(device: Path) -> None:
+    sink = BlockSink(device, CAPACITY)
+    records = [f"record {number}" for number in range(50)]
+    for record in records:
+        sink.vouch(record)
+    sink.close()
+    for _ in range(2):  # going on forgets none
+        sink = BlockSink(device, CAPACITY, SinkOptions(resume=True))
+        sink.go_on()
+        assert all(map(sink.vouches_for, records[-32:]))
+        assert not any(map(sink.vouches_for, ["", "record", f"{records[-1]} ", *records[:18]]))
+        sink.close()
+    sink = BlockSink(device, CAPACITY, SinkOptions(resume=True))
+    sink.start_anew()
+    assert not any(map(sink.vouches_for, records))
+    sink.vouch("new")
+    sink.close()
+    sink = BlockSink(device, CAPACITY, SinkOptions(resume=True))
+    assert [record for record in ("new", *records) if sink.vouches_for(record)] == ["new"]
+    sink.go_on()
+    sink.publish()
+    sink.close()
+    sink = BlockSink(device, CAPACITY, SinkOptions(resume=True))
+    assert not sink.vouches_for("new")
+    sink.close()
+
+
 def test_the_logical_block_size_is_honoured(device: Path, sector: int) -> None:
     assert sector_of(device) == sector
     sink = BlockSink(device, MiB)
