@@ -31,10 +31,13 @@ RUN /opt/cdi/bin/pip uninstall -y setuptools pip
 
 FROM ${BASE}
 # qemu-utils and libmagic1 for rare formats and for wording; sh, coreutils and tar for helper pods that clients start;
-# util-linux (in every Debian) gives them blockdev.
+# util-linux (in every Debian) gives them blockdev. Their scripts are written for images in which sh is bash: arrays in
+# them are a syntax error to Debian's dash.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libmagic1 openssl python3 qemu-utils tar util-linux \
-    && rm -rf /var/lib/apt/lists/*
+    && apt-get install -y --no-install-recommends \
+        bash ca-certificates libmagic1 openssl python3 qemu-utils tar util-linux \
+    && rm -rf /var/lib/apt/lists/* \
+    && ln -sf bash /bin/sh
 COPY --from=lean /opt/cdi /opt/cdi
 COPY --from=build /ours /
 # Kubernetes runs workers as 107; this is for everything else.

@@ -99,6 +99,14 @@ _SNAPSHOT_FORMAT = frozenset(
 )
 
 
+# New block volumes read as zeroes: what was never written is a hole, by the design of the storage (an RBD image is made
+# of objects that come into being when they are written). Not here: what only usually does so (LVM hands out blocks with
+# what was in them; thin pools, arrays and clouds have settings for it). For those an administrator can say it.
+_ZEROED = frozenset(
+    ["kubernetes.io/rbd", "rbd.csi.ceph.com", "rook-ceph.rbd.csi.ceph.com", "openshift-storage.rbd.csi.ceph.com"]
+)
+
+
 # A DataImportCron's volumes are written by one node there, and its snapshots are of the class for images.
 _CRON_IMAGES = frozenset(["pd.csi.storage.gke.io", "pd.csi.storage.gke.io/hyperdisk"])
 
@@ -126,6 +134,7 @@ class Capabilities:
     clone_strategy: str = ""
     minimum_size: int = 0
     snapshot_format: bool = False  # a DataImportCron keeps snapshots rather than volumes
+    zeroed: bool = False  # a new block volume reads as zeroes, if it is not encrypted
     cron_images: bool = False  # a DataImportCron's volumes are ReadWriteOnce, its snapshots of the class for images
 
     @property
@@ -149,5 +158,6 @@ def capabilities(provisioner: str, parameters: Mapping[str, str]) -> Capabilitie
         _STRATEGY.get(key, ""),
         _MINIMUM.get(key, 0),
         key in _SNAPSHOT_FORMAT,
-        key in _CRON_IMAGES,
+        zeroed=key in _ZEROED,
+        cron_images=key in _CRON_IMAGES,
     )

@@ -10,6 +10,7 @@ from storageprofiles.rendering import ClaimNotValid, ClaimPropertySet, Profile
 
 VIRT_DEFAULT = "storageclass.kubevirt.io/is-default-virt-class"
 KUBERNETES_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+ZEROED = "cdi.kubevirt.io/new-volumes-are-zeroed"  # ours, of a StorageClass: "true" or "false"
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -29,6 +30,22 @@ def default_class(classes: Iterable[StorageClass], *, archive: bool = False) -> 
     known = list(classes)
     keys = (KUBERNETES_DEFAULT,) if archive else (VIRT_DEFAULT, KUBERNETES_DEFAULT)
     return next((found for key in keys if (found := _annotated(known, key))), None)
+
+
+def new_volumes_are_zeroed(storage_class: StorageClass) -> bool:
+    """Whether new block volumes of the class are known to read as zeroes. An administrator's word counts most.
+
+    Encryption in the volume's own device makes noise of zeroes that were never written through it.
+    """
+    said = storage_class.annotations.get(ZEROED)
+    if said is not None:
+        return said.lower() == "true"
+    is_encrypted = any("encrypt" in key.lower() and value.lower() != "false" for key, value in _given(storage_class))
+    return capabilities(storage_class.provisioner, storage_class.parameters).zeroed and not is_encrypted
+
+
+def _given(storage_class: StorageClass) -> Iterable[tuple[str, str]]:
+    return ((key, value) for key, value in storage_class.parameters.items() if value)
 
 
 def _annotated(classes: list[StorageClass], key: str) -> StorageClass | None:

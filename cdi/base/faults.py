@@ -747,6 +747,14 @@ CATALOGUE: dict[str, Entry] = {
         "A volume of it would wait for ever.",
         "choose one that cdi storage lists (a DataVolume has to be made again for that), or create it.",
     ),
+    "ClasslessVolumeMissing": _permanent(
+        Exit.USAGE,
+        'storageClassName is "", and no PersistentVolume without a class is available.',
+        "Such a claim takes a volume that somebody made, never the default class, and its access modes are those of "
+        "the volumes that there are.",
+        "make a PersistentVolume without storageClassName, or write spec.storage.accessModes, or leave "
+        "storageClassName out to take the default class (a DataVolume has to be made again for the last two).",
+    ),
     "DefaultClassMissing": _permanent(
         Exit.USAGE,
         "no storage class is named, and none is the default.",

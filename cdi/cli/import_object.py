@@ -130,7 +130,7 @@ def class_of(classes: list[ClassRow], wanted: str | None, *, archive: bool) -> C
         return found
     found = next((item for item in classes if item.name == wanted), None)
     if found is None:
-        raise Fault("StorageClassUnknown", name=wanted, hint=hint(wanted, [item.name for item in classes]))
+        raise Fault("StorageClassUnknown", name=wanted or '""', hint=hint(wanted, [item.name for item in classes]))
     return found
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
 from cdi.base.units import size_or_none
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
-from cdi.kube.storage import PersistentVolume, StorageClass
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles import classes
 from storageprofiles.capabilities import WITHOUT_DISKS
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
+_PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 # What any storage can do; a file system, unless a device is asked for.
 _ANYTHING = (ClaimPropertySet(("ReadWriteOnce",)), ClaimPropertySet(("ReadWriteOnce",), "Block"))
 
@@ -20,6 +21,24 @@ def plain(found: StorageClass) -> classes.StorageClass:
     metadata = found.metadata
     created = metadata.creation_timestamp or ""
     return classes.StorageClass(metadata.name, found.provisioner, found.parameters, metadata.annotations, created)
+
+
+def may_be_untouched(claim: PersistentVolumeClaim, storage_class: StorageClass) -> bool:
+    """Whether a new volume of ``claim`` would read as zeroes."""
+    return claim.spec.volume_mode == "Block" and classes.new_volumes_are_zeroed(plain(storage_class))
+
+
+def is_untouched(claim: PersistentVolumeClaim, volume: PersistentVolume, storage_class: StorageClass) -> bool:
+    """Whether the volume of ``claim`` is a new one, and reads as zeroes until somebody writes.
+
+    A class says nothing of volumes that were there before: of one that somebody made, or that another claim has left.
+    Provisioners name what they make after the claim, whose uid nobody else has ever had.
+    """
+    is_made_for = volume.metadata.name == f"pvc-{claim.metadata.uid}" and volume.spec.volume_mode == "Block"
+    made_by = volume.metadata.annotations.get(_PROVISIONED_BY)
+    is_of_class = volume.spec.storage_class_name == storage_class.metadata.name == claim.spec.storage_class_name
+    made_here = is_made_for and is_of_class and made_by == storage_class.provisioner
+    return made_here and may_be_untouched(claim, storage_class)
 
 
 def sets_of_volumes(volumes: Iterable[PersistentVolume]) -> tuple[ClaimPropertySet, ...]:

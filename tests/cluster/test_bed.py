@@ -37,6 +37,13 @@ print("connected")'"""
     assert namespace.run("names", script) == "connected\n"
 
 
+def test_helper_pods_may_use_arrays_in_sh(namespace: Namespace) -> None:
+    """As scripts do that clients wrote for images in which sh is bash."""
+    script = """words=(one two); /bin/sh -c 'inner=(three "four five"); echo "${inner[1]}"'; echo "${words[*]}" end"""
+
+    assert namespace.run("helper", script) == "four five\none two end\n"
+
+
 def test_a_pod_reaches_its_neighbour_through_a_service(namespace: Namespace) -> None:
     server = shell_pod("server", "python3 -m http.server 8080")
     server["metadata"]["labels"] = {"app": "server"}

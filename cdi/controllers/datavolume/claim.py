@@ -46,6 +46,11 @@ def claim_body(seen: Observed, *, populator: bool, static: str = "") -> dict[str
     }
 
 
+def wants_preallocation(seen: Observed) -> bool:
+    said = seen.volume.spec.preallocation
+    return seen.cluster.preallocation if said is None else said
+
+
 def owner_of(seen: Observed) -> dict[str, Any]:
     return owner_reference(f"{GROUP}/v1beta1", "DataVolume", seen.volume.metadata)
 
@@ -53,11 +58,10 @@ def owner_of(seen: Observed) -> dict[str, Any]:
 def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, str]:
     volume, spec = seen.volume, seen.volume.spec
     found = {key: value for key, value in volume.metadata.annotations.items() if key not in _KEPT_BACK}
-    wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
     found |= {
         a.POD_RESTARTS: "0",
         a.CONTENT_TYPE: "archive" if spec.is_archive else "kubevirt",
-        a.PREALLOCATION_REQUESTED: "true" if wanted else "false",
+        a.PREALLOCATION_REQUESTED: "true" if wants_preallocation(seen) else "false",
         a.CREATED_FOR: seen.uid,
     }
     named = {a.PRIORITY_CLASS: spec.priority_class_name, a.SERVICE_ACCOUNT: spec.service_account_name}
@@ -129,7 +133,7 @@ def _rendered(seen: Observed, wanted: Claim) -> Claim:
     if seen.profile is None:
         if not wanted.access_modes:
             raise ClaimNotValid(NO_CLASS)
-        unknown = Profile(wanted.storage_class, (), seen.cluster.global_overhead)
+        unknown = Profile(wanted.storage_class, (), seen.cluster.overhead(seen.named_class, "Filesystem"))
         return render(wanted, unknown, archive=seen.volume.spec.is_archive)
     return render(wanted, seen.profile, archive=seen.volume.spec.is_archive)
 

@@ -21,6 +21,7 @@ from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
 from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
+from cdi.controllers.classes import plain
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import (
     NO_CLASS,
@@ -29,6 +30,7 @@ from cdi.controllers.datavolume.claim import (
     source_body,
     source_name,
     source_spec,
+    wants_preallocation,
 )
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
@@ -51,6 +53,7 @@ from cdi.controllers.population.finished import is_being_filled, stays_succeeded
 from cdi.controllers.population.parameters import asked_of, edited
 from cdi.kube.decoding import told
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
+from storageprofiles.classes import new_volumes_are_zeroed
 from storageprofiles.rendering import ClaimNotValid
 
 _TRY_AGAIN_S = 5.0
@@ -75,8 +78,8 @@ def decide(seen: Observed) -> Plan:
 
 
 def _claimed(seen: Observed, operation: Operation) -> Plan:
-    populator = operation is Operation.IMPORT and uses_populator(seen)
     try:
+        populator = operation is Operation.IMPORT and uses_populator(seen)
         static = _static(seen)
         body = claim_body(seen, populator=populator, static=static)
     except ClaimNotValid as refused:
@@ -99,6 +102,8 @@ def _no_claim(seen: Observed, text: str) -> Fault:
         return Fault("ErrClaimNotValid", contract=text)
     if seen.named_class:
         return Fault("StorageClassUnknown", contract=text, name=seen.named_class, hint="")
+    if seen.named_class == "":  # asked for: no default takes its place
+        return Fault("ClasslessVolumeMissing", contract=text)
     return Fault("DefaultClassMissing", contract=text)
 
 
@@ -115,9 +120,20 @@ def _warned(seen: Observed) -> list[Action]:
 
 
 def uses_populator(seen: Observed) -> bool:
-    """Once decided it stays: the claim is made for it."""
+    """Once decided it stays: the claim is made for it. Raises ClaimNotValid."""
     said = seen.volume.metadata.annotations.get(a.USE_POPULATOR)
-    return seen.has_driver if said is None else said.lower() in ("true", "t", "1")
+    if said is not None:
+        return said.lower() in ("true", "t", "1")
+    return seen.has_driver and not _is_done_when_made(seen)
+
+
+def _is_done_when_made(seen: Observed) -> bool:
+    """An empty disk on a class whose new block volumes are zeroed: another claim would only count twice in a quota.
+    Whether the volume is new is seen when the claim has one; a worker writes to it then if it is not."""
+    source, storage_class = seen.volume.spec.source, seen.storage_class
+    if source is None or source.blank is None or storage_class is None or wants_preallocation(seen):
+        return False
+    return new_volumes_are_zeroed(plain(storage_class)) and claim_spec(seen).get("volumeMode") == "Block"
 
 
 def _static(seen: Observed) -> str:

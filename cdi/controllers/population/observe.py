@@ -116,7 +116,7 @@ class Observer:
         return Observed(
             target=target,
             prime=prime,
-            volume=stores.volumes.get(ours.spec.volume_name) if ours and ours.spec.volume_name else None,
+            volume=stores.volumes.get(worked_on.spec.volume_name) if worked_on else None,
             source=self._source(target, key),
             pod=pod,
             pod_is_made=pod is not None and self._followers.has_made(pod.metadata.uid),

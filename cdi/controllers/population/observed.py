@@ -16,6 +16,7 @@ from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageCla
 class Observed:
     """``target`` None: it is gone, what is left of it has to go too.
 
+    ``volume``: of the claim that the worker writes to.
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
     have the worker's claim mounted and are not the worker. ``strays``: workers of former claims of this name.
     ``is_over``: its DataVolume has Succeeded, with this claim. ``pod_is_made``: by this process, as it knows.

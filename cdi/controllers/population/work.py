@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cdi.controllers import annotations as a
+from cdi.controllers.classes import is_untouched, may_be_untouched
 from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population import names, outputs
 from cdi.controllers.population.history import recorded
@@ -24,7 +25,7 @@ from cdi.controllers.population.plan import (
 from cdi.controllers.population.pod import SCRATCH_VOLUME, Job, importer_pod
 from cdi.controllers.population.prime import scratch_claim
 from cdi.controllers.population.report import Outcome, Report, broken_off, cannot_start, report_of
-from cdi.controllers.population.way import worker_may_start
+from cdi.controllers.population.way import is_bound, worker_may_start
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
@@ -32,6 +33,8 @@ from cdi.kube.storage import PersistentVolumeClaim
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
 _TRY_AGAIN_S = 10.0  # while somebody else uses the claim, or has the name of one
 _SELDOM_S = 300.0
+_VOLUME_SEEN_S = 5.0
+_OF_A_WORKER = (a.POD_NAME, a.POD_PHASE, a.OWN_HISTORY, a.OWN_DURABLE)  # it may have written something
 STUCK_S = 10.0  # after which a worker that its node has not started is asked about
 _ENDS_WITHIN_S = 60.0  # a worker that is deleted, unless its node is gone
 
@@ -78,6 +81,8 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
     before = outputs.outputs_of(claim)
     if seen.is_over or not worker_may_start(claim, seen.storage_class, seen.cluster):
         return Work(before)
+    if done := _nothing_to_write(seen, claim, asked):
+        return done
     if seen.users:
         where = f"{claim.metadata.namespace}/{seen.users[0]}"
         text = f"pod {where} using PersistentVolumeClaim {claim.metadata.name}"
@@ -91,6 +96,24 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
     worker = CreateWorker(importer_pod(job, seen.cluster, seen.settings), _ref(claim), _ref(target), told)
     # Before the outputs: a worker that is refused must not look like a new start, again and again.
     return Work({a.POD_RESTARTS: "0"} | after, first=(worker,))
+
+
+def _nothing_to_write(seen: Observed, claim: PersistentVolumeClaim, asked: Parameters) -> Work | None:
+    """An empty disk on a new volume that reads as zeroes is there already; None: a worker has to see to it."""
+    storage_class, before = seen.storage_class, outputs.outputs_of(claim)
+    if asked.source != "none" or asked.preallocation or storage_class is None or not is_bound(claim):
+        return None
+    if not may_be_untouched(claim, storage_class) or any(key in before for key in _OF_A_WORKER):
+        return None
+    if seen.volume is None:
+        return Work(before, wait=_VOLUME_SEEN_S)  # its watch lags behind that of claims, and tells when it does no more
+    if not is_untouched(claim, seen.volume, storage_class):
+        return None
+    text = (
+        f"Import Complete: nothing was written, as new volumes of storage class {storage_class.metadata.name} are zero"
+    )
+    done = {a.POD_RESTARTS: "0"} | outputs.without_attempt(before) | {a.POD_PHASE: "Succeeded"}
+    return Work(done | outputs.running(False, "Completed", text))
 
 
 def _scratch_is_there(before: Outputs, claim: PersistentVolumeClaim, scratch: PersistentVolumeClaim) -> Work:

@@ -9,24 +9,12 @@ from typing import Any
 
 import pytest
 from support.apiserver import NOBODY, ApiServer
-from support.controller import Controller, install, kubeconfig, storage_class, wait_until
+from support.controller import Controller, storage_class, wait_until
 from support.webhooks import NAMESPACE, Kubectl
 
 from cdi.kube.resources import ROUTES, SNAPSHOT_CLASSES, VOLUME_POPULATORS, Resource
 
 LEASE = "cdi-controller-leader-election-helper"
-
-
-@pytest.fixture(scope="module")
-def kubectl(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    made = Kubectl(api, tmp_path_factory.mktemp("kubectl"))
-    install(made)
-    return made
-
-
-@pytest.fixture
-def access(api: ApiServer, kubectl: Kubectl) -> Path:
-    return kubeconfig(api, kubectl)
 
 
 def profile(kubectl: Kubectl, name: str) -> dict[str, Any] | None:

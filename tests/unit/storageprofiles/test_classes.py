@@ -2,7 +2,7 @@
 
 import pytest
 
-from storageprofiles.classes import StorageClass, default_class, profile_of
+from storageprofiles.classes import StorageClass, default_class, new_volumes_are_zeroed, profile_of
 from storageprofiles.rendering import ClaimNotValid, ClaimPropertySet
 
 KUBERNETES = "storageclass.kubernetes.io/is-default-class"
@@ -50,3 +50,30 @@ def test_a_class_without_provisioner_can_do_what_its_volumes_can() -> None:
 def test_incomplete_sets_are_refused(item: ClaimPropertySet) -> None:
     with pytest.raises(ClaimNotValid):
         profile_of(a_class("x"), (item,))
+
+
+RBD = ("kubernetes.io/rbd", "rbd.csi.ceph.com", "rook-ceph.rbd.csi.ceph.com", "openshift-storage.rbd.csi.ceph.com")
+
+
+@pytest.mark.parametrize("provisioner", RBD)
+def test_new_volumes_are_zeroed_where_what_was_not_written_is_a_hole(provisioner: str) -> None:
+    assert new_volumes_are_zeroed(StorageClass("ceph", provisioner))
+    assert new_volumes_are_zeroed(StorageClass("ceph", provisioner, {"encrypted": "false", "thickProvision": "true"}))
+    assert not new_volumes_are_zeroed(StorageClass("ceph", provisioner, {"encrypted": "true"}))
+
+
+@pytest.mark.parametrize(
+    "provisioner",
+    ["", "csi.unknown", "topolvm.io", "linstor.csi.linbit.com", "kubernetes.io/no-provisioner", "driver.longhorn.io"],
+)
+def test_of_others_it_is_not_known(provisioner: str) -> None:
+    assert not new_volumes_are_zeroed(StorageClass("other", provisioner))
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [("true", True), ("True", True), ("false", False), ("", False), ("x", False)]
+)
+@pytest.mark.parametrize("provisioner", ["csi.unknown", "rbd.csi.ceph.com"])
+def test_an_administrators_word_counts_most(said: str, known: bool, provisioner: str) -> None:
+    notes = {"cdi.kubevirt.io/new-volumes-are-zeroed": said}
+    assert new_volumes_are_zeroed(StorageClass("own", provisioner, annotations=notes)) is known

@@ -575,3 +575,71 @@ def test_a_list_of_volumes_takes_nothing_away_from_what_is_over() -> None:
     found = claim(phase_="Succeeded", **{a.VOLUME_LIST: "[]"})
     assert decide(seen(done, found)).actions == ()
     assert status_of(seen(done, found)).phase == "Succeeded"
+
+
+CEPH = StorageClass(Metadata("fast"), provisioner="rook-ceph.rbd.csi.ceph.com", volume_binding_mode="Immediate")
+LVM = StorageClass(Metadata("fast"), provisioner="topolvm.io", volume_binding_mode="Immediate")
+
+
+def made_for(spec: dict[str, Any], of: StorageClass = CEPH, cluster: Cluster = CLUSTER) -> dict[str, Any]:
+    """The body of the claim, of a class that a CSI driver serves."""
+    plan = decide(seen(volume({"source": {"blank": {}}} | spec), storage_class=of, has_driver=True, cluster=cluster))
+    (made,) = [action for action in plan.actions if isinstance(action, CreateClaim)]
+    assert len([action for action in plan.actions if isinstance(action, CreateSource)]) == (
+        "dataSourceRef" in made.body["spec"]
+    )
+    (note,) = [action for action in plan.actions if isinstance(action, AnnotateVolume)]
+    said = "true" if "dataSourceRef" in made.body["spec"] else "false"
+    assert note.annotations[a.USE_POPULATOR] == said
+    return dict(made.body)
+
+
+BLOCK = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Block", "storageClassName": "fast"} | _size()
+
+
+@pytest.mark.parametrize("spec", [{"storage": _size()}, {"storage": BLOCK}, {"pvc": BLOCK}], ids=str)
+def test_an_empty_device_of_a_class_that_makes_zeroed_ones_needs_no_second_claim(spec: dict[str, Any]) -> None:
+    made = made_for(spec)
+    assert "dataSourceRef" not in made["spec"]
+    assert made["metadata"]["annotations"][a.SOURCE] == "none"
+
+
+FILE = {**BLOCK, "volumeMode": "Filesystem"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "of", "cluster"),
+    [
+        ({"storage": _size()}, LVM, CLUSTER),
+        ({"storage": FILE}, CEPH, CLUSTER),
+        ({"pvc": FILE}, CEPH, CLUSTER),
+        ({"storage": _size(), "preallocation": True}, CEPH, CLUSTER),
+        ({"storage": _size()}, CEPH, dataclasses.replace(CLUSTER, preallocation=True)),
+        ({"storage": _size()}, replace(CEPH, parameters={"encrypted": "true"}), CLUSTER),
+        ({"storage": _size(), "source": {"http": {"url": "http://a/disk"}}}, CEPH, CLUSTER),
+    ],
+    ids=["unknown", "storage, a file", "pvc, a file", "preallocated", "all preallocated", "encrypted", "an image"],
+)
+def test_anything_else_is_written_to_before_somebody_gets_it(
+    spec: dict[str, Any], of: StorageClass, cluster: Cluster
+) -> None:
+    assert "dataSourceRef" in made_for(spec, of, cluster)["spec"]
+
+
+def test_no_class_at_all_is_not_told_as_a_missing_default() -> None:
+    at = seen(http(), storage_class=None, named_class="", profile=None)
+    failure = status_of(at, decide(at).hold).failure
+    assert failure is not None
+    assert failure.code == "ClasslessVolumeMissing"
+    assert failure.message.startswith("PVC spec is missing accessMode and no storageClass to choose profile [Classless")
+    assert "make a PersistentVolume without storageClassName" in failure.message
+
+
+def test_a_claim_without_a_class_is_as_large_as_it_was_asked() -> None:
+    """It has to fit into a volume that somebody made."""
+    cluster = dataclasses.replace(CLUSTER, global_overhead="0.5")
+    spec = {"source": {"blank": {}}, "storage": {"accessModes": ["ReadWriteOnce"], "storageClassName": ""} | _size()}
+    at = seen(volume(spec), storage_class=None, named_class="", profile=None, cluster=cluster)
+    made = decide(at).actions[-1]
+    assert isinstance(made, CreateClaim)
+    assert (made.body["spec"]["storageClassName"], made.body["spec"]["resources"]) == ("", _size()["resources"])
