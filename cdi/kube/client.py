@@ -134,9 +134,11 @@ class Client:
         except errors.NotFound:
             return None
 
-    async def some(self, resource: Resource[T], count: int, labels: str = "") -> list[T]:
-        """At most ``count``, of all namespaces: to know whether there are any."""
-        async with aclosing(self.pages(resource, Selection(labels=labels), count)) as pages:
+    async def some(
+        self, resource: Resource[T], count: int, labels: str = "", *, namespace: str = "", fields: str = ""
+    ) -> list[T]:
+        """At most ``count``, of all namespaces or one: to know whether there are any, or by a bounded answer."""
+        async with aclosing(self.pages(resource, Selection(namespace, labels, fields), count)) as pages:
             page = await anext(pages)
         return [read(resource.type, item, resource.plural) for item in page.items or ()]
 

@@ -30,12 +30,22 @@ class Controller:
     def __init__(self, name: str, reconcile: Reconcile) -> None:
         self.name = name
         self._reconcile = reconcile
-        self._queue = Queue[Key]()
+        self._queue = Queue[Key](lambda key: key.namespace)
 
-    def watches(self, store: Store[T], keys: Callable[[T], Iterable[Key]]) -> None:
-        """A change of an object of ``store`` makes the controller look at ``keys(object)``, of before and after."""
+    def watches(
+        self,
+        store: Store[T],
+        keys: Callable[[T], Iterable[Key]],
+        relevant: Callable[[T], object] = lambda item: item,
+    ) -> None:
+        """A change of an object of ``store`` makes the controller look at ``keys(object)``, of before and after.
+
+        Unless what is ``relevant`` of the object is as before.
+        """
 
         def changed(old: T | None, new: T | None) -> None:
+            if old is not None and new is not None and relevant(old) == relevant(new):
+                return
             for item in (old, new):
                 if item is not None:
                     for key in keys(item):

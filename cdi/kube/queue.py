@@ -5,13 +5,15 @@
           add                   get                    done
     idle -----> ready ---------------> being worked on -----> idle, or ready when it was added meanwhile
       ^ add_after, retry: ready when the time has come
+
+Keys are in lanes, of which each has its turn: whoever has ten thousand keys makes nobody wait who has one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from cdi.kube.backoff import Backoff
@@ -29,8 +31,11 @@ class Closed(Exception):
 class Queue(Generic[K]):
     """All on the event loop's thread. Whoever got a key says ``done`` in the end, whatever happened."""
 
-    def __init__(self) -> None:
-        self._ready: dict[K, None] = {}  # a set in order of arrival
+    def __init__(self, lane: Callable[[K], Hashable] = lambda _: None) -> None:
+        """``lane``: of a key; without it there is one."""
+        self._lane = lane
+        self._lanes: dict[Hashable, dict[K, None]] = {}  # ready ones in order of arrival; the lane whose turn is first
+        self._ready = 0  # in all lanes
         self._working: set[K] = set()
         self._again: set[K] = set()  # added while being worked on
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -40,7 +45,7 @@ class Queue(Generic[K]):
 
     def __len__(self) -> int:
         """How many could be worked on now."""
-        return len(self._ready)
+        return self._ready
 
     def add(self, key: K) -> None:
         """Look at it as soon as possible."""
@@ -48,8 +53,11 @@ class Queue(Generic[K]):
             return
         if key in self._working:
             self._again.add(key)
-        elif key not in self._ready:
-            self._ready[key] = None
+            return
+        lane = self._lanes.setdefault(self._lane(key), {})
+        if key not in lane:
+            lane[key] = None
+            self._ready += 1
             self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -76,17 +84,26 @@ class Queue(Generic[K]):
         self._backoffs.pop(key, None)
 
     async def get(self) -> K:
-        """The key that waits longest. Raises Closed."""
+        """The key that waits longest in the lane whose turn it is. Raises Closed."""
         while not self._ready:
             if self._closed:
                 raise Closed
             await self._sleep()
-        key = next(iter(self._ready))
-        del self._ready[key]
+        key = self._next()
         self._working.add(key)
         timer = self._timers.pop(key, None)
         if timer:
             timer.cancel()
+        return key
+
+    def _next(self) -> K:
+        name = next(iter(self._lanes))
+        lane = self._lanes.pop(name)
+        key = next(iter(lane))
+        del lane[key]
+        self._ready -= 1
+        if lane:
+            self._lanes[name] = lane
         return key
 
     def done(self, key: K) -> None:
@@ -98,7 +115,8 @@ class Queue(Generic[K]):
     def close(self) -> None:
         """What is being worked on may be finished; all else is dropped."""
         self._closed = True
-        self._ready.clear()
+        self._lanes.clear()
+        self._ready = 0
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

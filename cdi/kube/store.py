@@ -63,7 +63,10 @@ class Store(Generic[T]):
         return list(self._items.values())
 
     def index(self, name: str, values: Callable[[T], Iterable[str]]) -> None:
-        """Objects will be found with ``by(name, value)`` for each of their ``values``, which must be pure."""
+        """Objects will be found with ``by(name, value)`` for each of their ``values``, which must be pure. Several may
+        ask for the same index."""
+        if name in self._indexes and self._indexes[name].values is values:
+            return
         if name in self._indexes:
             raise ValueError(f"there is an index {name} already")
         made = _Index(values)

@@ -36,9 +36,9 @@ class DataSources:
         stores.sources.index(_POINTERS, _pointed)
         self.controller = Controller("datasource", self._reconcile)
         self.controller.watches(stores.sources, self._with_pointers)
-        self.controller.watches(stores.volumes, lambda item: self._users(item.metadata.namespace, item.metadata.name))
-        self.controller.watches(stores.claims, lambda item: self._users(item.metadata.namespace, item.metadata.name))
-        self.controller.watches(stores.snapshots, lambda item: self._users(item.metadata.namespace, item.metadata.name))
+        self.controller.watches(stores.volumes, self._users, lambda item: (item.metadata.labels, item.status.phase))
+        self.controller.watches(stores.claims, self._users, lambda item: item.metadata.labels)
+        self.controller.watches(stores.snapshots, self._users, lambda item: (item.metadata.labels, item.status))
 
     async def _reconcile(self, key: Key) -> float | None:
         source = self._stores.sources.get(key.name, key.namespace)
@@ -72,8 +72,8 @@ class DataSources:
             now(),
         )
 
-    def _users(self, namespace: str, name: str) -> list[Key]:
-        found = self._stores.sources.by(_NAMES, f"{namespace}/{name}")
+    def _users(self, named: DataVolume | PersistentVolumeClaim | VolumeSnapshot) -> list[Key]:
+        found = self._stores.sources.by(_NAMES, f"{named.metadata.namespace}/{named.metadata.name}")
         return [key for item in found for key in self._with_pointers(item)]
 
     def _with_pointers(self, source: DataSource) -> list[Key]:
@@ -88,8 +88,11 @@ def _named(source: DataSource) -> list[str]:
 
 
 def _pointed(source: DataSource) -> list[str]:
+    """What it points to; not into another namespace, which is refused, whatever happens there."""
     reference = source.spec.source.data_source
-    return [_place(source, reference)] if reference is not None else []
+    if reference is None or (reference.namespace or source.metadata.namespace) != source.metadata.namespace:
+        return []
+    return [_place(source, reference)]
 
 
 def _place(source: DataSource, reference: VolumeRef) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cdi.api.datasource import DataSource
@@ -13,6 +14,8 @@ from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.defaults import index_defaults, marked
+from cdi.controllers.offers import Offers
 from cdi.controllers.population import names
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.progress import Followers, Progress
@@ -21,9 +24,10 @@ from cdi.controllers.written import Written
 from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
 from storageprofiles import classes
+from storageprofiles.classes import KUBERNETES_DEFAULT, VIRT_DEFAULT
 from storageprofiles.rendering import Profile
 
-CLASS = "class"  # index of volumes
+_RESERVED = "reserved"  # index of volumes by the claim that they are for
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ class Observer:
         self._settings = settings
         self._followers = followers
         self._written = written
+        self._offered: Callable[[str], None] = lambda _: None
+        self.offers = Offers(stores.volumes, lambda name, is_new: self._offered(name) if is_new else None)
+        stores.volumes.index(_RESERVED, _reserved_for)
+        index_defaults(stores.classes)
+
+    def on_offer(self, offered: Callable[[str], None]) -> None:
+        """``offered`` gets the name of a class of which there is a new sort of volumes."""
+        self._offered = offered
 
     def observe(self, key: Key) -> Observed | None:
         """None: it is gone, or the stores do not show yet what we wrote last."""
@@ -78,16 +90,16 @@ class Observer:
         said = volume.spec.target.storage_class_name
         if said is not None or volume.spec.storage is None:
             return said
-        found = classes.default_class(map(plain, self._stores.classes.all()), archive=volume.spec.is_archive)
-        return found.name if found else None
+        return self._default(archive=volume.spec.is_archive)
 
-    def _default(self) -> str | None:
-        found = classes.default_class(map(plain, self._stores.classes.all()), archive=True)
+    def _default(self, *, archive: bool = True) -> str | None:
+        candidates = marked(self._stores.classes, VIRT_DEFAULT, KUBERNETES_DEFAULT)
+        found = classes.default_class(map(plain, candidates), archive=archive)
         return found.name if found else None
 
     def _profile(self, cluster: Cluster, storage_class: StorageClass | None, named: str | None) -> Profile | None:
         if storage_class is None:
-            sets = sets_of_volumes(self._stores.volumes.by(CLASS, named)) if named is not None else ()
+            sets = sets_of_volumes(self.offers.of(named)) if named is not None else ()
             return Profile(named or "", sets, cluster.overhead(named, "Filesystem")) if sets else None
         name = storage_class.metadata.name
         found = self._own.profiles.get(name)
@@ -101,7 +113,7 @@ class Observer:
         return found is not None and is_assumed(found, cluster)
 
     def _modes(self, class_name: str) -> list[tuple[str, str]]:
-        found = self._stores.volumes.by(CLASS, class_name)
+        found = self.offers.of(class_name)
         return [(mode, item.spec.volume_mode or "Filesystem") for item in found for mode in item.spec.access_modes]
 
     def _referred(self, volume: DataVolume) -> DataSource | None:
@@ -111,7 +123,11 @@ class Observer:
         return self._own.referred.get(reference.name, reference.namespace or volume.metadata.namespace)
 
     def _reserved(self, volume: DataVolume) -> tuple[PersistentVolume, ...]:
-        return tuple(item for item in self._stores.volumes.all() if _is_free_for(item, volume))
+        metadata = volume.metadata
+        found = self._stores.volumes.by(_RESERVED, f"{metadata.namespace}/{metadata.name}")
+        return tuple(
+            item for item in found if item.status.phase == "Available" and not item.metadata.deletion_timestamp
+        )
 
     def _progress(self, claim: PersistentVolumeClaim | None) -> Progress | None:
         if claim is None:
@@ -121,8 +137,6 @@ class Observer:
         return self._followers.latest(pod.metadata.uid) if pod else None
 
 
-def _is_free_for(item: PersistentVolume, volume: DataVolume) -> bool:
+def _reserved_for(item: PersistentVolume) -> list[str]:
     owner = item.spec.claim_ref
-    if owner is None or (owner.namespace, owner.name) != (volume.metadata.namespace, volume.metadata.name):
-        return False
-    return item.status.phase == "Available" and not item.metadata.deletion_timestamp
+    return [f"{owner.namespace}/{owner.name}"] if owner is not None else []

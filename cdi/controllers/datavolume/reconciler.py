@@ -6,27 +6,34 @@ from dataclasses import replace
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.api.phase import Phase
 from cdi.api.populators import VolumeImportSource
+from cdi.api.storageprofile import StorageProfile
+from cdi.controllers.cluster import cluster_of
 from cdi.controllers.datavolume.act import Actor
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
-from cdi.controllers.datavolume.observe import CLASS, Observer, VolumeStores
+from cdi.controllers.datavolume.observe import Observer, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
+from cdi.controllers.defaults import marks_of
 from cdi.controllers.population.observe import Stores
-from cdi.controllers.population.reconciler import UNCONFIGURED_S, Population
+from cdi.controllers.population.reconciler import Population
+from cdi.controllers.population.unconfigured import Unconfigured
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
 from cdi.kube.recorder import Recorder
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
 
-_REFERENCE = "reference"  # index of DataVolumes by the DataSource that they name
+_REFERENCE = "reference"  # index of unfinished DataVolumes by the DataSource that they name
 _SOURCE = "source"  # index of DataVolumes by the name of their source object
+_WAITING = "waiting"  # index of DataVolumes that may have no claim yet, by class, and of all of them
+_DEFAULT, _ALL = "", "*"  # of those that name no class; of all
 _UNMADE = ("", "Pending")  # phases of a DataVolume that may have no claim yet
 
 
@@ -45,15 +52,16 @@ class DataVolumes:
         self._stores, self._own = shared, own
         self._observer = Observer(shared, own, settings, population.followers, written)
         self._actor = Actor(client, recorder, written)
-        shared.volumes.index(CLASS, lambda item: [item.spec.storage_class_name])
+        self._unconfigured = Unconfigured(shared, self.controller.enqueue)
+        own.volumes.index(_WAITING, _waits_for)
         own.volumes.index(_REFERENCE, _references)
         own.volumes.index(_SOURCE, lambda item: [source_name(item.metadata.uid)])
         self._watch()
         population.on_progress(self.controller.enqueue)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not self._stores.are_configured:
-            return UNCONFIGURED_S
+        if self._unconfigured.holds(key):
+            return None
         seen = self._observer.observe(key)
         if seen is None:
             if self._own.volumes.get(key.name, key.namespace) is None:
@@ -86,11 +94,12 @@ class DataVolumes:
         self.controller.watches(own.volumes, lambda item: [_key(item)])
         self.controller.watches(shared.claims, self._keys_of_claim)
         self.controller.watches(shared.sources, self._keys_of_source)
-        self.controller.watches(shared.classes, lambda _: self._unmade())
-        self.controller.watches(own.profiles, lambda _: self._unmade())
-        self.controller.watches(shared.configs, lambda _: self._unmade())
-        self.controller.watches(shared.volumes, self._keys_of_volume)
-        self.controller.watches(own.referred, self._keys_of_reference)
+        self.controller.watches(shared.classes, self._keys_of_class, _of_class)
+        self.controller.watches(own.profiles, lambda item: self._waiting_for(item.metadata.name), _of_profile)
+        self.controller.watches(shared.configs, lambda _: self._unmade(_ALL), lambda item: cluster_of(item, None))
+        self.controller.watches(shared.volumes, self._keys_of_volume, _of_volume)
+        self.controller.watches(own.referred, self._keys_of_reference, lambda item: (item.spec, item.status.source))
+        self._observer.on_offer(self._offered)
 
     def _keys_of_claim(self, claim: PersistentVolumeClaim) -> list[Key]:
         key = Key(claim.metadata.namespace, claim.metadata.name)
@@ -100,16 +109,32 @@ class DataVolumes:
         found = self._own.volumes.by(_SOURCE, source.metadata.name)
         return [_key(item) for item in found if item.metadata.namespace == source.metadata.namespace]
 
-    def _unmade(self) -> list[Key]:
-        """Those without a claim: a new class or profile may be what they wait for."""
-        waiting = (item for item in self._own.volumes.all() if item.status.phase in _UNMADE)
-        return [key for key in map(_key, waiting) if self._stores.claims.get(key.name, key.namespace) is None]
+    def _unmade(self, waits_for: str) -> list[Key]:
+        """Those without a claim that wait for a class: it, or its profile, may be what they wait for."""
+        waiting = map(_key, self._own.volumes.by(_WAITING, waits_for))
+        found = [key for key in waiting if self._stores.claims.get(key.name, key.namespace) is None]
+        for key in found:
+            self._actor.refusals.lift(key)
+        return found
+
+    def _keys_of_class(self, storage_class: StorageClass) -> list[Key]:
+        """``storage_class``: as it is, or as it was: what was a default one may be none any more."""
+        found = self._unmade(storage_class.metadata.name)
+        return [*found, *self._unmade(_DEFAULT)] if marks_of(storage_class) else found
+
+    def _waiting_for(self, class_name: str) -> list[Key]:
+        storage_class = self._stores.classes.get(class_name)
+        return self._keys_of_class(storage_class) if storage_class is not None else self._unmade(class_name)
+
+    def _offered(self, class_name: str) -> None:
+        for key in self._waiting_for(class_name):
+            self.controller.enqueue(key)
 
     def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
+        """The claim that it is reserved for; who waits for a volume of its class hears of each new sort."""
         owner = volume.spec.claim_ref
-        if owner is not None:
-            return [Key(owner.namespace, owner.name)] if volume.status.phase == "Available" else []
-        return self._unmade() if volume.status.phase == "Available" else []
+        is_free = owner is not None and volume.status.phase == "Available"
+        return [Key(owner.namespace, owner.name)] if owner is not None and is_free else []
 
     def _keys_of_reference(self, source: DataSource) -> list[Key]:
         metadata = source.metadata
@@ -121,5 +146,24 @@ def _key(volume: DataVolume) -> Key:
 
 
 def _references(volume: DataVolume) -> list[str]:
-    reference = volume.spec.source_ref
+    reference = volume.spec.source_ref if volume.status.phase != Phase.SUCCEEDED else None
     return [f"{reference.namespace or volume.metadata.namespace}/{reference.name}"] if reference else []
+
+
+def _waits_for(volume: DataVolume) -> list[str]:
+    if volume.status.phase not in _UNMADE:
+        return []
+    return [volume.spec.target.storage_class_name or _DEFAULT, _ALL]
+
+
+def _of_class(item: StorageClass) -> object:
+    """What of a class a claim depends on."""
+    return item.provisioner, item.parameters, item.metadata.annotations, item.volume_binding_mode
+
+
+def _of_profile(item: StorageProfile) -> object:
+    return item.status.provisioner, item.status.claim_property_sets, item.metadata.annotations
+
+
+def _of_volume(item: PersistentVolume) -> object:
+    return item.spec, item.status.phase, item.metadata.deletion_timestamp

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -13,26 +12,26 @@ from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import Cluster, cluster_of
+from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.installation.decide import active_of
 from cdi.controllers.population import names
-from cdi.controllers.population.events import newest_event
+from cdi.controllers.population.complaints import Complaints
 from cdi.controllers.population.finished import stays_succeeded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.sightings import Sightings
 from cdi.controllers.population.way import Way, awaits_consumer, is_bound, is_prime_of, way_of
-from cdi.controllers.population.work import STUCK_S
+from cdi.controllers.population.work import STUCK_S, seldom
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.errors import ApiError
-from cdi.kube.objects import Event, Metadata, ResourceQuota
+from cdi.kube.objects import Event, ResourceQuota
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
 from storageprofiles.classes import KUBERNETES_DEFAULT
 
-log = logging.getLogger(__name__)
+_ASKED_AGAIN_S = 2.0  # what is said of a claim that just began to wait, when there is a reason to look at it
 
 TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
 
@@ -46,7 +45,7 @@ class Stores:
     classes: Store[StorageClass]
     configs: Store[CDIConfig]
     systems: Store[CDI]
-    datavolumes: Store[DataVolume]
+    datavolumes: Store[DataVolume] = field(default_factory=Store)
     quotas: Store[ResourceQuota] = field(default_factory=Store)
 
     def cluster(self) -> Cluster:
@@ -65,6 +64,7 @@ def add_indexes(stores: Stores) -> None:
     stores.pods.index(TARGET, target_of_pod)
     stores.pods.index(MOUNTS, _mounted)
     stores.claims.index(OWNER, owners_of)
+    index_defaults(stores.classes)
 
 
 def target_of_pod(pod: Pod) -> list[str]:
@@ -96,8 +96,8 @@ class Observer:
         self._settings = settings
         self._followers = followers
         self._written = written
-        self._client = client
         self._workers, self._waits = Sightings(), Sightings()
+        self._of_claims, self._of_pods = Complaints(client), Complaints(client, warnings=True)
 
     async def observe(self, key: Key) -> Observed | None:
         """None: the stores do not show yet what we did last; they will, and then we are called again."""
@@ -112,6 +112,7 @@ class Observer:
         scratch = worked_on and stores.claims.get(names.scratch(worked_on.metadata.name), key.namespace)
         cluster = stores.cluster()
         waits = target is not None and worked_on is not None and self._waits_for_volume(target, worked_on)
+        unbound_s = self._waits.age_s(key, worked_on.metadata.uid if worked_on and waits else None)
         latest = self._followers.latest(pod.metadata.uid) if pod else None
         return Observed(
             target=target,
@@ -130,9 +131,9 @@ class Observer:
             strays=self._strays(pod, key),
             is_over=target is not None and self._is_over(target),
             pod_age_s=self._workers.age_s(key, _state(pod) if pod else None),
-            unbound_s=self._waits.age_s(key, worked_on.metadata.uid if worked_on and waits else None),
-            event=await self._event(worked_on.metadata) if worked_on and waits else None,
-            pod_event=await self._event(pod.metadata, warnings=True) if pod and self._is_stuck(key, pod) else None,
+            unbound_s=unbound_s,
+            event=await self._said_of_claim(key, worked_on if waits else None, unbound_s),
+            pod_event=await self._said_of_pod(key, pod if pod and self._is_stuck(key, pod) else None),
             cluster=cluster,
             settings=self._settings,
         )
@@ -177,10 +178,7 @@ class Observer:
         """A class that does not exist counts as none: then the default's overhead holds."""
         if name == "" or (name and self._stores.classes.get(name)):
             return name
-        defaults = (
-            item for item in self._stores.classes.all() if item.metadata.annotations.get(KUBERNETES_DEFAULT) == "true"
-        )
-        return next((item.metadata.name for item in defaults), None)
+        return next((item.metadata.name for item in marked(self._stores.classes, KUBERNETES_DEFAULT)), None)
 
     def _users(self, claim: PersistentVolumeClaim | None, worker: Pod | None) -> tuple[str, ...]:
         if claim is None or worker is not None:
@@ -204,10 +202,16 @@ class Observer:
         placed = pod.status.phase == "Pending" and bool(pod.spec.node_name) and not has_begun
         return placed and self._workers.age_s(key, _state(pod)) >= STUCK_S
 
-    async def _event(self, about: Metadata, *, warnings: bool = False) -> Event | None:
-        """What is said of something that waits: a comfort, without which everything goes on."""
-        try:
-            return await newest_event(self._client, about, warnings=warnings)
-        except ApiError as error:
-            log.info("no events of %s/%s: %s", about.namespace, about.name, error)
+    async def _said_of_claim(self, key: Key, claim: PersistentVolumeClaim | None, unbound_s: float) -> Event | None:
+        if claim is None:
+            self._of_claims.forget(key)
             return None
+        pause_s = seldom(_ASKED_AGAIN_S, unbound_s)
+        return await self._of_claims.newest(key, claim.metadata, claim.status.phase, pause_s)
+
+    async def _said_of_pod(self, key: Key, pod: Pod | None) -> Event | None:
+        if pod is None:
+            self._of_pods.forget(key)
+            return None
+        pause_s = seldom(STUCK_S, self._workers.age_s(key, _state(pod)))
+        return await self._of_pods.newest(key, pod.metadata, pod.status.phase, pause_s)

@@ -10,6 +10,7 @@ from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
 from cdi.controllers.population.progress import Followers
+from cdi.controllers.population.unconfigured import Unconfigured
 from cdi.controllers.population.way import IMPORT_SOURCE
 from cdi.controllers.population.work import is_worker
 from cdi.controllers.settings import Settings
@@ -18,11 +19,10 @@ from cdi.kube.client import Client
 from cdi.kube.controller import Controller
 from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
 
-UNCONFIGURED_S = 5.0  # between two looks while the CDI object is missing
-_SOURCE_NAME = "source"  # index
+_SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volume yet
 
 
 class Population:
@@ -39,6 +39,8 @@ class Population:
         self._actor.refusals.on_turn(self.controller.enqueue)
         add_indexes(stores)
         stores.claims.index(_SOURCE_NAME, _source_of)
+        stores.claims.index(_CLASS, _awaited_class)
+        self._unconfigured = Unconfigured(stores, self.controller.enqueue)
         self._watch()
 
     def on_progress(self, listener: Callable[[Key], None]) -> None:
@@ -46,8 +48,8 @@ class Population:
         self._listeners.append(listener)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not self._stores.are_configured:
-            return UNCONFIGURED_S
+        if self._unconfigured.holds(key):
+            return None
         seen = await self._observer.observe(key)
         if seen is None:
             return None
@@ -68,7 +70,7 @@ class Population:
         self.controller.watches(stores.pods, self._keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.sources, self._keys_of_source)
-        self.controller.watches(stores.classes, lambda item: self._keys_of_class(item.metadata.name))
+        self.controller.watches(stores.classes, self._keys_of_class, _of_class)
 
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
@@ -92,10 +94,9 @@ class Population:
         claim = self._stores.claims.get(owner.name, owner.namespace) if owner else None
         return _keys_of_claim(claim) if claim else []
 
-    def _keys_of_class(self, name: str) -> list[Key]:
+    def _keys_of_class(self, storage_class: StorageClass) -> list[Key]:
         """Claims that wait for their class."""
-        waiting = (claim for claim in self._stores.claims.all() if claim.spec.storage_class_name == name)
-        return [_key(claim) for claim in waiting if not claim.spec.volume_name and _source_of(claim)]
+        return [_key(claim) for claim in self._stores.claims.by(_CLASS, storage_class.metadata.name)]
 
 
 def _key(claim: PersistentVolumeClaim) -> Key:
@@ -111,6 +112,16 @@ def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
 
 def _source_of(claim: PersistentVolumeClaim) -> list[str]:
     reference = claim.spec.data_source_ref
-    if reference is None or reference.kind != IMPORT_SOURCE:
+    if reference is None or reference.kind != IMPORT_SOURCE or claim.spec.volume_name:
         return []
     return [f"{claim.metadata.namespace}/{reference.name}"]
+
+
+def _awaited_class(claim: PersistentVolumeClaim) -> list[str]:
+    name = claim.spec.storage_class_name
+    return [name] if name and _source_of(claim) else []
+
+
+def _of_class(item: StorageClass) -> object:
+    """What of a class a population depends on."""
+    return item.provisioner, item.volume_binding_mode

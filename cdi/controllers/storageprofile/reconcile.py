@@ -13,6 +13,7 @@ from cdi.controllers import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
 from cdi.controllers.installation.decide import active_of
+from cdi.controllers.offers import Offers
 from cdi.controllers.ownership import owned_by_system
 from cdi.controllers.storageprofile.decide import Observed, annotations_of, status_of
 from cdi.kube.cdi_resources import STORAGE_PROFILES
@@ -28,6 +29,7 @@ from storageprofiles.rendering import ClaimNotValid
 log = logging.getLogger(__name__)
 
 _NO_PROVISIONER = "kubernetes.io/no-provisioner"
+_PROVISIONER, _DRIVER = "provisioner", "driver"  # indexes of classes, and of classes of snapshots
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,26 @@ class StorageProfiles:
         self._stores = stores
         self._namespace = namespace
         self.controller = Controller("storageprofile", self._reconcile)
+        self._offers = Offers(stores.volumes, lambda name, _: self._offered(name))
+        stores.classes.index(_PROVISIONER, _provisioner_of)
+        stores.snapshot_classes.index(_DRIVER, _driver_of)
         self.controller.watches(stores.classes, lambda item: [Key("", item.metadata.name)])
         self.controller.watches(stores.profiles, lambda item: [Key("", item.metadata.name)])
-        self.controller.watches(stores.volumes, self._keys_of_volume)
         self.controller.watches(stores.maps, lambda item: self._all() if item.metadata.name == LEGACY else [])
-        self.controller.watches(stores.systems, lambda _: self._all())
-        self.controller.watches(stores.snapshot_classes, lambda _: self._all())
+        self.controller.watches(stores.systems, lambda _: self._all(), _of_system)
+        self.controller.watches(stores.snapshot_classes, self._keys_of_snapshots)
 
     def _all(self) -> list[Key]:
         return [Key("", item.metadata.name) for item in self._stores.classes.all()]
 
-    def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
+    def _offered(self, class_name: str) -> None:
         """Only volumes that nobody provisions say what their class can do."""
-        found = self._stores.classes.get(volume.spec.storage_class_name)
-        return [Key("", found.metadata.name)] if found and found.provisioner == _NO_PROVISIONER else []
+        found = self._stores.classes.get(class_name)
+        if found is not None and found.provisioner == _NO_PROVISIONER:
+            self.controller.enqueue(Key("", class_name))
+
+    def _keys_of_snapshots(self, snapshots: VolumeSnapshotClass) -> list[Key]:
+        return [Key("", item.metadata.name) for item in self._stores.classes.by(_PROVISIONER, snapshots.driver)]
 
     async def _reconcile(self, key: Key) -> float | None:
         storage_class = self._stores.classes.get(key.name)
@@ -105,13 +113,25 @@ class StorageProfiles:
     def _observe(self, storage_class: StorageClass, profile: StorageProfile) -> Observed:
         stores = self._stores
         legacy = stores.maps.get(LEGACY, self._namespace)
-        volumes = (item for item in stores.volumes.all() if item.spec.storage_class_name == storage_class.metadata.name)
         return Observed(
             storage_class,
             profile.spec,
             profile.status,
-            tuple(stores.snapshot_classes.all()),
-            tuple(volumes),
+            tuple(stores.snapshot_classes.by(_DRIVER, storage_class.provisioner)),
+            tuple(self._offers.of(storage_class.metadata.name)),
             dict(legacy.data) if legacy else None,
             now(),
         )
+
+
+def _provisioner_of(item: StorageClass) -> list[str]:
+    return [item.provisioner]
+
+
+def _driver_of(item: VolumeSnapshotClass) -> list[str]:
+    return [item.driver]
+
+
+def _of_system(item: CDI) -> object:
+    """What decides which CDI object owns the profiles."""
+    return item.metadata.uid, item.metadata.deletion_timestamp, item.status.phase

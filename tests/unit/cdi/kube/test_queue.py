@@ -161,3 +161,21 @@ def test_nothing_is_lost_and_no_key_has_two_workers(
             assert workers.failures.get(key, 0) == 0, f"{key} was given up"
 
     virtualtime.run(body())
+
+
+def test_every_lane_has_its_turn() -> None:
+    async def body() -> list[str]:
+        queue = Queue[str](lambda key: key[0])
+        for number in range(100):
+            queue.add(f"a{number}")
+        queue.add("b0")
+        queue.add("c0")
+        assert len(queue) == 102
+        got = []
+        for _ in range(6):
+            got.append(await queue.get())
+            queue.done(got[-1])
+        assert len(queue) == 96
+        return got
+
+    assert asyncio.run(body()) == ["a0", "b0", "c0", "a1", "a2", "a3"]
