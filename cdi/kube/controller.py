@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from cdi.kube.errors import ApiError, Conflict
-from cdi.kube.queue import Closed, Queue
+from cdi.kube.queue import LONGEST_REFUSAL_S, LONGEST_RETRY_S, Closed, Queue
 from cdi.kube.store import Key, Store
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,8 @@ class Controller:
         try:
             again = await self._reconcile(key)
         except ApiError as error:
-            wait = self._queue.retry(key, error.retry_after_s)
+            longest_s = LONGEST_REFUSAL_S if error.refused else LONGEST_RETRY_S
+            wait = self._queue.retry(key, error.retry_after_s, longest_s)
             # A conflict is everyday life: somebody else wrote at the same time.
             level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
             log.log(level, "%s %s: %s; again in %.1f s", self.name, key, error, wait)

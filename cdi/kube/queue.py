@@ -21,7 +21,8 @@ from cdi.kube.backoff import Backoff
 K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY_S = 0.05
-LONGEST_RETRY_S = 60.0
+LONGEST_RETRY_S = 60.0  # where time mends it, as an outage
+LONGEST_REFUSAL_S = 300.0  # where people have to
 
 
 class Closed(Exception):
@@ -72,9 +73,10 @@ class Queue(Generic[K]):
             waiting.cancel()
         self._timers[key] = loop.call_later(seconds, self._due, key)
 
-    def retry(self, key: K, at_least_s: float = 0.0) -> float:
-        """Look at it again after its back-off, which grows until ``forget``. Gives the seconds."""
-        backoff = self._backoffs.setdefault(key, Backoff(FIRST_RETRY_S, LONGEST_RETRY_S))
+    def retry(self, key: K, at_least_s: float = 0.0, at_most_s: float = LONGEST_RETRY_S) -> float:
+        """Look at it again after its back-off, which grows until ``forget``, or to ``at_most_s``. Gives the seconds."""
+        backoff = self._backoffs.setdefault(key, Backoff(FIRST_RETRY_S, at_most_s))
+        backoff.longest_s = at_most_s
         seconds = max(backoff.next_s(), at_least_s)
         self.add_after(key, seconds)
         return seconds

@@ -39,6 +39,7 @@ from cdi.kube.store import Key
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_REMEMBERED = 10_000
 _NAMESPACE_GOES = "NamespaceTerminating"  # a cause of the API server's
 
 
@@ -60,6 +61,7 @@ class Actor:
         self._written = written
         self._settings = settings
         self.refusals = Refusals()
+        self._copied: dict[str, None] = {}  # uids of pods that have a copy of the proxy's certificates
 
     async def act(self, plan: Plan) -> float | None:
         """Seconds after which to look again. Raises ApiError at the first action that fails: the rest waits."""
@@ -190,6 +192,8 @@ class Actor:
             return None
 
     async def _copy_certificates(self, action: CopyProxyCertificates) -> None:
+        if action.owner["uid"] in self._copied:
+            return
         key = Key(action.namespace, action.target)
         asked = {"source": action.source, "name": action.name, "owner": action.owner["uid"]}
         try:
@@ -200,6 +204,9 @@ class Actor:
                 self._recorder.event(reference(action.claim), "Warning", "ProxyCertificatesMissing", str(refused))
                 self.refusals.told(key)
             raise
+        self._copied[action.owner["uid"]] = None
+        if len(self._copied) > _REMEMBERED:
+            del self._copied[next(iter(self._copied))]
 
     async def _copy(self, action: CopyProxyCertificates) -> None:
         source = await self._client.find(CONFIG_MAPS, action.source, self._settings.namespace)

@@ -16,7 +16,8 @@ from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
 
-_PER_S, _BURST = 20.0, 50.0  # requests for all targets together
+# Requests for all targets together: each makes the API server read all events of a namespace.
+_PER_S, _BURST = 5.0, 30.0
 _SLACK = 0.9  # of a pause: whoever looks when it is over is not a moment too early
 
 

@@ -9,6 +9,7 @@ from cdi.controllers import annotations as a
 from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
+from cdi.controllers.population.parameters import parameters_of
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.unconfigured import Unconfigured
 from cdi.controllers.population.way import IMPORT_SOURCE
@@ -77,13 +78,16 @@ class Population:
             self.followers.forget(old.metadata.uid)
 
     def _keys_of_pod(self, pod: Pod) -> list[Key]:
-        """A worker of another version does not say for which target; its owner is the claim that it writes to."""
+        """A worker of another version does not say for which target; its owner is the claim that it writes to. Any
+        other pod keeps the claims that it mounts from being filled."""
         named = [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
-        if named or not is_worker(pod):
+        if named:
             return named
-        owner = next(owner for owner in pod.metadata.owner_references if owner.controller)
-        claim = self._stores.claims.get(owner.name, pod.metadata.namespace)
-        return _keys_of_claim(claim) if claim else []
+        owners = [owner.name for owner in pod.metadata.owner_references if owner.controller] if is_worker(pod) else []
+        claims = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners or pod.claims)
+        return [
+            key for claim in claims if claim is not None and (owners or _asks(claim)) for key in _keys_of_claim(claim)
+        ]
 
     def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
         found = self._stores.claims.by(_SOURCE_NAME, f"{source.metadata.namespace}/{source.metadata.name}")
@@ -108,6 +112,12 @@ def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
     target = claim.metadata.annotations.get(a.OWN_TARGET)
     owned = [Key(*text.split("/", 1)) for text in owners_of(claim)]
     return [Key(claim.metadata.namespace, target)] if target else owned or [_key(claim)]
+
+
+def _asks(claim: PersistentVolumeClaim) -> bool:
+    """Whether an import into it is still to be done."""
+    annotations = claim.metadata.annotations
+    return parameters_of(annotations) is not None and annotations.get(a.POD_PHASE) != "Succeeded"
 
 
 def _source_of(claim: PersistentVolumeClaim) -> list[str]:

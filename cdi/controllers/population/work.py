@@ -31,7 +31,7 @@ from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
 
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
-_TRY_AGAIN_S = 10.0  # while somebody else uses the claim, or has the name of one
+_TRY_AGAIN_S = 10.0  # while somebody else has the name of a claim or pod
 _SELDOM_S = 300.0
 _VOLUME_SEEN_S = 5.0
 _OF_A_WORKER = (a.POD_NAME, a.POD_PHASE, a.OWN_HISTORY, a.OWN_DURABLE)  # it may have written something
@@ -86,7 +86,8 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
     if seen.users:
         where = f"{claim.metadata.namespace}/{seen.users[0]}"
         text = f"pod {where} using PersistentVolumeClaim {claim.metadata.name}"
-        return Work(before, first=(Emit(_ref(claim), "Warning", "ImportTargetInUse", text),), wait=_TRY_AGAIN_S)
+        # No look in between: the watch of pods tells when it is gone.
+        return Work(before, first=(Emit(_ref(claim), "Warning", "ImportTargetInUse", text),))
     job = Job(claim, target, asked, seen.overhead, scratch=before.get(a.REQUIRES_SCRATCH) == "true")
     if job.scratch and seen.scratch is not None:
         return _scratch_is_there(before, claim, seen.scratch)

@@ -239,3 +239,19 @@ def test_looking_at_one_object_walks_through_no_others(cluster: Controllers) -> 
     assert [volume.metadata.name for volume in seen.volumes] == ["pv-3"]
     assert seen.named_class == "local"
     assert [store.walks for store in stores] == before
+
+
+def test_a_pod_wakes_the_claims_that_it_keeps_from_being_filled_and_no_others(cluster: Controllers) -> None:
+    asks = {"cdi.kubevirt.io/storage.import.source": "http"}
+    done = asks | {"cdi.kubevirt.io/storage.pod.phase": "Succeeded"}
+    kinds: dict[str, dict[str, str]] = {"asks": asks, "done": done, "plain": {}}
+    for name, said in kinds.items():
+        cluster.put(cluster.claims, PersistentVolumeClaim, name, "vms", metadata={"annotations": said})
+
+    def pod(*claims: str) -> None:
+        volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+        cluster.put(cluster.pods, Pod, "vm", "vms", spec={"volumes": volumes})
+
+    assert cluster.woken(lambda: pod("done", "plain", "elsewhere"))["population"] == 0
+    assert cluster.woken(lambda: pod("asks", "plain"))["population"] == 1
+    assert cluster.woken(lambda: cluster.pods.drop(Key("vms", "vm")))["population"] == 1

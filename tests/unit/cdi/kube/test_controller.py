@@ -7,7 +7,7 @@ import pytest
 from support import virtualtime
 
 from cdi.kube.controller import Controller, Key
-from cdi.kube.errors import Conflict, TooManyRequests, Unreachable
+from cdi.kube.errors import Conflict, Forbidden, TooManyRequests, Unreachable
 from cdi.kube.store import Store
 
 A, B = Key("n", "a"), Key("n", "b")
@@ -150,3 +150,9 @@ def test_many_keys_that_need_nothing_leave_turns_to_everybody_else() -> None:
         return turns
 
     assert asyncio.run(body()) >= 1000
+
+
+def test_what_a_rule_refuses_is_tried_ever_more_seldom() -> None:
+    reconcile = Reconciler(failing(Forbidden(403, "Forbidden", "a policy says no"), 10**9))
+    run_for(3600, Controller("test", reconcile))
+    assert 20 <= len(reconcile.calls) <= 40

@@ -78,4 +78,4 @@ def test_a_crowd_that_waits_is_asked_about_at_a_bounded_pace() -> None:
         events.now = float(second)
         for number in range(200):
             events.newest(f"disk-{second}-{number}")
-    assert events.asked <= 50 + 5 * 20
+    assert events.asked <= 30 + 5 * 5
