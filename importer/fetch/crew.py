@@ -24,11 +24,17 @@ class Crew:
         return self._running
 
     def start(self, name: str, job: Callable[[], None]) -> None:
+        """Raises RuntimeError where the system takes no more threads; those before go on, and can be awaited."""
+        thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
         with self._changed:
             self._running += 1
-        thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            with self._changed:
+                self._running -= 1
+            raise
         self._threads.append(thread)
-        thread.start()
 
     def _run(self, job: Callable[[], None]) -> None:
         error: BaseException | None = None
