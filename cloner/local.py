@@ -57,6 +57,7 @@ def clone(source: Path, target: Path, wanted: Result, progress: Progress, cancel
                 raise Fault("TargetForeign", name=str(target), kind="a block device")
             method = _copy(reading, sink.descriptor, before.size, progress, cancel)
             _check_unchanged(source, before, _version_of(reading))
+            sink.grow(place.final_size(before.size, sink.block))
             progress.enter(Stage.FLUSHING)
     progress.enter(Stage.DONE)
     return method

@@ -20,5 +20,7 @@ def make_blank(target: Target, archive: bool = False) -> int:
     if size <= 0:
         raise Fault("ManifestInvalid", where="size", detail="a blank disk needs a size")
     with target.made_anew(size) as site:
+        size = target.final_size(size, site.sink.block)
+        site.sink.grow(size)
         site.sink.zero(0, size)
     return size

@@ -194,17 +194,20 @@ class Target:
             return offered
         return virtual_size if virtual_size is not None else free_bytes(self.path.parent)
 
-    def final_size(self, virtual_size: int) -> int:
-        """Bytes of the published disk: grown to what was asked for less the overhead, never shrunk.
+    def final_size(self, virtual_size: int, block: int = 512) -> int:
+        """Bytes of the published disk: grown to what was asked for less the overhead, never shrunk, and whole blocks of
+        ``block`` bytes. What was asked for becomes whole MiB, as the sizes of volumes are.
 
         Contract: min(usable(overhead, available), requested), and nothing to resize on a device.
         """
-        if self.is_device:
-            return virtual_size if self.size is None else max(virtual_size, min(self.size, self.available or self.size))
         if self.size is None:
-            return virtual_size
-        offered = self.size if self.available is None else min(usable(str(self.overhead), self.available), self.size)
-        return max(virtual_size, offered)
+            asked = 0
+        elif self.is_device:
+            asked = min(self.size, self.available or self.size)
+        else:
+            asked = round_up(self.size, MiB)
+            asked = asked if self.available is None else min(usable(str(self.overhead), self.available), asked)
+        return round_up(max(virtual_size, asked), block)
 
     @contextmanager
     def made_anew(self, size: int, *, unaligned: bool = False) -> Iterator[Site]:

@@ -166,7 +166,7 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         if job.hasher is not None and feed.plan.route is not Route.SPOOL:
             job.hasher.verify()
         progress.enter(Stage.FLUSHING)
-        final = target.final_size(size)
+        final = target.final_size(size, site.sink.block)
         site.sink.grow(final)
         target.check_name()  # while the journal is still there: whoever makes room for the disk fetches nothing again
         site.publish()

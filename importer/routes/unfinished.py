@@ -2,8 +2,8 @@
 
     .cdi-unpacking   made, durably, before the first entry; locked while a process works there; removed last
 
-While it has content, everything beside it but lost+found was put there by an import, and may go. Without it nothing
-that lies in a directory is ever removed.
+While it has the content that we give it, everything beside it but lost+found was put there by an import, and may go.
+Without it nothing that lies in a directory is ever removed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from importer.archive_tree import MARK
 from importer.sinks.kernel import sync_directory
 from importer.sinks.lock import open_locked
 from importer.sinks.refusal import refusals
+
+_TEXT = b"All that is here was unpacked by an import that has not ended.\n"
 
 log = logging.getLogger("importer")
 
@@ -56,11 +58,19 @@ def _marked(directory: Path, over: bool) -> int | None:
     """The descriptor that holds the lock; None to unpack over what no import left. Raises OSError, and that Fault."""
     mark, begun = open_locked(directory / MARK, 0o600)
     try:
-        if begun:
-            return mark
+        if begun and (
+            found := os.pread(mark, 2 * len(_TEXT), 0).strip(b"\0")
+        ):  # zeros after a power cut: before its end
+            if found == _TEXT:
+                return mark
+            if not over:
+                raise Fault("DirectoryNotEmpty", target=str(directory), name=MARK)
+            os.close(mark)
+            return None
+        os.ftruncate(mark, 0)
         other = next(_entries(directory), None)
         if other is None:
-            os.write(mark, b"All that is here was unpacked by an import that has not ended.\n")
+            os.write(mark, _TEXT)
             os.fsync(mark)
             sync_directory(directory)
             return mark

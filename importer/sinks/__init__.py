@@ -13,6 +13,7 @@ class Sink(Protocol):
 
     name: str
     size: int  # bytes of disk
+    block: int  # bytes of a logical block of what is below: a disk that ends inside one cannot be read to its end
     align: int  # offsets and lengths of writes must be multiples of it (except the end of the disk); 1 when buffered
     # Written into an unfinished target: a record that names it is about this target, as it is now, if ``vouches_for``
     # says so too.

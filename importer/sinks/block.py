@@ -57,8 +57,8 @@ class BlockSink:
         try:
             with refusals(self.name):
                 self.capacity = kernel.device_size(self._fd)
-                self._sector = kernel.sector_size(self._fd)
-            self.align = self._sector if direct else 1
+                self.block = kernel.sector_size(self._fd)
+            self.align = self.block if direct else 1
             self._channel = Channel(self._fd, self.name, self.align)
             self._head = memoryview(mmap.mmap(-1, HEAD))[: min(HEAD, self.capacity)]
             self._check_fits(size)
@@ -199,7 +199,7 @@ class BlockSink:
             return
         # The last block of an image that ends inside it: the rest of it is zero anyway.
         end = round_up(offset + length, self.align)
-        first, last = round_up(offset, self._sector), round_down(end, self._sector)
+        first, last = round_up(offset, self.block), round_down(end, self.block)
         if first >= last:
             self._channel.put_zeroes(offset, end - offset)
             return

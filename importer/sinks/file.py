@@ -52,6 +52,7 @@ class FileSink:
         try:
             with refusals(self.name):
                 _take_mode(self._fd)
+                self.block = kernel.logical_block(self._fd)
                 self.align = 1 if options.unaligned or not options.direct else _direct_alignment(self._fd)
             self._channel = Channel(self._fd, self.name, self.align)
             if not options.resume:

@@ -42,6 +42,7 @@ _STATX_DIOALIGN = 0x2000
 START_WRITEBACK = 2
 WAIT_FOR_WRITEBACK = 1 | 2 | 4
 
+_SECTOR = 512
 STEP = 128 * MiB  # one call on a device: short enough to be interrupted, long enough to cost nothing
 
 
@@ -102,6 +103,21 @@ def is_read_only(fd: int) -> bool:
 def sector_size(fd: int) -> int:
     """Bytes of a logical block: the smallest write a device takes, 512 or 4096."""
     return int(struct.unpack("=i", fcntl.ioctl(fd, _BLKSSZGET, bytes(4)))[0])
+
+
+def logical_block(fd: int) -> int:
+    """Bytes of a logical block of what an open file is kept on: what reads it past the page cache counts in them. 512
+    where nothing is known (a network, memory)."""
+    if direct := birth(fd).direct_align:
+        return max(_SECTOR, direct)
+    number = os.fstat(fd).st_dev  # a kernel before 6.1
+    place = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    for queue in (place / "queue", place.resolve().parent / "queue"):  # that of a partition is its disk's
+        try:
+            return max(_SECTOR, int((queue / "logical_block_size").read_text()))
+        except (OSError, ValueError):
+            continue
+    return _SECTOR
 
 
 def zero_out(fd: int, offset: int, length: int) -> None:

@@ -9,6 +9,7 @@ class MemorySink:
     """``data`` is the disk; ``published`` and ``discarded`` say how it ended."""
 
     name = "memory"
+    block = 512
     align = 1
     fresh = True
     in_doubt = False

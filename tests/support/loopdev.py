@@ -42,14 +42,16 @@ def loop_device(
 
 
 @contextmanager
-def mounted(directory: Path, kind: str, size: int = 64 * MiB, options: str = "") -> Iterator[Path]:
+def mounted(
+    directory: Path, kind: str, size: int = 64 * MiB, options: str = "", *, sector: int = 512
+) -> Iterator[Path]:
     """An empty file system of ``kind`` (ext4, xfs; ramfs needs no device) on a loop device."""
     place = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=directory))
     if kind == "ramfs":
         with _mount("ramfs", place, "-t", "ramfs"):
             yield place
         return
-    with loop_device(directory, size) as device:
+    with loop_device(directory, size, sector) as device:
         _run(f"mkfs.{kind}", "-q", str(device))
         with _mount(str(device), place, *(("-o", options) if options else ())):
             yield place

@@ -142,3 +142,37 @@ def test_a_disk_that_may_end_in_a_footer_fits_without_it_and_is_told_with_it(
     with pytest.raises(Fault) as caught:
         target.check_fits(planned(ranges=False))
     assert caught.value.contract.startswith(f"virtual image size {len(DATA)} is larger than the reported available ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "available", "virtual", "block", "published"),
+    [
+        (None, None, 1_500_001, 512, 1_500_160),
+        (None, None, 1_500_001, 4096, 1_503_232),
+        (None, None, 24 * MiB, 4096, 24 * MiB),
+        (2_000_001, None, 1_500_001, 512, 2 * MiB),
+        (100_000_000, None, 1_500_001, 4096, 96 * MiB),
+        (100_000_000, 100_000_000, 1_500_001, 4096, 95 * MiB),  # a volume of so many bytes holds no 96 MiB
+        (100_000_000, 100_000_000, 100_000_000, 4096, 100_003_840),
+        (MiB, None, 3 * MiB + 1, 512, 3 * MiB + 512),
+    ],
+)
+def test_a_disk_ends_at_a_block_of_its_volume(
+    asked: int | None, available: int | None, virtual: int, block: int, published: int
+) -> None:
+    assert Target(Path("disk.img"), asked, available).final_size(virtual, block) == published
+
+
+@pytest.mark.parametrize(
+    ("asked", "virtual", "block", "published"),
+    [
+        (None, 1_500_001, 512, 1_500_160),
+        (None, 1_500_001, 4096, 1_503_232),
+        (2_000_001, 1_500_001, 4096, 2_002_944),
+        (9 * MiB, 1_500_001, 4096, 8 * MiB),
+    ],
+)
+def test_what_is_said_of_a_device_ends_at_a_block_too(
+    asked: int | None, virtual: int, block: int, published: int, as_device: Target
+) -> None:
+    assert Target(as_device.path, asked, 8 * MiB).final_size(virtual, block) == published

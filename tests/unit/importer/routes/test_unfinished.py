@@ -145,3 +145,24 @@ def test_the_first_exception_is_told_and_what_is_left_goes_the_next_time(
         assert names(place) == {"lost+found", "file", MARK}
     with unfinished(place, over=False):
         assert names(place) == {"lost+found", MARK}
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_mark_that_is_not_ours_has_nothing_removed(place: Path, over: bool) -> None:
+    (place / MARK).write_text("notes of somebody who unpacks things")
+    unpack(place, "precious")
+    if over:
+        with unfinished(place, over=True):
+            unpack(place, "new")
+    else:
+        with pytest.raises(Fault, match="DirectoryNotEmpty"), unfinished(place, over=False):
+            pass
+    assert names(place) == {"lost+found", MARK, "precious"} | ({"new"} if over else set())
+    assert (place / MARK).read_text() == "notes of somebody who unpacks things"
+
+
+def test_a_mark_that_a_power_cut_left_empty_is_made_again(place: Path) -> None:
+    (place / MARK).write_bytes(bytes(64))
+    with unfinished(place, over=False):
+        unpack(place, "file")
+    assert names(place) == {"lost+found", "file"}
