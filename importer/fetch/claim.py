@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdi.base.units import KiB
 from importer.fetch.journal import fresh_of, target_named_in
-from importer.sinks.lock import foreign, is_file_or_nothing, require_file
+from importer.sinks.lock import foreign, is_file_or_nothing, may_be_planted, require_file
 from importer.sinks.refusal import refusals
 
 _HEADER_MOST = 64 * KiB
@@ -19,8 +19,8 @@ def vacate(journal: Path, *, is_own: bool) -> None:
     for path, ours in ((journal, lambda head: target_named_in(head) is not None), (fresh_of(journal), _may_be_torn)):
         with refusals(str(path)):
             if is_file_or_nothing(path):
-                head = _head(path)
-                if not head or ours(head):
+                head, planted = _head(path)
+                if (is_own or not planted) and (not head or ours(head)):
                     continue
             if is_own:
                 path.unlink(missing_ok=True)
@@ -32,7 +32,7 @@ def vacate(journal: Path, *, is_own: bool) -> None:
 def target_of(journal: Path) -> str:
     """The identity of the target that it names; empty when there is none."""
     with refusals(str(journal)):
-        return target_named_in(_head(journal)) or ""
+        return target_named_in(_head(journal)[0]) or ""
 
 
 def _may_be_torn(head: bytes) -> bool:
@@ -40,13 +40,13 @@ def _may_be_torn(head: bytes) -> bool:
     return head.startswith(b'H {"')
 
 
-def _head(path: Path) -> bytes:
-    """Raises OSError."""
+def _head(path: Path) -> tuple[bytes, bool]:
+    """(its first bytes, whether somebody else may have put it there). Raises OSError."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return b""
+        return b"", False
     try:
-        return os.pread(fd, _HEADER_MOST, 0)
+        return os.pread(fd, _HEADER_MOST, 0), may_be_planted(fd, path)
     finally:
         os.close(fd)

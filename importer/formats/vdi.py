@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from cdi.base.faults import Fault
-from cdi.base.units import KiB, MiB
+from cdi.base.units import KiB, MiB, round_up
 from importer.formats import Extent, ReadAt
 from importer.formats.block_table import BlockTable
 from importer.formats.ledger import Ledger
@@ -38,6 +38,8 @@ class Vdi:
             raise file.unsupported(f"version {version >> 16}.{version & 0xFFFF}")
         self._refuse_parents(kind, fields[21], fields[22])
         self._check_geometry(sector_size, extra, blocks)
+        # As qemu counts: the blocks hold whole sectors, also the last of a disk that ends inside of one.
+        self.virtual_size = round_up(self.virtual_size, 512)
         needed = -(-self.virtual_size // self.cluster_size)
         self._table = BlockTable(file, "the block map", map_offset, needed, 4, "little", _HEADER.size)
         self._table.check()

@@ -66,6 +66,12 @@ def is_file_or_nothing(path: Path) -> bool:
     return kind_at(path) in (None, _FILE)
 
 
+def may_be_planted(fd: int, path: Path) -> bool:
+    """Whether the open file is somebody else's, in a directory where everybody may make one: it, and what it says, can
+    be meant for whoever takes it for his own. Raises OSError."""
+    return os.fstat(fd).st_uid != os.geteuid() and bool(path.parent.stat().st_mode & stat.S_IWOTH)
+
+
 def foreign(path: Path, what: str) -> Fault:
     """``what``: a noun for what is there."""
     return Fault("TargetForeign", name=str(path), kind=what)

@@ -15,7 +15,7 @@ from pathlib import Path
 from cdi.base.faults import Fault
 from importer.sinks import kernel
 from importer.sinks.identity import file_identity
-from importer.sinks.lock import foreign, is_at, is_file_or_nothing, open_locked, require_file
+from importer.sinks.lock import foreign, is_at, is_file_or_nothing, may_be_planted, open_locked, require_file
 from importer.sinks.options import SinkOptions
 from importer.sinks.refusal import refusals
 
@@ -66,6 +66,8 @@ class Part:
         """What the file is when it is not ours."""
         if os.fstat(fd).st_nlink > 1:
             return "a file with a second name (a hard link)"
+        if options.recognise is not None and not options.is_own and may_be_planted(fd, self.path):
+            return "a file of another user in a directory where everybody may write"
         if options.recognise is None or _holds_nothing(fd) or self._is_marked(fd):
             return None
         return None if options.recognise(file_identity(fd)) else "a file"

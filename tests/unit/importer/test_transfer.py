@@ -294,3 +294,23 @@ def test_an_archive_is_not_unpacked_over_itself(tmp_path: Path) -> None:
         with pytest.raises(Fault, match="TargetIsSource"):
             run(Request(SourceSpec(str(name)), target, archive=True))
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("what", ["disk.img.part", "disk.img.journal"])
+@pytest.mark.parametrize("everybody", [False, True])
+def test_what_another_user_can_have_planted_is_not_gone_on_with(
+    what: str, everybody: bool, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in /tmp: the bytes, and the journal that vouches for them, would be those of whoever put them there."""
+    interrupted(request_, monkeypatch)
+    path = request_.target.path.with_name(what)
+    os.chown(path, 1234, 1234)
+    path.parent.chmod(0o1777 if everybody else 0o755)
+    if not everybody:  # a server may have made another user of us
+        assert run(request_).bytes_kept > 16 * MiB
+        return
+    before = path.read_bytes()
+    with pytest.raises(Fault) as caught:
+        run(request_)
+    assert (caught.value.code, caught.value.values["name"]) == ("TargetForeign", str(path))
+    assert path.read_bytes() == before
