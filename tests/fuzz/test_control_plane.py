@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.admission import Known
 from support.fuzzing import chances
-from support.longtexts import little_time, long_text
+from support.longtexts import little_memory, little_time, long_text
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.validation import update_violation, violation
@@ -118,6 +118,16 @@ def test_a_parser_reads_or_refuses_any_text_in_little_time(name: str) -> None:
     for number, chance in chances(1.0):
         text = long_text(chance, most)
         with little_time(5, f"{name}, FUZZ_CASE={number}: {text[:80]!r}"):
+            parse(text)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_holds_little_memory(name: str) -> None:
+    """An empty list is 3 bytes of JSON and 64 of Python: what has no type may take that."""
+    parse, most = PARSERS[name]
+    for number in range(6):
+        text = long_text(random.Random(number), most)
+        with little_memory(64 * len(text) + (1 << 20), f"{name}, case {number}: {text[:80]!r}"):
             parse(text)
 
 
@@ -248,6 +258,31 @@ def test_a_webhook_answers_any_object_in_little_time(path: str, caplog: pytest.L
         else:
             assert status == 400 and said.startswith(b"this is no AdmissionReview: "), f"FUZZ_CASE={number} at {at}"
     assert "a bug" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"[" + b"[]," * 900_000 + b"1]", b"[" + b"{}," * 900_000 + b"1]", b'"' + b"9" * 2_900_000 + b'"'),
+        *(b"[" + b"null," * 500_000 + b"1]", b"[" + b'"",' * 900_000 + b"1]"),
+        b"{" + b",".join(b'"%d":null' % number for number in range(200_000)) + b"}",
+    ],
+    ids=lambda value: repr(value[:8]),
+)
+def test_a_review_holds_little_memory_whatever_its_object_is(value: bytes) -> None:
+    """At most two are judged at a time (a large one, and ordinary ones), and the pod's limit is not far."""
+    places = (
+        ("spec", "source", "http", "extraHeaders"),
+        ("spec", "storage", "selector"),
+        ("metadata", "labels"),
+        ("x",),
+    )
+    for place in places:
+        spec = VOLUME | {"x": 1} if place == ("x",) else VOLUME
+        changed = replaced(spec, place, msgspec.Raw(value))
+        review = written({"apiVersion": "v1", "request": {"uid": "1", "operation": "CREATE", "object": changed}})
+        with little_memory(200 << 20, f"{value[:9]!r} at {place}"), little_time(20, place):
+            asyncio.run(server._judged(HANDLERS["/datavolume-mutate"], Known(), review))  # type: ignore[arg-type]
 
 
 def test_rules_of_a_volume_name_what_breaks_them_in_few_words() -> None:

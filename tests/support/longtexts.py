@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -67,3 +68,15 @@ def little_time(seconds: float, about: object) -> Iterator[None]:
     yield
     took = time.process_time() - began
     assert took < seconds, f"{took:.2f} s of CPU for {about}"
+
+
+@contextmanager
+def little_memory(most: int, about: object) -> Iterator[None]:
+    """Bytes that Python may hold at a time in the body, beside what it held before."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most, f"{peak:,} bytes for {about}"
