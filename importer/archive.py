@@ -22,7 +22,7 @@ from importer.sinks.refusal import fault_of
 
 _ZEROS = bytes(PIECE)
 _OWNER_CAN_USE = 0o700
-_LATE_MODES_MOST = 1 << 16  # directories that even the owner may not write in; memory is bounded
+_LATE_NAMES_MOST = 32 << 20  # bytes of names of directories that even the owner may not write in
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class _Extraction:
         self._limit = limit
         self._written = 0
         self._late_modes: list[tuple[bytes, int]] = []
+        self._late_names = 0
 
     def run(self) -> ArchiveSummary:
         entries = size = 0
@@ -102,8 +103,9 @@ class _Extraction:
     def _unpack_directory(self, entry: Entry) -> None:
         self._tree.make_directory(entry.name)
         mode = entry.mode & 0o3777
-        if mode & _OWNER_CAN_USE != _OWNER_CAN_USE and len(self._late_modes) < _LATE_MODES_MOST:
+        if mode & _OWNER_CAN_USE != _OWNER_CAN_USE and self._late_names < _LATE_NAMES_MOST:
             self._late_modes.append((entry.name, mode))
+            self._late_names += len(entry.name) + 64  # an empty one takes memory too
         self._tree.set_mode(entry.name, mode | _OWNER_CAN_USE)
 
     def _finish(self) -> None:

@@ -6,18 +6,25 @@ from array import array
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
+from cdi.base.faults import Fault
 from importer.formats import Extent, Kind
 
 
 class Pending:
     """A merge of many sorted lists. An extent takes 32 bytes until it is taken: an image as qemu-img writes it needs
-    one extent per run, a fully fragmented one per cluster (16 MiB for 32 GiB with 64 KiB clusters)."""
+    one extent per run, a fully fragmented one per cluster (16 MiB for 32 GiB with 64 KiB clusters).
+
+    More than ``MOST`` are refused (ImageTableTooBig): tables alone, which pack very well, could else take all memory.
+    """
+
+    MOST = 4 << 20  # 128 MiB
 
     def __init__(self, packed: Kind) -> None:
         self._packed = packed
         self._heap: list[tuple[int, int]] = []  # (host of the first extent, list)
         self._lists: dict[int, _Packed] = {}
         self._next = 0
+        self._count = 0
 
     def __bool__(self) -> bool:
         return bool(self._heap)
@@ -26,7 +33,11 @@ class Pending:
         """Take a list over; it is sorted in place."""
         if not extents:
             return
-        extents.sort(key=lambda extent: extent.host, reverse=True)
+        self._count += len(extents)
+        if self._count > self.MOST:
+            detail = f"more than {self.MOST:,} scattered parts that are still to come in the stream"
+            raise Fault("ImageTableTooBig", format="qcow2", table="the map", detail=detail)
+        extents.sort(key=_host, reverse=True)
         self._lists[self._next] = _Packed(extents)
         heappush(self._heap, (extents[-1].host, self._next))
         self._next += 1
@@ -37,6 +48,7 @@ class Pending:
             _, number = heappop(self._heap)
             source = self._lists[number]
             while source.first_host() < before and not self._another_is_first(source.first_host()):
+                self._count -= 1
                 yield source.pop(self._packed)
                 if not source:
                     del self._lists[number]
@@ -46,6 +58,10 @@ class Pending:
 
     def _another_is_first(self, host: int) -> bool:
         return bool(self._heap) and self._heap[0][0] < host
+
+
+def _host(extent: Extent) -> int:
+    return extent.host
 
 
 class _Packed:

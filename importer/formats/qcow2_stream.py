@@ -266,7 +266,16 @@ class _Disk:
                 yield from self._recall_plain(extent, passed, position)
                 if passed < extent.length:
                     future.append(_without_front(extent, passed))
+        self._refuse_shared(future, position)
         self._pending.add(future)
+
+    def _refuse_shared(self, extents: list[Extent], position: int) -> None:
+        """Plain clusters that one table maps twice, before they take memory; of several tables it shows at the end."""
+        end = 0
+        for extent in sorted((extent for extent in extents if extent.kind is Kind.DATA), key=_host):
+            if extent.host < end:
+                raise Fault("ImageClusterShared", format="qcow2", mapped=self._decoder.mapped, size=position)
+            end = extent.host + extent.length
 
     def _recall_plain(self, extent: Extent, passed: int, position: int) -> Iterator[Placement]:
         for done in range(0, passed, _RECALL):
@@ -299,6 +308,10 @@ class _Disk:
             elif extent.host + extent.host_length > limit:  # the last cluster may be incomplete, as in qcow2_tables
                 raise Fault("ImageTruncated", format="qcow2", size=end, needed=extent.host + extent.host_length)
         self._decoder.check_total(end)
+
+
+def _host(extent: Extent) -> int:
+    return extent.host
 
 
 def _without_front(extent: Extent, count: int) -> Extent:
