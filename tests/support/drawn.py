@@ -86,6 +86,13 @@ class Drawn:
             plain.unlink(missing_ok=True)
 
 
+def may_be_told(image: Drawn, code: str) -> bool:
+    """Whether an image that qemu-img reads may be refused with ``code``: one that qemu itself has marked (7.2 does so
+    when it shrinks some with compressed clusters), and one whose end is missing, which qemu-img reads as zeros."""
+    cut = ("ImageTruncated", "ImageTableOutside", "ImageInvalid", "ImageClusterShared")
+    return code == "ImageMarkedCorrupt" or (image.cut > 0 and code in cut)
+
+
 def draw_image(chance: random.Random, folder: Path, format: str | None = None) -> Drawn:
     """An image that qemu-img made; drawn again until there is one."""
     while True:
