@@ -17,6 +17,8 @@ from importer.sources import Facts, Source
 
 if TYPE_CHECKING:
     from importer.decode.xz_blocks import XzBlockReader
+    from importer.fetch.reader import RangeReader
+    from importer.fetch.retry import FirstPatience
 
 FOOTER_SIZE = 512  # of a fixed VHD: behind the disk, and no part of it
 _PAGE = 4096
@@ -163,6 +165,15 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
         resumes=what_resumes(route, facts, bool(compression), wishes.checksum),
         warnings=(*_warnings(facts, route, disk.format, wishes), *((_TARRED,) if tarred else ())),
     )
+
+
+def plan_patiently(source: Source, reader: RangeReader, wishes: Wishes, patience: FirstPatience) -> Plan:
+    """``make_plan``, again when the source asks to be asked later."""
+    while True:
+        try:
+            return make_plan(source, reader.read_at, wishes)
+        except Fault as fault:
+            patience.wait_or_raise(fault)
 
 
 def open_range_image(plan: Plan, read_at: ReadAt) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -9,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 
 from cdi.base.faults import Exit, Fault
+from importer.another_way import LOOKS, Seen, may_be_alike, next_way
 from importer.cancel import Cancel
 from importer.checksum import Checksum
 from importer.fetch.governor import Limits
 from importer.fetch.reader import RangeReader
-from importer.fetch.retry import RetryPolicy
-from importer.plan import Plan, Resumes, Route, Wishes, make_plan, open_range_image
+from importer.fetch.retry import FirstPatience, RetryPolicy
+from importer.plan import Plan, Resumes, Route, Wishes, open_range_image, plan_patiently
 from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
-from importer.sources import Source, SourceSpec
+from importer.sources import Facts, Source, SourceSpec
 from importer.target import Target
 from importer.verdict import Case
 
@@ -61,17 +63,44 @@ class Result:
 def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
     """Import; blocking. Raises Fault; then nothing usable stands at the target.
 
-    A source that changes in the middle is imported once more from byte 0; a second change is a fault.
+    A source that changes in the middle is imported once more from byte 0, and a second change is a fault. One whose
+    ranges or names of versions cannot be relied on is read once more by one answer over one connection.
     """
-    try:
-        return _attempt(request, progress, cancel)
-    except Fault as fault:
-        if fault.code != "SourceChanged":
-            raise
-        note = f"SourceChanged: {fault.what} Started again from byte 0."
-    progress.start_again()
-    result = _attempt(request, progress, Cancel.following(cancel))
-    return replace(result, notes=(note, *result.notes))
+    notes: tuple[str, ...] = ()
+    given_up: frozenset[str] = frozenset()
+    while True:
+        try:
+            result = _attempt(request, progress, Cancel.following(cancel) if notes else cancel)
+            return replace(result, notes=(*notes, *result.notes))
+        except Fault as fault:
+            seen = _seen(request.source, fault, given_up, cancel)
+            way = next_way(request.source, fault, seen, first=not given_up)
+            if way is None:
+                raise
+        given_up |= {seen.before} if seen else set()
+        notes = (*notes, way.note)
+        log.info("%s", way.note)
+        request = replace(request, source=way.spec)
+        progress.start_again()
+
+
+def _seen(spec: SourceSpec, fault: Fault, given_up: frozenset[str], cancel: Cancel) -> Seen | None:
+    """What is known of a source that has changed."""
+    if fault.code != "SourceChanged":
+        return None
+    looks = _looks(spec, cancel) if given_up and may_be_alike(fault) else ()
+    return Seen(str(fault.values["before"]), str(fault.values["after"]), looks, given_up)
+
+
+def _looks(spec: SourceSpec, outer: Cancel) -> tuple[Facts, ...]:
+    """What the source says now, each time over a new connection; fewer looks when it does not answer."""
+    looks: list[Facts] = []
+    with contextlib.suppress(Fault):
+        for _ in range(LOOKS):
+            with _opened(spec, Cancel.following(outer)) as source:
+                looks.append(source.probe())
+    outer.check(0)
+    return tuple(looks)
 
 
 def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
@@ -80,6 +109,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
     cancel = Cancel.following(outer)
     progress.enter(Stage.PROBING)
     with _opened(request.source, cancel) as source:
+        source.trust_checksum = request.checksum is not None
         plan = _plan(source, request, progress, cancel)
         for warning in plan.warnings:
             request.warn(warning)
@@ -94,7 +124,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
             connections=request.connections,
             hasher=request.checksum.hasher() if request.checksum else None,
         )
-        with _telling_what_is_kept(feed), _remembering(request, feed):
+        with _telling_what_is_kept(feed), _remembering(request, feed), _blaming_the_mixture(source):
             size, kept = _unpack(feed, request) if plan.route is Route.ARCHIVE else _write_disk(feed, request)
     progress.enter(Stage.DONE)
     verified = str(request.checksum) if request.checksum else ""
@@ -129,6 +159,18 @@ def _telling_what_is_kept(feed: Feed) -> Iterator[None]:
 
 
 @contextmanager
+def _blaming_the_mixture(source: Source) -> Iterator[None]:
+    """Bytes that are wrong, and were taken from two versions for the sake of the checksum, are no fault of the file."""
+    try:
+        yield
+    except Fault as fault:
+        if source.mixed is None or fault.entry.exit is not Exit.INTEGRITY:
+            raise
+        before, after = source.mixed
+        raise Fault("SourceChanged", source=source.name, before=before, after=after, alike=True) from fault
+
+
+@contextmanager
 def _remembering(request: Request, feed: Feed) -> Iterator[None]:
     """What is wrong for good and took a transfer to find is found twice, not at every start of a held worker."""
     verdict, case = request.target.verdict, Case.of(feed.plan, request.checksum, feed.limit)
@@ -143,8 +185,9 @@ def _remembering(request: Request, feed: Feed) -> Iterator[None]:
 
 def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) -> Plan:
     reader = RangeReader(source, request.retry, cancel, progress.fetched)
+    wishes = Wishes(request.archive, request.checksum is not None)
     try:
-        return make_plan(source, reader.read_at, Wishes(request.archive, request.checksum is not None))
+        return plan_patiently(source, reader, wishes, FirstPatience(request.retry, cancel.sleep))
     except Fault:
         cancel.check(0)  # an interrupted probe looks like a lost connection
         raise

@@ -137,7 +137,8 @@ CATALOGUE: dict[str, Entry] = {
         Exit.SOURCE,
         "{source} changed during the import: {before} became {after}.",
         "Bytes of two versions would be mixed, so nothing was published.",
-        "import again when the file is complete, or point the URL at a versioned file.",
+        "import again when the file is complete, or point the URL at a versioned file; if several servers behind it "
+        "name one file differently, give its checksum, or --connections 1.",
     ),
     "SourceTruncated": _transient(
         "{source} ended after {got} of {expected} bytes.",
@@ -190,8 +191,8 @@ CATALOGUE: dict[str, Entry] = {
     "RedirectRefused": _permanent(
         Exit.SOURCE,
         "{source} redirects to {last}.",
-        "Going from https to http (or to another scheme) would give up the protection that was asked for.",
-        "use the http:// URL directly if that is what you want.",
+        "It is not followed: {cause}.",
+        "open the URL with curl -vL and look where it ends; use the http:// URL directly if that is what you want.",
     ),
     "AddressForbidden": _permanent(
         Exit.SOURCE,

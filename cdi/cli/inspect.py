@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from cdi.base.faults import Fault
 from cdi.base.printable import one_line
 from cdi.base.units import GiB, MiB, format_quantity, human_size, round_up
 from cdi.cli import output_options, source_options
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from importer.plan import Plan
     from importer.sources import SourceSpec
 
+Looked = TypeVar("Looked")
 
 _ROOM = 64 * MiB  # in small file systems
 
@@ -52,15 +54,36 @@ class Inspection:
 
 def planned(spec: SourceSpec, checksum: str | None) -> Plan:
     """What an import of that source would do, from its header. Blocking; raises Fault."""
-    with _looked_at(spec, checksum) as (plan, _):
-        return plan
+
+    def look(spec: SourceSpec) -> Plan:
+        with _looked_at(spec, checksum) as (plan, _):
+            return plan
+
+    return _in_some_way(spec, look)
 
 
 def inspected(spec: SourceSpec, checksum: str | None) -> Inspection:
     """The same, with all that the image's tables show where they can be read: of a file that was cut they point behind
     its end. Blocking; raises Fault."""
-    with _looked_at(spec, checksum) as (plan, read_at):
-        return Inspection(plan, _allocated(plan, read_at))
+
+    def look(spec: SourceSpec) -> Inspection:
+        with _looked_at(spec, checksum) as (plan, read_at):
+            return Inspection(plan, _allocated(plan, read_at))
+
+    return _in_some_way(spec, look)
+
+
+def _in_some_way(spec: SourceSpec, look: Callable[[SourceSpec], Looked]) -> Looked:
+    """As an import would read it: without ranges, when a server gives only those from the start."""
+    from importer.another_way import next_way
+
+    try:
+        return look(spec)
+    except Fault as fault:
+        way = next_way(spec, fault, None, first=False)
+        if way is None:
+            raise
+    return look(way.spec)
 
 
 def _allocated(plan: Plan, read_at: ReadAt) -> int | None:
@@ -76,15 +99,15 @@ def _looked_at(spec: SourceSpec, checksum: str | None) -> Iterator[tuple[Plan, R
     from importer.cancel import Cancel
     from importer.checksum import Checksum
     from importer.fetch.reader import RangeReader
-    from importer.fetch.retry import RetryPolicy
-    from importer.plan import Wishes, make_plan
+    from importer.fetch.retry import FirstPatience, RetryPolicy
+    from importer.plan import Wishes, plan_patiently
     from importer.sources.registry import open_source
 
     wishes = Wishes(checksum=bool(checksum and Checksum.parse(checksum)))
-    source = open_source(spec)
+    source, cancel = open_source(spec), Cancel()
     try:
-        reader = RangeReader(source, RetryPolicy(), Cancel(), lambda _: None)
-        yield make_plan(source, reader.read_at, wishes), reader.read_at
+        reader = RangeReader(source, RetryPolicy(), cancel, lambda _: None)
+        yield plan_patiently(source, reader, wishes, FirstPatience(RetryPolicy(), cancel.sleep)), reader.read_at
     finally:
         source.close()
 

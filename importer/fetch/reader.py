@@ -31,23 +31,26 @@ class RangeReader:
         """
         patience = Patience(self._policy, self._cancel.sleep)
         end = offset + length
-        body: Body | None = None
+        answer: _Answer | None = None
         try:
             while offset < end:
                 view = buffer[: min(len(buffer), end - offset)]
                 filled = 0
                 while filled < len(view):
-                    self._cancel.check(offset + filled)
+                    position = offset + filled
+                    self._cancel.check(position)
                     try:
-                        if body is None:
-                            body = self._open(offset + filled, end)
-                        count = self._read_some(body, view[filled:], offset + filled, end)
+                        answer = answer or _Answer(self._open(position, end))
+                        count = answer.readinto(view[filled:])
+                        if count == 0 and not answer.given:
+                            raise Fault("SourceTruncated", source=self._source.name, got=position, expected=end)
                     except Fault as fault:
-                        if body is not None:
-                            body.close()
-                            body = None
-                        self._cancel.check(offset + filled)  # interrupted sockets look like lost connections
+                        answer = _left(answer)
+                        self._cancel.check(position)  # interrupted sockets look like lost connections
                         patience.wait_or_raise(fault)
+                        continue
+                    if count == 0:  # it held less than was asked for: the rest is asked for
+                        answer = _left(answer)
                         continue
                     filled += count
                     self._fetched(count)
@@ -55,8 +58,7 @@ class RangeReader:
                 yield view
                 offset += len(view)
         finally:
-            if body is not None:
-                body.close()
+            _left(answer)
 
     def _open(self, offset: int, end: int) -> Body:
         asked_s = time.monotonic()
@@ -65,12 +67,6 @@ class RangeReader:
         self.quickest_s = min(self.quickest_s or waited_s, waited_s)
         return body
 
-    def _read_some(self, body: Body, view: memoryview, offset: int, end: int) -> int:
-        count = body.readinto(view)
-        if count == 0:
-            raise Fault("SourceTruncated", source=self._source.name, got=offset, expected=end)
-        return count
-
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly these bytes, for small tables."""
         data = bytearray(length)
@@ -78,3 +74,23 @@ class RangeReader:
             for _ in self.units(offset, length, view):
                 pass
         return bytes(data)
+
+
+class _Answer:
+    """A body, and how much of it came."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.given = 0
+
+    def readinto(self, view: memoryview) -> int:
+        count = self.body.readinto(view)
+        self.given += count
+        return count
+
+
+def _left(answer: _Answer | None) -> _Answer | None:
+    """None, for the next one to take its place; ``answer`` is closed."""
+    if answer is not None:
+        answer.body.close()
+    return None

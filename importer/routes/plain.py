@@ -61,7 +61,7 @@ class PlainStream:
         return count
 
     def readinto(self, buffer: memoryview) -> int:
-        count = self._read(buffer)
+        count = self._decoded(buffer)
         self.position += count
         outgrown = self.position > self._limit
         if self._looks_like_a_bomb(0 if outgrown else _FREE_OF_RATIO):
@@ -69,6 +69,16 @@ class PlainStream:
         if outgrown:
             raise outgrown_target(self._job.source.name, self._job.limit)
         return count
+
+    def _decoded(self, buffer: memoryview) -> int:
+        coding = self._job.plan.facts.coding
+        try:
+            return self._read(buffer)
+        except Fault as fault:
+            if coding and fault.code == "CompressedTruncated":  # packed on the way: the file may be whole
+                name = self._job.source.name
+                raise Fault("SourceTruncated", source=name, got=self._taken, expected=f"all {coding}") from fault
+            raise
 
     def _looks_like_a_bomb(self, free: int) -> bool:
         plain = self.position - self._start[1]
@@ -83,7 +93,7 @@ class PlainStream:
     def drain(self) -> None:
         """Take what is left of the transfer, so that a checksum covers every byte and trailing data is noticed."""
         scratch = memoryview(bytearray(64 * 1024))
-        while self._read(scratch):
+        while self._decoded(scratch):
             pass
 
     def close(self) -> None:

@@ -68,6 +68,9 @@ def _write_all(descriptor: int, data: memoryview) -> None:
 class SpoolSource:
     """The spooled file as a source with ranges. The descriptor stays the caller's."""
 
+    trust_checksum = False
+    mixed: tuple[str, str] | None = None
+
     def __init__(self, name: str, descriptor: int, size: int) -> None:
         self.name = name
         self._descriptor = descriptor

@@ -25,6 +25,8 @@ class Facts:
     quotes, else None. ``head``: the first ``min(size, HEAD_SIZE)`` bytes as transferred (before decompression).
     ``resource``: a hash of what was asked for, on whatever host (``url.resource_of``). ``place``: where the answer came
     from, after all redirects, without its query. ``local``: what is read, when it is a file or device of this machine.
+    ``coding``: the packing that the transfer has, and the file perhaps not (Content-Encoding): the bytes are given as
+    they are transferred.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Facts:
     resource: str = ""
     place: str = ""
     local: Path | None = None
+    coding: str = ""
 
 
 class Body(Protocol):
@@ -57,6 +60,12 @@ class Body(Protocol):
 
 class Source(Protocol):
     name: str  # for people: never credentials, query strings or fragments
+    trust_checksum: bool  # set by who will verify a checksum of it all: whatever has the same size may continue
+
+    @property
+    def mixed(self) -> tuple[str, str] | None:
+        """Two versions that the bytes are of, when that was accepted for the sake of the checksum."""
+        ...
 
     def probe(self) -> Facts:
         """Ask once. A server without ranges keeps that answer open: the next ``open(0, None)`` continues it."""
@@ -92,6 +101,7 @@ class SourceSpec:
     insecure: bool = False  # insecureSkipVerify
     kind: str = ""  # the only kind of source it may be (IMPORTER_SOURCE); empty: what the URL says
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # http_proxy, https_proxy, no_proxy, AWS_*
+    one_answer: bool = False  # ask for no ranges: all bytes come with one answer, whatever the next would be
     guarded: bool = False  # the URL's author may not reach all that this process reaches: see ``guard``
     connect_timeout_s: float = 20.0
     stall_timeout_s: float = 60.0  # no bytes for so long: SourceStalled

@@ -7,7 +7,6 @@ start-up, and its CONNECT reports a refusal only as text. Only TLS inside TLS (a
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 import select
 import socket
@@ -19,6 +18,8 @@ from typing import cast
 from cdi.base.faults import Fault
 from importer.sources import guard
 from importer.sources.answers import status_code_name, status_text
+from importer.sources.head import read_head
+from importer.sources.incoming import BadAnswer, Ended, Incoming
 from importer.sources.live import LiveSockets
 from importer.sources.patient import PatientSocket
 from importer.sources.proxy import Proxy, choose_proxy
@@ -56,10 +57,10 @@ def route_to(url: HttpUrl, environ: Mapping[str, str]) -> Route:
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One connection. ``sock`` is what bodies are read from; ``raw`` has the file descriptor."""
+    """One connection. ``sock`` is what is written to; ``raw`` has the file descriptor."""
 
     route: Route
-    exchange: http.client.HTTPConnection
+    incoming: Incoming
     sock: socket.socket
     raw: socket.socket
     live: LiveSockets
@@ -68,7 +69,7 @@ class Connection:
     @property
     def is_idle(self) -> bool:
         """Nothing to read. An idle connection with something to read was closed, or holds bytes of nobody's answer."""
-        if isinstance(self.raw, ssl.SSLSocket) and self.raw.pending():
+        if self.incoming.has_ahead or (isinstance(self.raw, ssl.SSLSocket) and self.raw.pending()):
             return False
         try:
             poll = select.poll()
@@ -106,10 +107,12 @@ class Dialer:
             sock.become_patient(self.stall_timeout_s)
         else:
             sock.settimeout(self.stall_timeout_s)
-        exchange = http.client.HTTPConnection(route.host, route.port)
-        exchange.sock = sock
-        exchange.auto_open = 0  # a closed connection must not come back as an unencrypted one
-        return Connection(route, exchange, sock, raw, self.live)
+        return Connection(route, Incoming(sock), sock, raw, self.live)
+
+    @property
+    def head_timeout_s(self) -> float:
+        """A server may think for as long as it may stall, and then still has to say all of its head."""
+        return 2 * self.stall_timeout_s
 
     def _open(self, route: Route) -> tuple[socket.socket, socket.socket]:
         """(the socket with the descriptor, the socket to read and write)."""
@@ -190,22 +193,21 @@ class Dialer:
             raise Fault("ConnectionRefused", host=shown, cause=cause) from error
 
     def _tunnel(self, sock: socket.socket, route: Route, proxy: Proxy) -> None:
-        """CONNECT (RFC 9110, 9.3.6). The answer has no body when it is a 200, and nothing follows it unasked."""
+        """CONNECT (RFC 9110, 9.3.6). Every 2xx opens the tunnel; it has no body, and nothing follows it unasked."""
         lines = [f"CONNECT {route.host_port} HTTP/1.1", f"Host: {route.host_port}", f"User-Agent: {USER_AGENT}"]
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
+        incoming = Incoming(sock)
         try:
             sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-            answer = http.client.HTTPResponse(sock, method="CONNECT")
-            answer.begin()
-        except (OSError, http.client.HTTPException) as error:
-            cause = self._cause(error) if isinstance(error, OSError) else "no HTTP answer to CONNECT"
+            answer = read_head(incoming, 2 * self.connect_timeout_s)
+            if 200 <= answer.status < 300 and incoming.has_ahead:
+                raise BadAnswer("bytes follow it that nobody asked for")
+        except (OSError, BadAnswer) as error:
+            cause = self._cause(error) if isinstance(error, OSError) else f"no HTTP answer to CONNECT: {error}"
             raise Fault("ConnectionRefused", host=f"the proxy {proxy.url.host_port}", cause=cause) from error
-        try:
-            if answer.status != 200:
-                raise _tunnel_refused(answer.status, answer.reason, proxy)
-        finally:
-            answer.close()
+        if not 200 <= answer.status < 300:
+            raise _tunnel_refused(answer.status, answer.reason, proxy)
 
     @contextlib.contextmanager
     def _closing_on_failure(self, sock: socket.socket) -> Iterator[None]:
@@ -222,6 +224,8 @@ class Dialer:
     def _cause(self, error: OSError) -> str:
         if isinstance(error, TimeoutError):
             return f"no answer within {self.connect_timeout_s:g} s"
+        if isinstance(error, Ended):
+            return str(error)
         return (error.strerror or type(error).__name__).lower()
 
 

@@ -13,6 +13,9 @@ Header = tuple[str, str]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# What says how somebody asks and never who: these go along with a redirect to another host, as with curl. Of all others
+# nobody knows what they are worth.
+_PUBLIC = frozenset({"accept", "accept-language", "cache-control", "pragma", "referer", "user-agent"})
 # These are the transport's own; a user's value would break framing or ask for other bytes than were planned.
 _RESERVED = frozenset({"range", "if-range", "accept-encoding", "connection", "content-length", "transfer-encoding"})
 
@@ -23,17 +26,31 @@ class Credentials:
 
     headers: tuple[Header, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    public: tuple[Header, ...] = ()  # those of them that every host may see
 
 
 def credentials_of(spec: SourceSpec, userinfo: Userinfo) -> Credentials:
     headers, notes = _read_lines(spec.headers, "header")
     secret, secret_notes = _read_lines(spec.secret_headers, "secret header")
+    public = tuple(header for header in headers if header[0].lower() in _PUBLIC)
     headers += secret
     names = {name.lower() for name, _ in headers}
     authorization = _basic(spec, userinfo)
     if authorization and "authorization" not in names:
         headers.append(("Authorization", authorization))
-    return Credentials(tuple(headers), tuple(notes + secret_notes))
+    return Credentials(tuple(headers), tuple(notes + secret_notes), public)
+
+
+def written_into(userinfo: Userinfo) -> tuple[Header, ...]:
+    """What the userinfo of a redirect is for: curl and Go send it to the host beside it."""
+    if not (userinfo.user or userinfo.password):
+        return ()
+    return (("Authorization", basic_authorization(userinfo.user, userinfo.password)),)
+
+
+def withheld(given: tuple[Header, ...], sent: tuple[Header, ...]) -> tuple[str, ...]:
+    """Names of the headers that were given and not sent."""
+    return tuple(dict.fromkeys(name for name, value in given if (name, value) not in sent))
 
 
 def _basic(spec: SourceSpec, userinfo: Userinfo) -> str:
@@ -60,6 +77,8 @@ def _read_lines(lines: tuple[str, ...], what: str) -> tuple[list[Header], list[s
     flat = [line for text in lines for line in text.splitlines() if line.strip()]
     for number, line in enumerate(flat, start=1):
         name, colon, value = line.partition(":")
+        if not colon and line.rstrip().endswith(";"):  # curl's way to write a header without a value
+            name, colon = line.rstrip()[:-1], ":"
         name, value = name.strip(), value.strip()
         if not colon:
             notes.append(f"The {what} in line {number} has no ':' and was left out.")

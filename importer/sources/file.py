@@ -28,6 +28,7 @@ class FileSource:
     """Ranges are always possible. The file is opened once, so that a rename in its place changes nothing."""
 
     trust_checksum = False
+    mixed: tuple[str, str] | None = None
 
     def __init__(self, spec: SourceSpec) -> None:
         self._path = path_of(spec.url)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cdi.base.faults import Fault
 from importer.sources.answers import status_text
+from importer.sources.chunks import Chunks
 from importer.sources.connection import USER_AGENT, Connection, Dialer, Route, route_to
 from importer.sources.credentials import Header
+from importer.sources.head import Head, Headers, read_head
+from importer.sources.incoming import BadAnswer, Ended
 from importer.sources.url import HttpUrl
 
 _DRAIN_LIMIT = 16 * 1024  # a longer body of no interest costs more than a new connection
+_DRAIN_S = 5.0  # and so does one that comes in drops
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +35,63 @@ class Request:
 
 @dataclass(eq=False, slots=True)
 class Answer:
-    """Status and headers of an answer; the body waits on the connection. Ends with ``release`` or ``drop``."""
+    """The head of an answer; the body waits on the connection. Ends with ``release`` or ``drop``."""
 
-    url: HttpUrl
-    response: http.client.HTTPResponse
+    request: Request
+    head: Head
     connection: Connection
     pool: Pool
 
     @property
-    def status(self) -> int:
-        return self.response.status
+    def url(self) -> HttpUrl:
+        return self.request.url
 
     @property
-    def headers(self) -> http.client.HTTPMessage:
-        return self.response.headers
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def headers(self) -> Headers:
+        return self.head.headers
+
+    def chunks(self) -> Chunks:
+        return Chunks(self.connection.incoming, self.pool.head_timeout_s)
 
     def drop(self) -> None:
-        self.response.close()
         self.connection.close()
 
     def release(self) -> None:
         """Give the connection back; only after the body was read to its end."""
-        keep = not self.response.will_close
-        self.response.close()
-        if keep:
+        if self.head.keeps:
             self.pool.put(self.connection)
         else:
             self.connection.close()
 
     def discard(self) -> bytes:
         """Read a short body and give the connection back, else drop it. Returns what was read; never raises."""
-        length = self.response.length
-        try:
-            if length is not None and length <= _DRAIN_LIMIT:
-                data = self.response.read()
-                self.release()
-                return data
-            data = self.response.read1(_DRAIN_LIMIT)
-        except (OSError, ValueError, http.client.HTTPException):
-            data = b""
-        self.drop()
-        return data
+        data = bytearray()
+        ended = False
+        with contextlib.suppress(OSError, ValueError, BadAnswer):
+            ended = self._drain(data)
+        if ended:
+            self.release()
+        else:
+            self.drop()
+        return bytes(data)
+
+    def _drain(self, data: bytearray) -> bool:
+        """Read up to the limit into ``data``; whether that was all."""
+        length = self.head.length
+        read = self.chunks().readinto if self.head.chunked else self.connection.incoming.fill
+        most = _DRAIN_LIMIT if length is None else min(length, _DRAIN_LIMIT)
+        until_s = time.monotonic() + _DRAIN_S
+        buffer = memoryview(bytearray(_DRAIN_LIMIT))
+        while len(data) < most and time.monotonic() < until_s:
+            count = read(buffer[: most - len(data)])
+            if count == 0:
+                return length is None
+            data += buffer[:count]
+        return len(data) == length
 
 
 class Pool:
@@ -94,11 +115,11 @@ class Pool:
                 return self._exchange(connection, request)
             except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 self._dialer.live.check(request.got)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, BadAnswer) as error:
                 raise self.fault(error, request.got) from error
         try:
             return self._exchange(self._dialer.dial(route), request)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, BadAnswer) as error:
             raise self.fault(error, request.got) from error
 
     def put(self, connection: Connection) -> None:
@@ -120,6 +141,10 @@ class Pool:
             return Fault("SourceStalled", source=self._name, seconds=seconds, got=got)
         return Fault("ConnectionLost", source=self._name, got=got, cause=_cause(error))
 
+    @property
+    def head_timeout_s(self) -> float:
+        return self._dialer.head_timeout_s
+
     def check(self, got: int) -> None:
         self._dialer.live.check(got)
 
@@ -136,43 +161,40 @@ class Pool:
 
     def _exchange(self, connection: Connection, request: Request) -> Answer:
         try:
-            _send(connection, request)
-            # http.client hands the socket over to an answer after which the server closes.
-            response = connection.exchange.getresponse()
+            connection.sock.sendall(_lines(connection.route, request))
+            head = read_head(connection.incoming, self.head_timeout_s)
         except BaseException:
             connection.close()
             raise
-        answer = Answer(request.url, response, connection, self)
+        answer = Answer(request, head, connection, self)
         proxy = connection.route.proxy
         if answer.status == 407 and proxy is not None:
             answer.drop()
-            raise Fault("ProxyRefused", proxy=proxy.name, status=status_text(407, response.reason))
+            raise Fault("ProxyRefused", proxy=proxy.name, status=status_text(407, head.reason))
         return answer
 
 
-def _send(connection: Connection, request: Request) -> None:
-    route, exchange = connection.route, connection.exchange
+def _lines(route: Route, request: Request) -> bytes:
+    """The whole request. ``Name:`` without a value takes one of our own away, as with curl."""
     target = str(request.url) if route.is_forwarded else request.url.target
     given = {name.lower() for name, _ in request.headers}
-    exchange.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
     own = [("Host", request.url.authority), ("User-Agent", USER_AGENT), ("Accept", "*/*")]
     headers = [(name, value) for name, value in own if name.lower() not in given]
+    names = {name.lower() for name, _ in own}
+    asked = [(name, value) for name, value in request.headers if value or name.lower() not in names]
     # A compressed transfer has no ranges and no length; images are compressed already when it pays.
     headers.append(("Accept-Encoding", "identity"))
     if route.is_forwarded and route.proxy is not None and route.proxy.authorization:
         headers.append(("Proxy-Authorization", route.proxy.authorization))
-    for name, value in (*headers, *request.headers, *request.ask):
-        exchange.putheader(name, value.encode("utf-8"))
-    exchange.endheaders()
+    lines = [f"{name}: {value}" for name, value in (*headers, *asked, *request.ask)]
+    return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode()
 
 
 def _cause(error: Exception) -> str:
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "closed without an answer"
-    if isinstance(error, http.client.IncompleteRead):
-        return "the chunked answer broke off"
-    if isinstance(error, http.client.HTTPException):
-        return f"the answer is not valid HTTP ({type(error).__name__})"
+    if isinstance(error, BadAnswer):
+        return f"the answer is not valid HTTP: {error}"
+    if isinstance(error, Ended):
+        return str(error)
     if isinstance(error, socket.gaierror):
         return "the name could not be resolved"
     if isinstance(error, OSError) and error.strerror:

@@ -6,17 +6,21 @@ from cdi.base.faults import Fault
 from importer.sources.url import HttpUrl, display_name, join_http_url
 
 REDIRECT_LIMIT = 10
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+# Those with which curl follows a Location as well, and that say where the content is (RFC 9110, 15.4).
+REDIRECT_STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 
 
 def next_hop(current: HttpUrl, location: str, source: str) -> HttpUrl:
-    """The URL after one redirect. Raises Fault RedirectRefused when it would give up https or leave http(s)."""
+    """The URL after one redirect. Raises Fault RedirectRefused when it would give up https or leave http(s), or leads
+    nowhere."""
     try:
         hop = join_http_url(current, location)
     except Fault as fault:
-        raise Fault("RedirectRefused", source=source, last=display_name(location)) from fault
+        cause = str(fault.values["cause"])
+        raise Fault("RedirectRefused", source=source, last=display_name(location), cause=cause) from fault
     if current.scheme == "https" and hop.scheme == "http":
-        raise Fault("RedirectRefused", source=source, last=display_name(str(hop)))
+        cause = "that would give up the encryption that was asked for"
+        raise Fault("RedirectRefused", source=source, last=display_name(str(hop)), cause=cause)
     return hop
 
 

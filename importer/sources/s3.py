@@ -12,11 +12,11 @@ that the bucket is in another region.
 from __future__ import annotations
 
 from dataclasses import replace
-from email.message import Message
 
 from cdi.base.faults import Fault
 from importer.sources import Body, Facts, SourceSpec
 from importer.sources.credentials import Header, credentials_of
+from importer.sources.head import Fields
 from importer.sources.http import Address, HttpSource
 from importer.sources.s3_access import choose_access
 from importer.sources.s3_child import S3Child, Unsigned
@@ -58,6 +58,10 @@ class S3Source:
     def trust_checksum(self, value: bool) -> None:
         self._http.trust_checksum = value
 
+    @property
+    def mixed(self) -> tuple[str, str] | None:
+        return self._http.mixed
+
     def probe(self) -> Facts:
         try:
             return self._http.probe()
@@ -85,7 +89,7 @@ class S3Source:
         signed = self._child.sign(Unsigned(self._object.url(), signed_headers, self._object.signing_region))
         return Address(parse_http_url(signed.url)[0], self._headers, signed.renew_s(_RENEW_AT))
 
-    def _explain(self, status: int, headers: Message, body: bytes) -> Fault:
+    def _explain(self, status: int, headers: Fields, body: bytes) -> Fault:
         error = read_error(status, headers, body)
         self._told_region = error.region
         return fault_of(error, self._object, headers)

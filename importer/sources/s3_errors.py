@@ -9,10 +9,10 @@ import html
 import re
 import time
 from dataclasses import dataclass
-from email.message import Message
 
 from cdi.base.faults import Fault
 from importer.sources.answers import retry_after_seconds
+from importer.sources.head import Fields
 from importer.sources.s3_url import S3Object, as_region, region_of_host
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
@@ -39,7 +39,8 @@ class S3Error:
 
     @property
     def passes(self) -> bool:
-        return self.status >= 500 or self.status in _PASSING_STATUSES or self.code in _PASSING_CODES
+        is_passing = (self.status >= 500 and self.status != 501) or self.status in _PASSING_STATUSES
+        return is_passing or self.code in _PASSING_CODES
 
     @property
     def is_of_region(self) -> bool:
@@ -51,7 +52,7 @@ class S3Error:
         return self.code in _ABSENT_CODES or (self.status == 404 and self.code == "HTTP 404")
 
 
-def read_error(status: int, headers: Message, body: bytes) -> S3Error:
+def read_error(status: int, headers: Fields, body: bytes) -> S3Error:
     """Never raises: a proxy's page or an empty body is an error with the code ``HTTP <status>``."""
     text = body.decode("utf-8", "replace")
     code = _element(text, "Code") or f"HTTP {status}"
@@ -61,7 +62,7 @@ def read_error(status: int, headers: Message, body: bytes) -> S3Error:
     return S3Error(status, code, message.rstrip("."), region)
 
 
-def fault_of(error: S3Error, target: S3Object, headers: Message) -> Fault:
+def fault_of(error: S3Error, target: S3Object, headers: Fields) -> Fault:
     values: dict[str, object] = {
         "bucket": target.bucket,
         "key": target.key,

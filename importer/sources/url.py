@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from cdi.base.faults import Fault
+from cdi.base.printable import excerpt, one_line
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # What RFC 3986 allows in path and query; "%" stays, so that an already encoded URL is not encoded twice.
@@ -19,6 +20,8 @@ _SIGNED = re.compile(
     r"(x-amz-|x-goog-).*|(aws|google|oss)access(key)?id|key-pair-id|policy|signature|expires", re.IGNORECASE
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LENGTH = 32 * 1024  # characters of a URL; servers take 8 KiB or so
+_SHOWN_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,12 @@ class Userinfo:
 
 def display_name(url: str) -> str:
     """``url`` without userinfo, query and fragment, fit for logs and messages. Never raises, whatever it is given."""
-    if "://" not in url:
-        return _CONTROL.sub("?", url)
-    scheme, _, rest = url.partition("://")
-    place = re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = place.partition("/")
-    return _CONTROL.sub("?", f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
+    if "://" in url:
+        scheme, _, rest = url.partition("://")
+        place = re.split(r"[?#]", rest, maxsplit=1)[0]
+        authority, slash, path = place.partition("/")
+        url = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return one_line(_CONTROL.sub("?", excerpt(url, _SHOWN_LENGTH)))
 
 
 def resource_of(url: str) -> str:
@@ -80,6 +83,8 @@ def resource_of(url: str) -> str:
 def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:
     """The URL and the credentials written into it. Raises Fault SourceUrlInvalid."""
     text = url.strip()
+    if len(text) > _LENGTH:
+        raise _invalid(url, f"it is longer than {_LENGTH:,} characters")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -99,11 +104,23 @@ def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:
 
 
 def join_http_url(base: HttpUrl, location: str) -> HttpUrl:
-    """Where ``Location: location`` of an answer from ``base`` leads. Credentials in it are dropped."""
-    # http.client decodes header bytes as latin-1; servers that do not encode their Location send UTF-8.
+    """Where ``Location: location`` of an answer from ``base`` leads. Raises Fault SourceUrlInvalid."""
+    return parse_http_url(_joined(base, location))[0]
+
+
+def userinfo_of(base: HttpUrl, location: str) -> Userinfo:
+    """The credentials written into a Location. Raises Fault SourceUrlInvalid."""
+    return parse_http_url(_joined(base, location))[1]
+
+
+def _joined(base: HttpUrl, location: str) -> str:
+    # Header bytes come as latin-1; servers that do not encode their Location send UTF-8.
     with contextlib.suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
-    return parse_http_url(urljoin(str(base), location))[0]
+    try:
+        return urljoin(str(base), location[: _LENGTH + 1].strip())
+    except ValueError as error:
+        raise _invalid(location, "host or port cannot be read") from error
 
 
 def _ascii_host(url: str, host: str) -> str:

@@ -20,6 +20,8 @@ class MemorySource:
     breaks: list[int] = field(default_factory=list)
     opened: list[tuple[int, int | None]] = field(default_factory=list)
     served: int = 0
+    trust_checksum: bool = False
+    mixed: tuple[str, str] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def probe(self) -> Facts:

@@ -127,9 +127,6 @@ REFUSALS = {
     "a total that lies": Refusal(
         Route(body=RAW, content_range_total=30 * MiB), 4, "RangesWithdrawn", 20, 30 * MiB, IMPATIENT, keeps=True
     ),
-    "ranges ignored for good": Refusal(
-        Route(body=RAW, ignore_ranges_after=3), 4, "RangesWithdrawn", 20, 80 * MiB, IMPATIENT, keeps=True
-    ),
     # A connection that gives a byte now and then is patience's friend: only failures without one count.
     "a stall for ever": Refusal(
         Route(body=RAW, stall_at=dict.fromkeys(range(3, 30), 0)),
@@ -222,6 +219,12 @@ SURVIVALS = {
     "a range ignored once": Survival(Scripted(body=RAW, at={4: {"ranges": False}}), 20 * MiB),
     "a wrong Content-Range once": Survival(Scripted(body=RAW, at={3: {"content_range_shift": 512}}), 9 * MiB),
     "a wrong Content-Range for ever": Survival(Route(body=RAW, content_range_shift=512), 8 * MiB),
+    "ranges ignored for good": Survival(
+        Route(body=RAW, ignore_ranges_after=3), 80 * MiB, note="over one connection"
+    ),
+    "ranges only from the start": Survival(
+        Scripted(body=RAW, at={n: {"ranges": False} for n in range(2, 60)}), 80 * MiB, note="over one connection"
+    ),
     "no ranges": Survival(Route(body=RAW, ranges=False)),
     "chunked": Survival(Route(body=RAW, ranges=False, chunked=True)),
     "no length": Survival(Route(body=RAW, ranges=False, no_length=True)),
