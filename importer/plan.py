@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ from cdi.base.faults import Fault
 from cdi.base.units import human_size
 from importer.formats import Image, ReadAt
 from importer.sources import Facts, Source
+from importer.tables import Tables
 
 if TYPE_CHECKING:
     from importer.decode.xz_blocks import XzBlockReader
@@ -56,6 +57,8 @@ class Plan:
     resumes: Resumes
     warnings: tuple[str, ...] = ()
     granule: int | None = None
+    image: Image | None = field(default=None, compare=False, repr=False)  # whose header was read, where it can be
+    tables: Tables | None = field(default=None, compare=False, repr=False)
 
     @property
     def unaligned(self) -> bool:
@@ -140,7 +143,7 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     facts = source.probe()
     if facts.size == 0 or not facts.head:
         raise Fault("SourceEmpty", source=facts.name)
-    read_at = _head_first(facts, read_at)
+    tables = Tables(read_at, facts.head, facts.size or 0)
     compression, head = unwrap(facts)
     format = recognise(head)
     if not wishes.archive:
@@ -148,8 +151,8 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     tarred = format == "tar" and not wishes.archive
     if format == "tar" or wishes.archive:
         format = "raw"  # contract: a tar with content type kubevirt is a raw disk
-    blocks = _xz_blocks(facts, compression, read_at)
-    disk = _disk(facts, _Content(compression, format, head), blocks, read_at)
+    blocks = _xz_blocks(facts, compression, tables)
+    disk = _disk(facts, _Content(compression, format, head), blocks, tables)
     if disk.format == "raw" and not wishes.archive:
         _refuse_other_files(facts, compression, head)
     # The footer of a fixed VHD is looked for in one block; one that is torn apart is found in order.
@@ -164,6 +167,8 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
         route=route,
         resumes=what_resumes(route, facts, bool(compression), wishes.checksum),
         warnings=(*_warnings(facts, route, disk.format, wishes), *((_TARRED,) if tarred else ())),
+        image=disk.image,
+        tables=tables,
     )
 
 
@@ -177,21 +182,14 @@ def plan_patiently(source: Source, reader: RangeReader, wishes: Wishes, patience
 
 
 def open_range_image(plan: Plan, read_at: ReadAt) -> Image:
-    """The image of a plan whose source has ranges, for the SCATTER route."""
+    """The image of a plan whose source has ranges, for the SCATTER route. What was read for the plan is not read
+    again."""
     from importer.formats.registry import open_image
 
+    if plan.image is not None:
+        return plan.image
     assert plan.facts.size is not None
-    return open_image(plan.format, _head_first(plan.facts, read_at), plan.facts.size)
-
-
-def _head_first(facts: Facts, read_at: ReadAt) -> ReadAt:
-    """What the probe has brought costs no request again: a refused image is asked for at most twice."""
-
-    def read(offset: int, length: int) -> bytes:
-        end = offset + length
-        return facts.head[offset:end] if end <= len(facts.head) else read_at(offset, length)
-
-    return read
+    return open_image(plan.format, plan.tables or read_at, plan.facts.size)
 
 
 def _refuse_pages(facts: Facts, head: bytes) -> None:
@@ -238,6 +236,7 @@ class _Disk(NamedTuple):
     format: str
     virtual_size: int | None
     granule: int | None
+    image: Image | None = None
 
 
 def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at: ReadAt) -> _Disk:
@@ -251,19 +250,19 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
             return _Disk(format, _declared_size(compression, facts), _PAGE)
         size = _disk_size(facts, read_at)
         return _Disk("raw" if size == facts.size else "vhd", size, _PAGE)
-    size = None
+    image = None
     if facts.ranges and facts.size is not None and not compression:
         from importer.formats.registry import open_image
 
-        size = open_image(format, read_at, facts.size).virtual_size
+        image = open_image(format, read_at, facts.size)
     if format == "qcow2":
         from importer.formats.qcow2_header import parse_header
 
         header = parse_header(head)
-        return _Disk(format, header.virtual_size, header.granule)
+        return _Disk(format, header.virtual_size, header.granule, image)
     # Blocks of vhd, vdi and vmdk stand at any sector of the file, so a part of one may end at any sector of disk. From
     # a stream they tell how large they are when they have been spooled.
-    return _Disk(format, size, None)
+    return _Disk(format, image.virtual_size if image else None, None, image)
 
 
 def _disk_size(facts: Facts, read_at: ReadAt) -> int | None:

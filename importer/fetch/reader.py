@@ -14,11 +14,19 @@ from importer.sources import Body, Source
 class RangeReader:
     """Reads ranges of ``source``. Safe from several threads: every call has its own connection and patience.
 
-    ``fetched(count)`` is told of every received byte.
+    ``fetched(count)`` is told of every received byte. ``head``: the first bytes of the file, which are there already.
     """
 
-    def __init__(self, source: Source, policy: RetryPolicy, cancel: Cancel, fetched: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        policy: RetryPolicy,
+        cancel: Cancel,
+        fetched: Callable[[int], None],
+        head: bytes = b"",
+    ) -> None:
         self._source = source
+        self._head = head
         self._policy = policy
         self._cancel = cancel
         self._fetched = fetched
@@ -39,6 +47,10 @@ class RangeReader:
                 while filled < len(view):
                     position = offset + filled
                     self._cancel.check(position)
+                    if count := self._from_head(view[filled:], position):
+                        filled += count
+                        self._fetched(count)
+                        continue
                     try:
                         answer = answer or _Answer(self._open(position, end))
                         count = answer.readinto(view[filled:])
@@ -59,6 +71,11 @@ class RangeReader:
                 offset += len(view)
         finally:
             _left(answer)
+
+    def _from_head(self, view: memoryview, position: int) -> int:
+        part = self._head[position : position + len(view)]
+        view[: len(part)] = part
+        return len(part)
 
     def _open(self, offset: int, end: int) -> Body:
         asked_s = time.monotonic()

@@ -16,6 +16,7 @@ from importer.formats.window import Window
 
 _WINDOW = 4 * MiB  # bytes of L2 tables held at once
 _GAP = 256 * KiB  # reading over a gap this small costs less than another request (performance.md 4)
+_SHARE = 200  # of the file so much may be read over in all: data between scattered tables is fetched again later
 
 
 class TableRead(NamedTuple):
@@ -45,14 +46,19 @@ class Qcow2:
 
     def table_reads(self) -> Iterator[tuple[int, int]]:
         """(offset, length) of every read of L2 tables that ``extents`` will make, in its order: for fetching ahead."""
+        left = self._file.size // _SHARE
         for window in self._windows():
-            for read in self._reads(window):
+            for read in self._reads(window, left):
+                left -= read.length - len(read.tables) * self.cluster_size
                 yield read.offset, read.length
 
     def _extents(self, decoder: L2Decoder) -> Iterator[Extent]:
         tables = self._tables()
+        left = self._file.size // _SHARE
         for window in self._windows():
-            held = self._read_window(window)
+            reads = list(self._reads(window, left))
+            left -= sum(read.length - len(read.tables) * self.cluster_size for read in reads)
+            held = self._read_window(reads)
             for index in window:
                 yield from decoder.decode(held[tables[index]], index * self.header.l2_coverage)
 
@@ -88,12 +94,15 @@ class Qcow2:
         if window:
             yield window
 
-    def _reads(self, window: list[int]) -> Iterator[TableRead]:
-        """The tables of ``window`` in few reads: near ones together, none longer than the window."""
+    def _reads(self, window: list[int], left: int) -> Iterator[TableRead]:
+        """The tables of ``window`` in few reads: near ones together, none longer than the window. At most ``left``
+        bytes that are no tables are read over."""
         tables, cluster = self._tables(), self.cluster_size
         read: TableRead | None = None
         for offset in sorted({tables[index] for index in window}):
-            if read and offset - (read.offset + read.length) <= _GAP and offset + cluster - read.offset <= _WINDOW:
+            gap = offset - (read.offset + read.length) if read else 0
+            if read and gap <= min(_GAP, left) and offset + cluster - read.offset <= _WINDOW:
+                left -= gap
                 read.tables.append(offset)
                 read = read._replace(length=offset + cluster - read.offset)
                 continue
@@ -103,9 +112,9 @@ class Qcow2:
         if read:
             yield read
 
-    def _read_window(self, window: list[int]) -> dict[int, bytes]:
+    def _read_window(self, reads: list[TableRead]) -> dict[int, bytes]:
         held = {}
-        for read in self._reads(window):
+        for read in reads:
             data = self._file.table("L2 tables", read.offset, read.length)
             for offset in read.tables:
                 held[offset] = data[offset - read.offset : offset - read.offset + self.cluster_size]

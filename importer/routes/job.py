@@ -49,7 +49,7 @@ class Feed:
                 crew.end()
 
     def reader(self) -> RangeReader:
-        return RangeReader(self.source, self.retry, self.cancel, self.progress.fetched)
+        return RangeReader(self.source, self.retry, self.cancel, self.progress.fetched, self.plan.facts.head)
 
     def stream(self, start: int = 0, end: int | None = None) -> Stream:
         """The transferred bytes [start, end) in order; without ranges all of them, from 0."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdi.base.units import MiB
 from importer.fetch.reader import RangeReader
 from importer.formats import Image
+from importer.routes.gaps import NO_MATTER, Gaps
 from importer.routes.gathered import Gathered
 from importer.routes.job import Job
 from importer.routes.pieces import Pieces
@@ -36,7 +37,11 @@ class _Scatter:
     def segments(self) -> Iterator[Segment]:
         everything = holes(self._image.extents(), self._image.virtual_size, self._hole)
         missing = missing_extents(everything, self._job.kept.ranges, self._job.progress.spare)
-        return segments(missing, self._buffer_size, self._request)
+        return segments(missing, self._buffer_size, self._request, self._gaps())
+
+    def _gaps(self) -> Gaps:
+        plan = self._job.plan
+        return Gaps(plan.facts.size or 0, plan.tables.overlaps) if plan.tables else NO_MATTER
 
     def _request(self) -> int:
         return REQUEST if self._reader.quickest_s > _NEAR_S else NEAR_REQUEST

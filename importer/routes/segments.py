@@ -7,18 +7,21 @@ is large enough to hide the round trip and small enough to share out and to lose
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
-from cdi.base.units import KiB, MiB
+from cdi.base.units import MiB
 from importer.fetch.rangeset import RangeSet
 from importer.formats import Extent, Kind
+from importer.routes.gaps import GAP, NO_MATTER, Gaps
+
+__all__ = ["GAP", "NEAR_REQUEST", "REQUEST", "Segment", "holes", "missing_extents", "segments"]
 
 REQUEST = 8 * MiB  # bytes of one ranged request at most; streamed through the worker's buffer
 # Of a request to a near server: it pours the whole answer into socket buffers, and a kill loses all of it (5 MiB per
 # connection measured with 8 MiB requests over loopback, 2 MiB with these, at the same speed and CPU).
 NEAR_REQUEST = 2 * MiB
-GAP = 64 * KiB  # a hole in the file smaller than this is cheaper to read over than a new request
 BATCH = 16384  # extents sorted together: about 3 MiB of memory
 
 
@@ -64,16 +67,23 @@ def holes(extents: Iterable[Extent], size: int, found: Callable[[int, int], None
 
 
 def segments(
-    extents: Iterator[Extent], whole_size: int, request: Callable[[], int] = lambda: REQUEST
+    extents: Iterator[Extent],
+    whole_size: int,
+    request: Callable[[], int] = lambda: REQUEST,
+    gaps: Gaps = NO_MATTER,
 ) -> Iterator[Segment]:
     """Requests for all ``extents``, of at most ``request()`` bytes, asked anew for each; those holding compressed ones
-    span at most ``whole_size`` bytes."""
+    span at most ``whole_size`` bytes. ``gaps`` says what is read over."""
+    complete = True  # of an image of one batch everything is known
     while batch := list(islice(extents, BATCH)):
         batch.sort(key=lambda extent: extent.host)
-        yield from _cut(batch, whole_size, request)
+        complete = complete and len(batch) < BATCH
+        yield from _cut(batch, whole_size, request, partial(gaps.bridges, complete=complete))
 
 
-def _cut(batch: list[Extent], whole_size: int, request: Callable[[], int]) -> Iterator[Segment]:
+def _cut(
+    batch: list[Extent], whole_size: int, request: Callable[[], int], bridges: Callable[[int, int], bool]
+) -> Iterator[Segment]:
     run: list[Extent] = []
     start = end = 0
     for extent in chain.from_iterable(_split(extent, request) for extent in batch):
@@ -81,9 +91,10 @@ def _cut(batch: list[Extent], whole_size: int, request: Callable[[], int]) -> It
         last = extent.host + extent.host_length
         # Packed clusters may share a sector; data that overlaps (a damaged image) goes into requests of its own, since
         # a request is copied out in one pass. Parts of a long extent may pass the start of the next one.
-        follows = extent.host >= (start if whole else end) and extent.host - end <= GAP
+        follows = extent.host >= (start if whole else end)
         fits = run and whole == (run[0].kind is not Kind.DATA) and follows
-        if not fits or max(end, last) - start > (whole_size if whole else request()):
+        fits = fits and max(end, last) - start <= (whole_size if whole else request())
+        if not fits or (extent.host > end and not bridges(end, extent.host)):
             if run:
                 yield Segment(start, end - start, run, run[0].kind is not Kind.DATA)
             run, start, end = [], extent.host, 0

@@ -37,7 +37,8 @@ def run(job: Job, directory: Path) -> int:
             raise too_small(image.virtual_size, job.limit)
         job.sink.grow(image.virtual_size)
         # Counted as transferred once already, so the second reading is not progress of the transfer.
-        second = replace(job, source=spool, progress=type(job.progress)())
+        plan = replace(job.plan, facts=replace(job.plan.facts, head=b""), tables=None)
+        second = replace(job, plan=plan, source=spool, progress=type(job.progress)())
         scatter.run(second, image)
         return image.virtual_size
 
