@@ -15,6 +15,9 @@ _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,1024}"')
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _DATE_LENGTH = 64  # characters; the longest form of a date has 33
 _SHOWN_LENGTH = 100
+_CHALLENGES_LENGTH = 4096
+# A scheme begins a challenge: at the start or behind a comma, and no "=" of a parameter follows it.
+_SCHEME = re.compile(r"(?:^|,)[ \t]*([A-Za-z][A-Za-z0-9-]{1,30})(?=[ \t]*(?:,|$)|[ \t]+[A-Za-z0-9])")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _TRY_LATER = frozenset({408, 425, 429})
 _FOR_GOOD = frozenset({501, 505, 511})  # of the 5xx those that another try does not change
@@ -102,6 +105,12 @@ def content_coding(value: str | None) -> str:
 def is_coded(coding: str, head: bytes) -> bool:
     """Whether the bytes are what their header says: of a file that was stored packed some say it, and some lie."""
     return head.startswith(_MAGIC.get(coding, ())) if coding else False
+
+
+def unspoken_schemes(value: str) -> str:
+    """What WWW-Authenticate (RFC 9110, 11.6.1) asks for, when a user and a password are of no use there; else empty."""
+    schemes = dict.fromkeys(scheme.title() for scheme in _SCHEME.findall(value[:_CHALLENGES_LENGTH]))
+    return "" if "Basic" in schemes else ", ".join(list(schemes)[:4])
 
 
 def printable(text: str) -> str:

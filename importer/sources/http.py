@@ -25,6 +25,7 @@ from importer.sources.answers import (
     status_fault,
     status_text,
     strong_etag,
+    unspoken_schemes,
 )
 from importer.sources.body import AnswerBody, EmptyBody, ReplayBody, Span
 from importer.sources.connection import Dialer
@@ -440,10 +441,12 @@ class HttpSource:
 
     def _withheld_from(self, answer: Answer) -> str:
         names = withheld(self._start.headers, answer.request.headers)
-        if answer.status not in (401, 403) or not names:
+        if answer.status not in (401, 403, 404):  # of what not everybody may see some say that it is not there
             return ""
         start = self._start.url
-        return f"{', '.join(names)} went to {start.scheme}://{start.host_port} only"
+        sent_to = f"{', '.join(names)} went to {start.scheme}://{start.host_port} only" if names else ""
+        asked = unspoken_schemes(answer.headers.joined("WWW-Authenticate")) if answer.status == 401 else ""
+        return "; ".join(part for part in (sent_to, asked and f"it asks for {asked}") if part)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 from cdi.base.faults import Fault
-from importer.sources.url import display_name
+from importer.sources.url import HOST_LENGTH, display_name
 
 Addressing = Literal["auto", "path", "virtual"]
 DEFAULT_REGION = "us-east-1"  # what AWS's own clients and the usual servers take when nothing is said
@@ -27,7 +27,6 @@ _AWS_HOST = re.compile(
 # Names that can be one label of a host; a dot in the name breaks the wildcard certificate of the service.
 _HOST_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
-_HOST_LENGTH = 253
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
 
@@ -72,6 +71,8 @@ def parse_s3_url(url: str, region: str, environ: Mapping[str, str], addressing: 
         parts.port  # noqa: B018 - raises ValueError when it is no number
     except ValueError as error:
         raise _invalid(url, "host or port cannot be read") from error
+    if len(parts.hostname or "") > HOST_LENGTH:
+        raise _invalid(url, "the host is not a name that DNS can hold")
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
     if parts.scheme == "s3":
         found = _of_bucket_url(url, parts, region, environ)
@@ -92,7 +93,7 @@ def as_region(text: str) -> str:
 
 def region_of_host(host: str) -> str:
     """The region that a host of AWS is in; empty for others. ``host``: of a server's answer, of any length."""
-    found = _AWS_HOST.fullmatch(host.lower()) if len(host) <= _HOST_LENGTH else None
+    found = _AWS_HOST.fullmatch(host.lower()) if len(host) <= HOST_LENGTH else None
     return (found and found["region"]) or ""
 
 

@@ -22,6 +22,7 @@ _SIGNED = re.compile(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LENGTH = 32 * 1024  # characters of a URL; servers take 8 KiB or so
 _SHOWN_LENGTH = 300
+HOST_LENGTH = 253  # characters of a name in DNS (RFC 1035, 2.3.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def _joined(base: HttpUrl, location: str) -> str:
 
 
 def _ascii_host(url: str, host: str) -> str:
+    if len(host) > HOST_LENGTH:
+        raise _invalid(url, "the host is not a name that DNS can hold")
     try:
         name = host.encode("idna").decode("ascii").lower()
     except UnicodeError as error:

@@ -269,6 +269,12 @@ def test_what_was_withheld_and_from_where_is_said(tmp_path: Path) -> None:
     assert "hunter2" not in fault.message
 
 
+def test_a_refusal_names_a_way_to_authenticate_that_is_not_spoken_here(tmp_path: Path) -> None:
+    with WordServer(lambda _: said("401 No", b"", "WWW-Authenticate: Digest realm=r, nonce=n")) as server:
+        fault = fault_of(lambda: importing(server, tmp_path, user="u", password="p"))
+    assert "(it asks for Digest)" in fault.what
+
+
 @pytest.mark.parametrize(
     ("line", "sent"), [("Accept:", None), ("X-Empty;", ""), ("X-Also:", ""), ("User-Agent: me", "me"), ("Host: h", "h")]
 )

@@ -10,6 +10,7 @@ from importer.sources.answers import (
     status_code_name,
     status_fault,
     strong_etag,
+    unspoken_schemes,
 )
 
 
@@ -36,6 +37,18 @@ def test_later_refusals_have_no_phrase_and_carry_retry_after() -> None:
     fault = status_fault("http://h/x", (503, "Busy\x1b[31m"), "7", first=False)
     assert fault.message.startswith("[SourceUnavailable] GET http://h/x answered 503 Busy?[31m.")
     assert fault.values["retry_after_s"] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("Basic realm=x", ""), ("", ""), ("Digest realm=x, nonce=y", "Digest"), ("negotiate", "Negotiate"),
+        ("Negotiate, NTLM", "Negotiate, Ntlm"), ("Digest a=b, basic realm=c", ""), ("Bearer realm=x", "Bearer"),
+        ("a=b, c=d", ""), ("\x1b[31m", ""), ("," * 90_000 + "Digest a", ""),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_what_user_and_password_do_not_answer(value: str, asked: str) -> None:
+    assert unspoken_schemes(value) == asked
 
 
 @pytest.mark.parametrize(
