@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from cdi.base.faults import Fault
@@ -74,16 +74,16 @@ def inspected(spec: SourceSpec, checksum: str | None) -> Inspection:
 
 
 def _in_some_way(spec: SourceSpec, look: Callable[[SourceSpec], Looked]) -> Looked:
-    """As an import would read it: without ranges, when a server gives only those from the start."""
-    from importer.another_way import next_way
+    """As an import would read it: without ranges, when a server gives only those from the start, or names one file
+    differently in every answer."""
+    from importer.another_way import may_be_alike, next_way
 
     try:
         return look(spec)
     except Fault as fault:
-        way = next_way(spec, fault, None, first=False)
-        if way is None:
+        if next_way(spec, fault, None, first=False) is None and not may_be_alike(fault):
             raise
-    return look(way.spec)
+    return look(replace(spec, one_answer=True))
 
 
 def _allocated(plan: Plan, read_at: ReadAt) -> int | None:
