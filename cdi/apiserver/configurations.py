@@ -64,6 +64,11 @@ class Aim:
     segment: str
 
 
+def leads_elsewhere(found: Configuration, segment: str) -> bool:
+    """Whether API servers are sent past the entrance, as when the manifests were applied again."""
+    return any(_place(hook) != _wanted_place(hook, Aim("", segment)) for hook in found.webhooks)
+
+
 class Configurations:
     """``with_rendering``: whether claims are completed (``webhookPvcRendering``). While they are not, their
     configuration is gone: API servers ask nobody then, whether we answer or not."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cdi.apiserver import signing_key
+from cdi.apiserver.configurations import MUTATING
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import Leaving, application, serve
 from cdi.apiserver.tokens import Signer
@@ -24,6 +25,7 @@ from cdi.kube.cache import Cache
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
+from cdi.operator.webhooks import DATAVOLUME_MUTATE
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         configs = cache.store(CDI_CONFIGS)
         configs.subscribe(partial(adopt_terms, trust.context))
         configs.subscribe(trust.adopt_rendering)
+        way = cache.store(MUTATING, name=DATAVOLUME_MUTATE.configuration, awaited=False)
+        way.subscribe(trust.adopt_way)
         configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
         group.create_task(cache.run(), name="cache")
         await cache.synced()  # nothing is served on terms that an administrator has ruled out

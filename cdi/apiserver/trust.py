@@ -26,7 +26,7 @@ from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import CDIConfig
 from cdi.apiserver import certificates
 from cdi.apiserver.certificates import Pair
-from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configurations
+from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configuration, Configurations, leads_elsewhere
 from cdi.apiserver.entrance import Entrance
 from cdi.apiserver.lifetimes import Lifetimes, lifetimes
 from cdi.apiserver.stated import is_asked, stated
@@ -90,6 +90,11 @@ class Trust:
         wanted = cluster_of(config, None).webhook_rendering
         if wanted != self._configurations.with_rendering:
             self._configurations.with_rendering = wanted
+            self._changed.set()
+
+    def adopt_way(self, _: Configuration | None, found: Configuration | None) -> None:
+        """Follows a store of the configuration for DataVolumes: the way is put right at once."""
+        if found is not None and self.entrance.segment and leads_elsewhere(found, self.entrance.segment):
             self._changed.set()
 
     def _look_again(self) -> None:

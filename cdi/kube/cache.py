@@ -29,12 +29,15 @@ class Cache:
         self._mirrors: dict[tuple[Resource[Any], Selection], _Mirror] = {}
         self._running = False
 
-    def store(self, resource: Resource[T], *, namespace: str = "", labels: str = "", awaited: bool = True) -> Store[T]:
+    def store(
+        self, resource: Resource[T], *, namespace: str = "", labels: str = "", name: str = "", awaited: bool = True
+    ) -> Store[T]:
         """The same store for the same selection. Never of secrets: they are read when they are needed.
 
+        ``name``: of the only object, for roles that grant no other one.
         ``awaited``: nothing can be decided before it was complete; else it is a comfort, which a role may not grant.
         """
-        selection = Selection(namespace, labels)
+        selection = Selection(namespace, labels, f"metadata.name={name}" if name else "")
         mirror = self._mirrors.get((resource, selection))
         if mirror is None:
             if self._running:

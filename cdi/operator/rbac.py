@@ -104,7 +104,8 @@ _APISERVER_CLUSTER = (
     rule(_CDI, "volumeclonesources storageprofiles cdis cdiconfigs", *_READ),
     rule(_CDI, "cdis/finalizers", "update"),
     # It puts its own certificate authority into the webhook configurations, as there is no operator yet.
-    rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "get", "patch", names=_LASTING),
+    # "list" and "watch", of this one name: manifests that are applied again lead past its last segment.
+    rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", *_READ, "patch", names=_LASTING),
     rule("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get", "patch", names=VALIDATING),
     # This one goes and comes with webhookPvcRendering. "create" counts by name for server-side apply alone.
     rule(

@@ -23,7 +23,8 @@ _PATHS = ["/datavolume-mutate", "/datavolume-mutate/", "/datavolume-mutate/guess
 
 def test_a_pod_gets_no_token_for_a_volume_of_others(namespace: Pods, space: Namespace) -> None:
     volume = datavolume("disk", {"pvc": {"namespace": "default", "name": "theirs"}}, pvc=claim("64Mi"))
-    assert space.create(volume)["metadata"]["annotations"][TOKEN].count(".") == 2  # an administrator gets one
+    made = space.create(volume)  # as an administrator, through an API server
+    assert made["metadata"]["annotations"][TOKEN].count(".") == 2
     request = {
         "uid": "1",
         "operation": "CREATE",

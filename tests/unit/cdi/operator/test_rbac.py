@@ -105,7 +105,7 @@ def test_the_api_server_changes_only_objects_that_are_its_own() -> None:
         for name in rule.get("resourceNames", ())
     }
     assert named == {
-        "cdi-api-datavolume-mutate": ("get", "patch"),
+        "cdi-api-datavolume-mutate": ("get", "list", "watch", "patch"),
         "cdi-api-pvc-mutate": ("get", "patch", "create", "delete"),
         "cdi-api-datavolume-validate": ("get", "patch"),
         "cdi-api-dataimportcron-validate": ("get", "patch"),
