@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE
+from cdi.api.phase import Phase
 from cdi.api.populators import VolumeImportSource
 from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
@@ -78,6 +79,9 @@ def decide(seen: Observed) -> Plan:
 
 
 def _claimed(seen: Observed, operation: Operation) -> Plan:
+    if seen.volume.status.phase == Phase.SUCCEEDED:
+        # Said before it is done: a bound claim of a DataVolume that has Succeeded is never worked on.
+        return Plan(hold=Hold("NotFound", "No PVC found", Phase.PENDING, ready=False))
     try:
         populator = operation is Operation.IMPORT and uses_populator(seen)
         static = _static(seen)

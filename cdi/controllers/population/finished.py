@@ -1,8 +1,8 @@
 """Whether the claim of a DataVolume holds what was asked for, whoever populated it. Pure.
 
 A DataVolume that has Succeeded stays so while its claim is bound: in the claim a VM may run, and what another version
-wrote on it, or a backup restored without, is no reason to begin again. Only a claim that was made since, as when
-somebody deleted the one before, is another one, as long as it shows work that has not ended.
+wrote on it, or a backup restored without, is no reason to begin again. (Where the claim is gone, its controller takes
+the phase back before it makes another one.)
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from cdi.kube.storage import PersistentVolumeClaim
 
 
 def stays_succeeded(volume: DataVolume, claim: PersistentVolumeClaim) -> bool:
-    if volume.status.phase != Phase.SUCCEEDED or not _has_volume(claim):
-        return False
-    return not (_was_made_since(volume, claim) and is_being_filled(claim))
+    return volume.status.phase == Phase.SUCCEEDED and _has_volume(claim)
 
 
 def is_being_filled(claim: PersistentVolumeClaim) -> bool:
@@ -46,9 +44,3 @@ def was_populated_elsewhere(claim: PersistentVolumeClaim) -> bool:
 def _has_volume(claim: PersistentVolumeClaim) -> bool:
     """Bound, or handed its volume a moment ago: Succeeded is said then."""
     return claim.status.phase == "Bound" or (claim.status.phase == "Pending" and bool(claim.spec.volume_name))
-
-
-def _was_made_since(volume: DataVolume, claim: PersistentVolumeClaim) -> bool:
-    ready = next((item for item in volume.status.conditions if item.type == "Ready"), None)
-    since = ready.last_transition_time if ready is not None and ready.status == "True" else ""
-    return bool(since) and (claim.metadata.creation_timestamp or "") > since

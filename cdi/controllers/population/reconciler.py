@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cdi.api.datavolume import DataVolume
+from cdi.api.phase import Phase
 from cdi.api.populators import VolumeImportSource
 from cdi.controllers import annotations as a
 from cdi.controllers.population.act import Actor
@@ -67,6 +69,7 @@ class Population:
         stores = self._stores
         stores.quotas.subscribe(self._actor.refusals.quota_changed)
         stores.pods.subscribe(self._forget_gone)
+        stores.datavolumes.subscribe(self._taken_back)
         self.controller.watches(stores.claims, _keys_of_claim)
         self.controller.watches(stores.pods, self._keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
@@ -76,6 +79,12 @@ class Population:
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
             self.followers.forget(old.metadata.uid)
+
+    def _taken_back(self, old: DataVolume | None, new: DataVolume | None) -> None:
+        """A DataVolume has Succeeded no more: its claim was not worked on before."""
+        was_over = old is not None and old.status.phase == Phase.SUCCEEDED
+        if was_over and new is not None and new.status.phase != Phase.SUCCEEDED:
+            self.controller.enqueue(Key(new.metadata.namespace, new.metadata.name))
 
     def _keys_of_pod(self, pod: Pod) -> list[Key]:
         """A worker of another version does not say for which target; its owner is the claim that it writes to. Any

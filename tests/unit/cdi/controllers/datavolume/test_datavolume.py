@@ -643,3 +643,16 @@ def test_a_claim_without_a_class_is_as_large_as_it_was_asked() -> None:
     made = decide(at).actions[-1]
     assert isinstance(made, CreateClaim)
     assert (made.body["spec"]["storageClassName"], made.body["spec"]["resources"]) == ("", _size()["resources"])
+
+
+def test_a_claim_that_is_gone_takes_the_phase_back_before_it_is_made_again() -> None:
+    """Whoever dies in between leaves no new claim whose DataVolume says that it is populated."""
+    done = http()
+    done = replace(done, status=replace(done.status, phase="Succeeded", claim_name="disk"))
+    at = seen(done)
+    plan = decide(at)
+    assert plan.actions == ()
+    status = status_of(at, plan.hold)
+    assert (status.phase, status.conditions[1].status) == ("Pending", "False")
+    again = decide(seen(replace(done, status=status)))
+    assert any(isinstance(action, CreateClaim) for action in again.actions)
