@@ -180,7 +180,7 @@ class Cluster:
     @contextlib.contextmanager
     def _response(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Any]:
         content = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Accept": "application/json", "Content-Type": content}
+        headers = {**self._client.default_headers, "Accept": "application/json", "Content-Type": content}
         url = self._client.configuration.host + path
         response = self._answer(method, url, headers, body)
         try:

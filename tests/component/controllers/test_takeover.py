@@ -1,0 +1,162 @@
+"""Taking over from another version: what it has finished stays finished, what it has begun stays where it was.
+
+``recorded`` has the objects that it left: a file for each of its runs (``recorded/README.md``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.config import new_client_from_config
+from support.apiserver import ADMIN, ApiServer
+from support.controller import Controller, install, kubeconfig, storage_class
+from support.kinds import Cluster
+from support.webhooks import Kubectl
+
+Document = dict[str, Any]
+
+RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
+DRIVER = "hostpath.csi.k8s.io"
+
+
+@pytest.fixture(scope="module")
+def kubectl(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    made = Kubectl(api, tmp_path_factory.mktemp("kubectl"))
+    install(made)
+    late = storage_class("hostpath-wffc", DRIVER) | {"volumeBindingMode": "WaitForFirstConsumer"}
+    made.done("apply", "-f", "-", objects=storage_class("hostpath", DRIVER))
+    made.done("apply", "-f", "-", objects=late)
+    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER}}
+    made.done("apply", "-f", "-", objects=driver | {"spec": {"attachRequired": False}})
+    return made
+
+
+class Run:
+    """The objects of one run, made again in a namespace of their own; their uids are new, and so are names of them."""
+
+    def __init__(self, cluster: Cluster, path: Path) -> None:
+        self.namespace = path.stem
+        self._cluster = cluster
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        states, objects = list[Document](), json.loads(path.read_text())
+        while objects:
+            given = objects.pop(0)
+            old, status = given["metadata"].pop("uid"), given.pop("status", None)
+            given["metadata"]["namespace"] = self.namespace
+            made = cluster.create(given)
+            new = made["metadata"]["uid"]
+            notes = json.dumps(given["metadata"].get("annotations", {}))
+            if old in notes:  # in a name that the object itself tells
+                patch = {"metadata": {"annotations": json.loads(notes.replace(old, new))}}
+                cluster.patch(given["kind"], given["metadata"]["name"], patch, self.namespace)
+            states.append({"kind": given["kind"], "name": made["metadata"]["name"], "status": status})
+            states, objects = json.loads(json.dumps([states, objects]).replace(old, new))
+        for state in states:
+            if state["status"]:
+                self._say(state["kind"], state["name"], state["status"])
+
+    def _say(self, kind: str, name: str, status: Document) -> None:
+        subresource = "" if kind == "DataSource" else "status"
+        self._cluster.patch(kind, name, {"status": status}, self.namespace, subresource)
+
+    def name_golden_images(self) -> None:
+        """A DataSource for each DataVolume, ready where that has Succeeded."""
+        for volume in self._of("DataVolume"):
+            place = {"name": volume["metadata"]["name"], "namespace": self.namespace}
+            source = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataSource", "metadata": place}
+            self._cluster.create(source | {"spec": {"source": {"pvc": place}}})
+            if volume["status"]["phase"] == "Succeeded":
+                ready = {"type": "Ready", "status": "True", "reason": "Ready"}
+                text = {"message": "DataSource is ready to be consumed"}
+                self._say("DataSource", place["name"], {"conditions": [ready | text], "source": {"pvc": place}})
+
+    def _of(self, kind: str) -> list[Document]:
+        return self._cluster.list(kind, self.namespace)
+
+    def volumes(self) -> dict[str, Any]:
+        """What programs see of each."""
+        return {item["metadata"]["name"]: _shown(item["status"]) for item in self._of("DataVolume")}
+
+    def messages(self) -> list[str]:
+        """What people see."""
+        found = [item["status"]["conditions"] for item in self._of("DataVolume")]
+        return [item.get("message", "") for conditions in found for item in conditions]
+
+    def sources(self) -> dict[str, list[tuple[str, str]]]:
+        """Whether the DataSources are ready, and why not."""
+        return {
+            item["metadata"]["name"]: [
+                (entry["status"], entry["reason"]) for entry in item.get("status", {}).get("conditions", [])
+            ]
+            for item in self._of("DataSource")
+        }
+
+    def targets(self) -> dict[str, Document]:
+        """Claims that users see, by name: what identifies them, and what says how far they are."""
+        found = self._of("PersistentVolumeClaim")
+        return {item["metadata"]["name"]: _claim(item) for item in found if not _belongs_to_another(item)}
+
+    def uids(self, kind: str) -> set[str]:
+        return {item["metadata"]["uid"] for item in self._of(kind)}
+
+
+def _shown(status: Document) -> Document:
+    keys = ("type", "status", "reason")
+    conditions = [{key: item.get(key, "") for key in keys} for item in status["conditions"]]
+    return {key: status.get(key) for key in ("phase", "progress", "claimName", "restartCount")} | {
+        "conditions": conditions
+    }
+
+
+def _claim(found: Document) -> Document:
+    metadata, says = found["metadata"], ("pod.phase", "condition.running", "clonePhase", "condition.bound.message")
+    kept = {key: value for key, value in metadata.get("annotations", {}).items() if key.endswith(says)}
+    return {"uid": metadata["uid"], "goes": metadata.get("deletionTimestamp"), "says": kept}
+
+
+def _belongs_to_another(claim: Document) -> bool:
+    return any(owner["kind"] != "DataVolume" for owner in claim["metadata"].get("ownerReferences", []))
+
+
+def wait_until_all_are_looked_at(cluster: Cluster) -> None:
+    """Queues are served in order of arrival: what a volume that is made now gets, all before it had the chance to get.
+    The second one leaves time to what was begun when the first one's turn came."""
+    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "later"}})
+    for name in ("first", "second"):
+        storage = {"accessModes": ["ReadWriteOnce"], "storageClassName": "hostpath"}
+        storage |= {"resources": {"requests": {"storage": "1Gi"}}}
+        spec = {"source": {"http": {"url": "http://192.0.2.1/disk.img"}}, "pvc": storage}
+        kind = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume"}
+        cluster.create(kind | {"metadata": {"name": name, "namespace": "later"}, "spec": spec})
+        claim = cluster.wait("PersistentVolumeClaim", name, lambda _: True, "later")
+        cluster.wait("PersistentVolumeClaim", f"prime-{claim['metadata']['uid']}", lambda _: True, "later")
+
+
+@pytest.mark.slow
+def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, kubectl: Kubectl, tmp_path: Path) -> None:
+    client = new_client_from_config(str(api.kubeconfig()))
+    client.set_default_header("Authorization", f"Bearer {ADMIN}")
+    cluster = Cluster(client)
+    runs = [Run(cluster, path) for path in RECORDED]
+    assert len(runs) > 20
+    for run in runs:
+        run.name_golden_images()
+    before = [(run.volumes(), run.targets(), run.uids("Pod"), run.uids("PersistentVolumeClaim")) for run in runs]
+    told = [(run.messages(), run.sources()) for run in runs]
+    with Controller(kubeconfig(api, kubectl), tmp_path) as controller:
+        controller.wait_until_it_leads()
+        wait_until_all_are_looked_at(cluster)
+        assert "a bug" not in controller.log
+        for run, (volumes, targets, pods, claims), (messages, sources) in zip(runs, before, told, strict=True):
+            assert run.volumes() == volumes, run.namespace
+            assert run.targets() == targets, run.namespace
+            assert run.uids("Pod") == pods, run.namespace
+            assert run.uids("PersistentVolumeClaim") <= claims, run.namespace
+            # The contract's text comes first; ours may say more.
+            assert [now[: len(was)] for now, was in zip(run.messages(), messages, strict=True)] == messages
+            for name, conditions in sources.items():
+                wanted = conditions or [("False", volumes[name]["phase"])]
+                assert run.sources()[name] == wanted, run.namespace
