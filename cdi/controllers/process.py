@@ -22,6 +22,7 @@ from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
+from cdi.controllers.finalizers.reconcile import Release
 from cdi.controllers.guard import Guard
 from cdi.controllers.health import Health, Ports
 from cdi.controllers.installation.reconcile import Installations
@@ -150,7 +151,16 @@ class System:
             client, ProfileStores(profiles, classes, volumes, maps, systems, snapshot_classes), here
         )
         sources_ = DataSources(client, SourceStores(sources, datavolumes, claims, snapshots))
-        self._first = (self._installations, self._configuration, profiles_, sources_)
+        self._first = (
+            self._installations,
+            self._configuration,
+            profiles_,
+            sources_,
+            Release(client, ours.CDIS, systems),
+            Release(client, ours.DATA_VOLUMES, datavolumes),
+            Release(client, resources.CLAIMS, claims),
+            Release(client, ours.OBJECT_TRANSFERS, cache.store(ours.OBJECT_TRANSFERS)),
+        )
         self._then = (population, volumes_)
 
     async def run(self) -> None:

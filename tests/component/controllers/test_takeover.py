@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kubernetes.config import new_client_from_config
 from support.apiserver import ADMIN, ApiServer
-from support.controller import Controller, install, kubeconfig, storage_class
+from support.controller import Controller, install, kubeconfig, storage_class, wait_until
 from support.kinds import Cluster
 from support.webhooks import Kubectl
 
@@ -32,6 +32,12 @@ def kubectl(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Kubectl
     driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER}}
     made.done("apply", "-f", "-", objects=driver | {"spec": {"attachRequired": False}})
     return made
+
+
+def administrator(api: ApiServer) -> Cluster:
+    client = new_client_from_config(str(api.kubeconfig()))
+    client.set_default_header("Authorization", f"Bearer {ADMIN}")
+    return Cluster(client)
 
 
 class Run:
@@ -137,9 +143,7 @@ def wait_until_all_are_looked_at(cluster: Cluster) -> None:
 
 @pytest.mark.slow
 def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, kubectl: Kubectl, tmp_path: Path) -> None:
-    client = new_client_from_config(str(api.kubeconfig()))
-    client.set_default_header("Authorization", f"Bearer {ADMIN}")
-    cluster = Cluster(client)
+    cluster = administrator(api)
     runs = [Run(cluster, path) for path in RECORDED]
     assert len(runs) > 20
     for run in runs:
@@ -160,3 +164,60 @@ def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, kub
             for name, conditions in sources.items():
                 wanted = conditions or [("False", volumes[name]["phase"])]
                 assert run.sources()[name] == wanted, run.namespace
+
+
+FOREIGN = "example.com/kept"
+HELD = {
+    "DataVolume": "cdi.kubevirt.io/dataVolumeFinalizer",
+    "PersistentVolumeClaim": "cdi.kubevirt.io/clonePopulator",
+    "ObjectTransfer": "cdi.kubevirt.io/objectTransfer",
+    "CDI": "operator.cdi.kubevirt.io",
+}
+
+
+def held(kind: str, name: str, *finalizers: str) -> Document:
+    """An object of a namespace, or of none, that another version holds."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    place = {"namespace": "going"} if kind in ("DataVolume", "PersistentVolumeClaim") else {}
+    specs: Document = {
+        "DataVolume": {"source": {"pvc": {"namespace": "going", "name": "golden"}}, "pvc": claim},
+        "PersistentVolumeClaim": claim,
+        "ObjectTransfer": {
+            "source": {"kind": "DataVolume", "namespace": "going", "name": "a"},
+            "target": {"name": "b"},
+        },
+        "CDI": {},
+    }
+    version = "v1" if kind == "PersistentVolumeClaim" else "cdi.kubevirt.io/v1beta1"
+    metadata = {"name": name, "finalizers": list(finalizers), **place}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": specs[kind]}
+
+
+@pytest.mark.slow
+def test_nothing_in_deletion_is_held_by_a_version_that_is_gone(
+    api: ApiServer, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    cluster = administrator(api)
+    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "going"}})
+    for kind, finalizer in HELD.items():
+        for name, more in (("alone", ()), ("shared", (FOREIGN,))):
+            cluster.create(held(kind, name, finalizer, *more))
+            cluster.delete(kind, name, "going")
+    # One that is not in deletion keeps what it has: another version may still be at work.
+    cluster.create(held("PersistentVolumeClaim", "alive", HELD["PersistentVolumeClaim"]))
+    with Controller(kubeconfig(api, kubectl), tmp_path) as controller:
+        controller.wait_until_it_leads()
+        for kind, finalizer in HELD.items():
+            wait_until(lambda kind=kind: is_released(cluster, kind, "alone"), f"{kind} is released")
+            wait_until(lambda kind=kind: is_released(cluster, kind, "shared"), f"{kind} is released")
+            kept = cluster.get(kind, "shared", "going")["metadata"]["finalizers"]
+            assert (FOREIGN in kept, finalizer in kept) == (True, False)
+            cluster.patch(kind, "shared", {"metadata": {"finalizers": None}}, "going")
+        alive = cluster.get("PersistentVolumeClaim", "alive", "going")
+        assert HELD["PersistentVolumeClaim"] in alive["metadata"]["finalizers"]
+
+
+def is_released(cluster: Cluster, kind: str, name: str) -> bool:
+    """A claim keeps Kubernetes' own finalizer, which another controller takes off."""
+    found = cluster.find(kind, name, "going")
+    return found is None or HELD[kind] not in found["metadata"].get("finalizers", [])
