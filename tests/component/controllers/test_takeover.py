@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kubernetes.config import new_client_from_config
 from support.apiserver import ADMIN, ApiServer
-from support.controller import Controller, install, kubeconfig, storage_class, wait_until
+from support.controller import Controller, storage_class, wait_until
 from support.kinds import Cluster
 from support.webhooks import Kubectl
 
@@ -22,16 +22,13 @@ RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 DRIVER = "hostpath.csi.k8s.io"
 
 
-@pytest.fixture(scope="module")
-def kubectl(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    made = Kubectl(api, tmp_path_factory.mktemp("kubectl"))
-    install(made)
+@pytest.fixture(scope="module", autouse=True)
+def classes(kubectl: Kubectl) -> None:
+    """As they were when the objects were recorded."""
     late = storage_class("hostpath-wffc", DRIVER) | {"volumeBindingMode": "WaitForFirstConsumer"}
-    made.done("apply", "-f", "-", objects=storage_class("hostpath", DRIVER))
-    made.done("apply", "-f", "-", objects=late)
     driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER}}
-    made.done("apply", "-f", "-", objects=driver | {"spec": {"attachRequired": False}})
-    return made
+    for item in (storage_class("hostpath", DRIVER), late, driver | {"spec": {"attachRequired": False}}):
+        kubectl.done("apply", "-f", "-", objects=item)
 
 
 def administrator(api: ApiServer) -> Cluster:
@@ -142,7 +139,7 @@ def wait_until_all_are_looked_at(cluster: Cluster) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, kubectl: Kubectl, tmp_path: Path) -> None:
+def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, access: Path, tmp_path: Path) -> None:
     cluster = administrator(api)
     runs = [Run(cluster, path) for path in RECORDED]
     assert len(runs) > 20
@@ -150,7 +147,7 @@ def test_nothing_changes_its_phase_and_nothing_is_done_again(api: ApiServer, kub
         run.name_golden_images()
     before = [(run.volumes(), run.targets(), run.uids("Pod"), run.uids("PersistentVolumeClaim")) for run in runs]
     told = [(run.messages(), run.sources()) for run in runs]
-    with Controller(kubeconfig(api, kubectl), tmp_path) as controller:
+    with Controller(access, tmp_path) as controller:
         controller.wait_until_it_leads()
         wait_until_all_are_looked_at(cluster)
         assert "a bug" not in controller.log
@@ -194,9 +191,7 @@ def held(kind: str, name: str, *finalizers: str) -> Document:
 
 
 @pytest.mark.slow
-def test_nothing_in_deletion_is_held_by_a_version_that_is_gone(
-    api: ApiServer, kubectl: Kubectl, tmp_path: Path
-) -> None:
+def test_nothing_in_deletion_is_held_by_a_version_that_is_gone(api: ApiServer, access: Path, tmp_path: Path) -> None:
     cluster = administrator(api)
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "going"}})
     for kind, finalizer in HELD.items():
@@ -205,7 +200,7 @@ def test_nothing_in_deletion_is_held_by_a_version_that_is_gone(
             cluster.delete(kind, name, "going")
     # One that is not in deletion keeps what it has: another version may still be at work.
     cluster.create(held("PersistentVolumeClaim", "alive", HELD["PersistentVolumeClaim"]))
-    with Controller(kubeconfig(api, kubectl), tmp_path) as controller:
+    with Controller(access, tmp_path) as controller:
         controller.wait_until_it_leads()
         for kind, finalizer in HELD.items():
             wait_until(lambda kind=kind: is_released(cluster, kind, "alone"), f"{kind} is released")
