@@ -9,28 +9,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
+import logging
 import os
 import stat
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cdi.base.faults import Exit, Fault
+from cdi.base.faults import Fault
 from cdi.base.units import MiB
+from cdi.base.verbosity import log_to_stderr
+from cdi.base.wire.termination import Termination
+from importer import worker
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
-from importer.signals import stop_with_parent, stopping_on_signals
 from importer.sinks.file import FileSink
 from importer.sinks.refusal import refusals
 from importer.target import Target
 
 _FICLONE = 0x40049409  # linux/fs.h
 _STEP = 8 * MiB
-_INTERVAL_S = 2.0
 _NOT_HERE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
 
 
@@ -145,43 +145,17 @@ def _data_after(descriptor: int, position: int, length: int) -> tuple[int, int]:
     return start, min(length, os.lseek(descriptor, start, os.SEEK_HOLE))
 
 
-@contextlib.contextmanager
-def _told(progress: Progress) -> Iterator[None]:
-    """A progress line on standard output every 2 s, and one at the end."""
-    done = threading.Event()
-
-    def tell() -> None:
-        while not done.wait(_INTERVAL_S):
-            print(progress.snapshot().json_line(), flush=True)
-
-    thread = threading.Thread(target=tell, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        print(progress.snapshot().json_line(), flush=True)
-
-
 def main() -> int:
+    log_to_stderr(logging.INFO, "%(message)s")
     source, target, size = sys.argv[1:4]
-    progress, cancel = Progress(), Cancel()
-    log = Path(os.environ.get("CDI_TERMINATION_LOG", "/dev/termination-log"))
-    stop_with_parent(cancel)
     wanted = Result(int(size), os.environ.get("PREALLOCATION") == "true")
-    try:
-        with stopping_on_signals(cancel), _told(progress):
-            method = clone(Path(source), Path(target), wanted, progress, cancel)
-    except Fault as fault:
-        print(fault.message, file=sys.stderr)
-        if fault.code == "Cancelled":
-            return int(Exit.CANCELLED)
-        log.write_text(f"Unable to process data: {fault.message}")
-        return 1
-    ended = {"preallocationApplied": wanted.preallocation, "message": "Clone Complete", "method": method}
-    log.write_text(json.dumps(ended))
-    return 0
+
+    def work(progress: Progress, cancel: Cancel) -> Termination:
+        method = clone(Path(source), Path(target), wanted, progress, cancel)
+        return Termination("Clone Complete", wanted.preallocation, method=method)
+
+    cloning = worker.Worker(work, lambda _progress, _fault: "Unable to process data: ", worker.CLONE_METRIC)
+    return worker.run(cloning, os.environ)
 
 
 if __name__ == "__main__":

@@ -18,18 +18,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from importer.progress import Progress
+from importer.worker import CLONE_METRIC, IMPORT_METRIC
 
 if TYPE_CHECKING:
     import ssl
 
 log = logging.getLogger(__name__)
 
-IMPORT = "kubevirt_cdi_import_progress_total"
-CLONE = "kubevirt_cdi_clone_progress_total"
 _SUBJECT = "/CN=cloner_target"  # the contract's
 _PATIENCE_S = 2.0  # of one scrape, which the contract's scraper gives up after
 _REQUEST_LIMIT = 8192
-_HELP = {IMPORT: "The import progress in percentage", CLONE: "The clone progress in percentage"}
+_HELP = {IMPORT_METRIC: "The import progress in percentage", CLONE_METRIC: "The clone progress in percentage"}
 
 
 def exposition(name: str, owner_uid: str, percent: float) -> str:
@@ -100,8 +99,8 @@ class MetricServer:
             tls.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
 
 
-def serve_import(progress: Progress, owner_uid: str, address: tuple[str, int]) -> MetricServer:
-    return MetricServer(lambda: exposition(IMPORT, owner_uid, progress.snapshot().percent or 0.0), address)
+def serve(name: str, progress: Progress, owner_uid: str, address: tuple[str, int]) -> MetricServer:
+    return MetricServer(lambda: exposition(name, owner_uid, progress.snapshot().percent or 0.0), address)
 
 
 def _listen(host: str, port: int) -> socket.socket:

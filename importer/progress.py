@@ -5,7 +5,6 @@ Percent is monotonic within an attempt, never over 100, and 100 only after the d
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cdi.base.units import human_duration, human_size
+from cdi.base.wire.progress import ProgressLine
 
 
 class Stage(Enum):
@@ -39,20 +39,18 @@ class Snapshot:
     durable: int = 0  # bytes of disk that would survive a power cut
     record: str = ""  # of a device: which ones, for another process
 
-    def json_line(self) -> str:
-        eta = None if self.eta_s is None else round(self.eta_s)
-        record: dict[str, object] = {
-            "stage": self.stage.value,
-            "bytesDone": self.bytes_done,
-            "bytesTotal": self.bytes_total,
-            "percent": None if self.percent is None else round(self.percent, 2),
-            "rateBps": round(self.rate_bps),
-            "etaSeconds": eta,
-            "durable": self.durable,
-        }
-        if self.record:
-            record["record"] = self.record
-        return json.dumps(record, separators=(",", ":"))
+    def told(self) -> ProgressLine:
+        """As a worker tells it."""
+        return ProgressLine(
+            stage=self.stage.value,
+            bytes_done=self.bytes_done,
+            bytes_total=self.bytes_total,
+            percent=None if self.percent is None else round(self.percent, 2),
+            rate_bps=round(self.rate_bps),
+            eta_seconds=None if self.eta_s is None else round(self.eta_s),
+            durable=self.durable,
+            record=self.record,
+        )
 
 
 class Progress:

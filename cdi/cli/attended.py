@@ -59,4 +59,4 @@ def _frame(progress: Progress) -> Frame:
     snapshot = progress.snapshot()
     # A probe is over before anyone could read that it runs.
     stage = "" if snapshot.stage.value == "Probing" and snapshot.elapsed_s < 2 else snapshot.stage.value
-    return Frame(stage, line(snapshot), snapshot.elapsed_s, snapshot.json_line())
+    return Frame(stage, line(snapshot), snapshot.elapsed_s, snapshot.told().encode())

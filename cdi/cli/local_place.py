@@ -85,4 +85,4 @@ class LocalPlace:
 
 
 def _view(record: Record) -> View:
-    return View(record.volume, msgspec.to_builtins(record.volume), record.progress)
+    return View(record.volume, msgspec.to_builtins(record.volume), record.progress.members())

@@ -103,15 +103,15 @@ def view(task: Task, width: int | None = None) -> str:
     name = f"{task.volume.metadata.name:<20} "
     record = task.record.progress
     phase = task.volume.status.phase
-    if task.worker is None or not record:
+    if task.worker is None or not record.stage:
         return one_line(name + (task.note or _failed(task) or phase))[:width]
     snapshot = Snapshot(
-        stage=Stage(record["stage"]),
-        bytes_done=record["bytesDone"],
-        bytes_total=record["bytesTotal"],
-        percent=record["percent"],
-        rate_bps=record["rateBps"],
-        eta_s=record["etaSeconds"],
+        stage=Stage(record.stage),
+        bytes_done=record.bytes_done,
+        bytes_total=record.bytes_total,
+        percent=record.percent,
+        rate_bps=record.rate_bps,
+        eta_s=record.eta_seconds,
         elapsed_s=0.0,
     )
     return (name + line(snapshot))[:width]
@@ -145,7 +145,7 @@ class _Lines:
         import time
 
         for task in tasks:
-            stage = task.record.progress.get("stage") if task.worker is not None else ""
+            stage = task.record.progress.stage if task.worker is not None else ""
             mark = (task.volume.status.phase, stage, task.note, int(time.monotonic() / 30) if stage else 0)
             if mark != task.shown:
                 task.shown = mark
@@ -155,9 +155,9 @@ class _Lines:
 class _JsonScreen:
     def show(self, tasks: list[Task]) -> None:
         for task in tasks:
-            mark = (task.volume.status.phase, task.note, json.dumps(task.record.progress))
+            mark = (task.volume.status.phase, task.note, task.record.progress)
             if mark != task.shown:
                 task.shown = mark
                 namespace, name = task.key
-                record = {"namespace": namespace, "name": name, "phase": mark[0], **task.record.progress}
+                record = {"namespace": namespace, "name": name, "phase": mark[0], **task.record.progress.members()}
                 say(json.dumps(record), flush=True)

@@ -16,7 +16,7 @@ UNSEEN_S = 10.0  # after which somebody should say that nobody looks at a volume
 @dataclass(frozen=True, slots=True)
 class View:
     """``document``: the whole object, with fields this version does not know. ``transfer``: the worker's last progress
-    line (keys as in ``importer.progress.Snapshot.json_line``); empty when none is known."""
+    line (keys as in ``cdi.base.wire.progress``); empty when none is known."""
 
     volume: DataVolume
     document: Mapping[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import random
 import time
 import uuid
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Exit, Fault
+from cdi.base.wire.progress import ProgressLine
+from cdi.base.wire.termination import decode_termination
 from cdi.controllers.datavolume.status import (
     Observation,
     WorkerState,
@@ -173,7 +174,7 @@ class Run:
         self.store.save_manifest(task.volume)
         task.record.attempts += 1
         task.note = ""
-        task.record.progress = {}
+        task.record.progress = ProgressLine()
         task.record.history = [*task.record.history, Attempt(start=now())][-_HISTORY:]
         target = self.store.disk(task.volume)
         size = claim_of(task.volume, self.manifests.profile).size
@@ -193,8 +194,8 @@ class Run:
     def _follow(self, task: Task, worker: Worker) -> None:
         status = worker.poll()
         if status is None:
-            stage = worker.progress.get("stage")
-            changed = stage != task.record.progress.get("stage")
+            stage = worker.progress.stage
+            changed = stage != task.record.progress.stage
             task.record.progress = worker.progress
             if changed or time.monotonic() - task.saved_at >= _SAVE_S:
                 self._save(task)
@@ -204,7 +205,7 @@ class Run:
         task.worker = None
         task.record.progress = worker.progress
         if status == 0 and message and not is_checksum_mismatch(message):
-            task.record.origin = _origin(message)
+            task.record.origin = dict(decode_termination(message).source)
             self._succeeded(task)
         else:
             died = Fault("WorkerDied", status=status, log=self.store.place(*task.key) / LOG)
@@ -235,7 +236,7 @@ class Run:
         if task.record.history and not task.record.history[-1].end:
             last = task.record.history[-1]
             last.end, last.outcome = now(), outcome
-            last.bytes_done = int(task.record.progress.get("bytesDone", 0))
+            last.bytes_done = task.record.progress.bytes_done
 
     def _save(self, task: Task) -> None:
         task.saved_at = time.monotonic()
@@ -245,7 +246,7 @@ class Run:
             state=task.state,
             prefix="Clone" if source is not None and source.pvc is not None else "Import",
             message=task.message,
-            percent=task.record.progress.get("percent"),
+            percent=task.record.progress.percent,
             restarts=max(0, task.record.attempts - 1),
             attempts=task.record.attempts,
             next_attempt=task.next_attempt,
@@ -272,12 +273,3 @@ class Run:
 def now(after_s: float = 0.0) -> str:
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=after_s)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _origin(message: str) -> dict[str, str]:
-    """What a worker said of its source's version in its termination JSON."""
-    try:
-        said = json.loads(message).get("source", {})
-    except (ValueError, AttributeError):
-        return {}
-    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import yaml
@@ -19,6 +18,7 @@ from cdi.api.datavolume import DataVolume, DataVolumeStatus, ObjectMeta
 from cdi.api.validation import name_violation
 from cdi.base.faults import Fault
 from cdi.base.nearest import hint
+from cdi.base.wire.progress import ProgressLine
 from importer.sinks.refusal import fault_of, refusals
 
 DISK = "disk.img"
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, rename="camel"):
     """
 
     volume: DataVolume
-    progress: dict[str, Any] = {}
+    progress: ProgressLine = ProgressLine()
     history: list[Attempt] = []
     attempts: int = 0
     origin: dict[str, str] = {}

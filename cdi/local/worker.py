@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -13,10 +12,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from cdi.api.datavolume import DataVolume, HttpSource, S3Source
 from cdi.base.faults import Fault
+from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
+from cdi.base.wire.progress import ProgressLine, decode_progress
 from cdi.controllers.annotations import CHECKSUM
 from cdi.local.manifests import Manifests
 from cdi.local.store import LOG
@@ -37,39 +38,23 @@ def environment_of(
     spec = volume.spec
     source = spec.source
     assert source is not None, "validated"
-    passed = {
-        name: value for name, value in inherited.items() if name in _PASSED or name.startswith(("AWS_", "PYTHON"))
-    }
-    environment = {
-        **passed,
-        "IMPORTER_SOURCE": "none" if source.blank is not None else source.members[0],
-        "IMPORTER_CONTENTTYPE": spec.content_type or "kubevirt",
-        "IMPORTER_IMAGE_SIZE": str(size),
-        "FILESYSTEM_OVERHEAD": "0",
-        "PREALLOCATION": "true" if spec.preallocation else "false",
-        "IMPORTER_CHECKSUM": volume.metadata.annotations.get(CHECKSUM, ""),
-        "CDI_TARGET": str(target),
-        "CDI_PARENT_PIPE": "1",
-    }
     remote = source.http or source.s3
-    if remote is not None:
-        environment["IMPORTER_ENDPOINT"] = remote.url
-        environment |= _credentials(volume, found, remote)
-    if source.http is not None:
-        if source.http.checksum:
-            environment["IMPORTER_CHECKSUM"] = source.http.checksum
-        environment["INSECURE_TLS"] = "true" if source.http.insecure_skip_verify else "false"
-        for index, header in enumerate(source.http.extra_headers):
-            environment[f"IMPORTER_EXTRA_HEADER_{index}"] = header
-    return environment
+    told = ImportEnvironment(
+        source="none" if source.blank is not None else source.members[0],
+        endpoint=remote.url if remote is not None else "",
+        archive=spec.is_archive,
+        image_size=str(size),
+        preallocation=bool(spec.preallocation),
+        checksum=(source.http and source.http.checksum) or volume.metadata.annotations.get(CHECKSUM, ""),
+        insecure=bool(source.http and source.http.insecure_skip_verify),
+        headers=tuple(source.http.extra_headers) if source.http is not None else (),
+    )
+    keys = _credentials(volume, found, remote) if remote is not None else {}
+    return {**_passed(inherited), **told.encode(), **keys, "CDI_TARGET": str(target), "CDI_PARENT_PIPE": "1"}
 
 
-_SECRET_VARIABLES = {
-    "accessKeyId": "IMPORTER_ACCESS_KEY_ID",
-    "secretKey": "IMPORTER_SECRET_KEY",
-    "sessionToken": "IMPORTER_SESSION_TOKEN",
-    "region": "IMPORTER_REGION",
-}
+def _passed(inherited: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in inherited.items() if name in _PASSED or name.startswith(("AWS_", "PYTHON"))}
 
 
 def _credentials(volume: DataVolume, found: Manifests, remote: HttpSource | S3Source) -> dict[str, str]:
@@ -79,11 +64,11 @@ def _credentials(volume: DataVolume, found: Manifests, remote: HttpSource | S3So
     missing = [key for key in ("accessKeyId", "secretKey") if not secret.get(key)]
     if missing:
         raise Fault("CredentialsMissing", missing=" and ".join(missing))
-    for key in _SECRET_VARIABLES:
+    for key in CREDENTIALS:
         if "\0" in secret.get(key, ""):
             detail = f"{key} has a zero byte, and cannot be a key"
             raise Fault("ManifestInvalid", where=f"Secret {remote.secret_ref}", detail=detail)
-    return {variable: secret[key] for key, variable in _SECRET_VARIABLES.items() if secret.get(key)}
+    return {variable: secret[key] for key, variable in CREDENTIALS.items() if secret.get(key)}
 
 
 def _referred(
@@ -150,7 +135,7 @@ class Worker:
     def __init__(self, command: list[str], environment: dict[str, str], files: PrivateDirectory, log: Path) -> None:
         self._files = files
         self._message = files.path / "termination-log"
-        self.progress: dict[str, Any] = {}
+        self.progress = ProgressLine()
         environment = {**environment, "CDI_TERMINATION_LOG": str(self._message)}
         with _locked_log(log) as output:
             self._process = subprocess.Popen(
@@ -162,15 +147,10 @@ class Worker:
     def _read_progress(self) -> None:
         assert self._process.stdout is not None
         for text in self._process.stdout:
-            try:
-                record = json.loads(text)
-            except ValueError:
-                continue  # a line of a library; progress is one JSON object per line
-            if isinstance(record, dict):
-                self.progress = record
-                shutil.rmtree(
-                    self._files.path / "headers", ignore_errors=True
-                )  # read; a killed run shall not leave them
+            if (line := decode_progress(text)) is not None:  # else one of a library
+                self.progress = line
+                # They are read by now, and a killed run shall not leave them.
+                shutil.rmtree(self._files.path / "headers", ignore_errors=True)
 
     def poll(self) -> int | None:
         """The exit code once it has ended."""
@@ -224,7 +204,8 @@ def start_import(volume: DataVolume, found: Manifests, target: Path, size: int) 
 
 def start_clone(volume: DataVolume, source: Path, target: Path, size: int) -> Worker:
     command = [sys.executable, "-m", "cloner.local", str(source), str(target), str(size)]
-    environment = {**os.environ, "PREALLOCATION": "true" if volume.spec.preallocation else "false"}
+    preallocation = "true" if volume.spec.preallocation else "false"
+    environment = {**_passed(os.environ), "PREALLOCATION": preallocation, "CDI_PARENT_PIPE": "1"}
     with _private_directory() as files:
         return Worker(command, environment, files, target.parent / LOG)
 

@@ -27,6 +27,8 @@ from cdi.apiserver.tokens import Signer, key_pair
 from cdi.base.moments import moment
 from cdi.base.printable import lines
 from cdi.base.units import parse_quantity
+from cdi.base.wire.progress import decode_progress
+from cdi.base.wire.termination import decode_termination
 from cdi.cli.screen import percent_of
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.decide import decide
@@ -37,10 +39,9 @@ from cdi.controllers.datavolume.status import failure_code
 from cdi.controllers.population import decide as population
 from cdi.controllers.population.observed import Observed as SeenClaim
 from cdi.controllers.population.outputs import count
-from cdi.controllers.population.progress import Progress
 from cdi.controllers.population.report import report_of
 from cdi.controllers.written import Written
-from cdi.kube.decoding import read, told
+from cdi.kube.decoding import read
 from cdi.kube.errors import Unreadable, from_answer
 from cdi.kube.objects import Metadata
 from cdi.kube.pods import Pod
@@ -78,8 +79,13 @@ def version(text: str) -> None:
 
 def progress(text: str) -> None:
     for line in (text, f'{{"stage":"{text}","record":"{text}"}}', f'{{"rateBps":{text},"bytesDone":{text}}}'):
-        found = told(Progress, line.encode(errors="surrogatepass"), 1 << 17)
-        assert found is None or len(found.rate) < 40
+        found = decode_progress(line.encode(errors="surrogatepass"))
+        assert found is None or found.rate_bps <= 1e15
+
+
+def termination(text: str) -> None:
+    for line in (text, f'{{"message":"{text}","source":{text}}}', f'{{"bytesDone":{text}}}'):
+        decode_termination(line.encode(errors="surrogatepass"))
 
 
 def body(text: str) -> None:
@@ -108,6 +114,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], int]] = {
     "version": (version, ANNOTATIONS),
     "stated": (secret, ANNOTATIONS),
     "answer": (answer, MESSAGE),
+    "termination": (termination, MESSAGE),
     "progress": (progress, MESSAGE),
 }
 

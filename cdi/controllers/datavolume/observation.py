@@ -9,6 +9,8 @@ from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment
 from cdi.base.printable import excerpt
+from cdi.base.units import human_duration, human_size
+from cdi.base.wire.progress import ProgressLine
 from cdi.controllers import annotations as a
 from cdi.controllers.datavolume.conditions import MESSAGE, conditions
 from cdi.controllers.datavolume.decide import needs_work
@@ -24,6 +26,7 @@ from cdi.kube.decoding import told
 
 _PROVENANCE_CHARACTERS = 1 << 14
 _PROGRESS_CHARACTERS = 16  # 100.0%
+_LONGEST_S = 30 * 86400  # that is told as the time that is left
 _NO_CODE = ("ErrExceededQuota", "ErrStartingPod", "ImagePullFailed", "ChecksumError")
 
 
@@ -71,15 +74,22 @@ def _transfer(seen: Observed, phase: str) -> Transfer | None:
     running = seen.claim is not None and seen.claim.metadata.annotations.get(a.RUNNING) == "true"
     if found is None or phase != Phase.IMPORT_IN_PROGRESS or not running:
         return None
+    remaining = _remaining_s(found)
     return Transfer(
         stage=found.stage,
         bytes_done=found.bytes_done,
         bytes_total=found.bytes_total or 0,
         rate_bps=round(found.rate_bps),
-        eta_seconds=found.remaining_s,
-        rate=found.rate,
-        eta=found.eta,
+        eta_seconds=remaining,
+        rate=f"{human_size(found.rate_bps)}/s" if found.rate_bps else "",
+        eta=human_duration(remaining) if remaining is not None else "",
     )
+
+
+def _remaining_s(line: ProgressLine) -> int | None:
+    """None while nobody can say: what stalls would take for ever."""
+    eta = line.eta_seconds
+    return round(eta) if eta is not None and 0 <= eta <= _LONGEST_S else None
 
 
 def _failure(seen: Observed, phase: str, running: Condition, hold: Hold | None) -> Failure | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
+from cdi.base.wire.progress import ProgressLine
 from cdi.controllers import annotations as a
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
@@ -18,7 +19,7 @@ from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.offers import Offers
 from cdi.controllers.population import names
 from cdi.controllers.population.observe import Stores
-from cdi.controllers.population.progress import Followers, Progress
+from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
@@ -129,7 +130,7 @@ class Observer:
             item for item in found if item.status.phase == "Available" and not item.metadata.deletion_timestamp
         )
 
-    def _progress(self, claim: PersistentVolumeClaim | None) -> Progress | None:
+    def _progress(self, claim: PersistentVolumeClaim | None) -> ProgressLine | None:
         if claim is None:
             return None
         worked_on = claim.metadata.annotations.get(a.PRIME, claim.metadata.name)

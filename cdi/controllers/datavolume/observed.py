@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
+from cdi.base.wire.progress import ProgressLine
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.population.progress import Progress
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import Profile
@@ -32,7 +32,7 @@ class Observed:
     is_assumed: bool = False
     has_driver: bool = False
     volumes: tuple[PersistentVolume, ...] = ()
-    progress: Progress | None = None
+    progress: ProgressLine | None = None
     now: str = ""
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)

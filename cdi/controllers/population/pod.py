@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.ownership import owner_reference
@@ -108,25 +109,29 @@ def _container(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]
 def _environment(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
     asked = job.parameters
     blank = asked.source == "none"
-    values = {
-        "IMPORTER_SOURCE": asked.source,
-        "IMPORTER_ENDPOINT": "" if blank else asked.endpoint,
-        "IMPORTER_CONTENTTYPE": "archive" if asked.archive else "kubevirt",
-        "IMPORTER_IMAGE_SIZE": str(job.target.spec.resources.requests.get("storage", "")),
-        "OWNER_UID": _owner_uid(job.claim),
-        "FILESYSTEM_OVERHEAD": job.overhead,
-        "INSECURE_TLS": "true" if _is_insecure(asked, cluster) else "false",
-        **dict.fromkeys(_UNSET, ""),
+    told = ImportEnvironment(
+        source=asked.source,
+        endpoint="" if blank else asked.endpoint,
+        archive=asked.archive,
+        image_size=str(job.target.spec.resources.requests.get("storage", "")),
+        overhead=job.overhead,
+        preallocation=asked.preallocation,
+        checksum="" if blank else asked.checksum,
+        insecure=_is_insecure(asked, cluster),
+        owner_uid=_owner_uid(job.claim),
+        headers=() if blank else asked.headers,
+        certificates="/certs" if asked.cert_config_map and not blank else "",
+        proxy_certificates="/proxycerts/" if cluster.proxy.certificates and not blank else "",
+        durable=job.claim.metadata.annotations.get(a.OWN_DURABLE, ""),
+    )
+    proxy = {
         "http_proxy": "" if blank else cluster.proxy.http,
         "https_proxy": "" if blank else cluster.proxy.https,
         "no_proxy": "" if blank else cluster.proxy.no,
-        "PREALLOCATION": "true" if asked.preallocation else "false",
-        "IMPORTER_CHECKSUM": "" if blank else asked.checksum,
     }
-    if durable := job.claim.metadata.annotations.get(a.OWN_DURABLE):
-        values["IMPORTER_DURABLE"] = durable
+    values = told.encode() | dict.fromkeys(_UNSET, "") | proxy
     variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
-    return variables if blank else variables + _optional(asked, cluster)
+    return variables if blank or not asked.secret else variables + _credentials(asked)
 
 
 _UNSET = (  # part of the contract: scripts and tests find them empty
@@ -145,20 +150,11 @@ _UNSET = (  # part of the contract: scripts and tests find them empty
 )
 
 
-def _optional(asked: Parameters, cluster: Cluster) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if asked.secret:
-        keys = {"IMPORTER_ACCESS_KEY_ID": "accessKeyId", "IMPORTER_SECRET_KEY": "secretKey"}
-        extra = {"IMPORTER_SESSION_TOKEN": "sessionToken", "IMPORTER_REGION": "region"}
-        found += [_from_secret(name, asked.secret, key, optional=False) for name, key in keys.items()]
-        if asked.source == "s3":
-            found += [_from_secret(name, asked.secret, key, optional=True) for name, key in extra.items()]
-    if asked.cert_config_map:
-        found.append({"name": "IMPORTER_CERT_DIR", "value": "/certs"})
-    if cluster.proxy.certificates:
-        found.append({"name": "IMPORTER_PROXY_CERT_DIR", "value": "/proxycerts/"})
-    found += [{"name": f"IMPORTER_EXTRA_HEADER_{index}", "value": text} for index, text in enumerate(asked.headers)]
-    return found
+def _credentials(asked: Parameters) -> list[dict[str, Any]]:
+    """Of an s3 source the Secret may say more than user and password."""
+    needed = ("accessKeyId", "secretKey")
+    keys = CREDENTIALS if asked.source == "s3" else {key: CREDENTIALS[key] for key in needed}
+    return [_from_secret(variable, asked.secret, key, optional=key not in needed) for key, variable in keys.items()]
 
 
 def _from_secret(name: str, secret: str, key: str, *, optional: bool) -> dict[str, Any]:

@@ -11,15 +11,12 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from msgspec import Meta, Struct
-
-from cdi.base.units import human_duration, human_size
+from cdi.base.wire.progress import ProgressLine, decode_progress
 from cdi.controllers.population.plan import Follow
 from cdi.kube.backoff import Backoff
 from cdi.kube.client import LogOptions
-from cdi.kube.decoding import told
 from cdi.kube.errors import ApiError
 from cdi.kube.pace import Pace
 from cdi.kube.store import Key
@@ -27,44 +24,12 @@ from cdi.kube.store import Key
 log = logging.getLogger(__name__)
 
 _FOLLOWED = 500  # logs at a time; of more workers than that, the later ones' progress shows when others have ended
-_LONGEST_S = 30 * 86400  # that is told as the time that is left
 _PASSED_ON_S = 2.0  # between two changes of one worker that are passed on
 _AGAIN_S = (4.0, 60.0)  # after a log that ended, or could not be read: at first, and when that goes on
 _HEALTHY_S = 30.0  # a log that lasted so long was no failure
-_LINE_BYTES = 16 << 10  # a worker's are 300, and at most 4 KiB with the record of a device
 _LINE_COSTS = 256  # bytes, beside its own
 _RATE, _BURST = 16 << 10, 64 << 10  # bytes in a second, and at once
 _REMEMBERED = 10_000  # workers that we made, and workers whose log has ended; what is gone is forgotten
-
-
-_Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-
-
-class Progress(Struct, rename="camel", frozen=True):
-    """One line of a worker. What is out of these bounds is no progress: a status could not hold it."""
-
-    stage: Annotated[str, Meta(max_length=64)] = ""
-    bytes_done: _Bytes = 0
-    bytes_total: _Bytes | None = None
-    percent: Annotated[float, Meta(ge=0, le=1000)] | None = None
-    rate_bps: Annotated[float, Meta(ge=0, le=1e15)] = 0
-    eta_seconds: Annotated[float, Meta(ge=-1e15, le=1e15)] | None = None
-    durable: _Bytes = 0
-    record: Annotated[str, Meta(max_length=8 << 10)] = ""
-
-    @property
-    def rate(self) -> str:
-        return f"{human_size(self.rate_bps)}/s" if self.rate_bps else ""
-
-    @property
-    def remaining_s(self) -> int | None:
-        """None while nobody can say: what stalls would take for ever."""
-        eta = self.eta_seconds
-        return round(eta) if eta is not None and 0 <= eta <= _LONGEST_S else None
-
-    @property
-    def eta(self) -> str:
-        return human_duration(self.remaining_s) if self.remaining_s is not None else ""
 
 
 class Logs(Protocol):
@@ -79,8 +44,8 @@ class _Followed:
 
     worker: Follow
     task: asyncio.Task[None] | None = None
-    latest: Progress | None = None
-    newest: Progress | None = None
+    latest: ProgressLine | None = None
+    newest: ProgressLine | None = None
     passed_on: float = float("-inf")
     timer: asyncio.TimerHandle | None = None
 
@@ -98,7 +63,7 @@ class Followers:
         self._made: dict[str, None] = {}
         self._places = asyncio.Semaphore(_FOLLOWED)
 
-    def latest(self, uid: str) -> Progress | None:
+    def latest(self, uid: str) -> ProgressLine | None:
         """Of the pod with this uid, as it was passed on."""
         found = self._followed.get(uid)
         return found.latest if found is not None else None
@@ -167,11 +132,9 @@ class Followers:
         return backoff.next_s() + _PASSED_ON_S
 
     def _take(self, followed: _Followed, line: bytes) -> None:
-        if not line.startswith(b"{"):
-            return  # the log has lines for people as well
-        found = told(Progress, line, _LINE_BYTES)
+        found = decode_progress(line) if line.startswith(b"{") else None
         if found is None:
-            return
+            return  # the log has lines for people as well
         followed.newest = found
         if followed.timer is None:
             loop = asyncio.get_running_loop()

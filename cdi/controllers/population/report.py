@@ -18,14 +18,12 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
-import msgspec
-
 from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment, written
+from cdi.base.wire.termination import decode_termination
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
 from cdi.controllers.population.history import BROKEN_OFF
-from cdi.kube.decoding import told
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
 CONTAINER = "importer"
@@ -158,7 +156,7 @@ def cannot_start(cause: str) -> str:
 
 
 def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
-    said = _termination(ended.message or "")
+    said = decode_termination(ended.message or "")
     message = said.message
     restarts, at = status.restart_count, ended.finished_at or ""
     if is_checksum_mismatch(message):
@@ -175,10 +173,10 @@ def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
         "Completed",
         message,
         restarts,
-        preallocated=said.preallocation_applied,
+        preallocated=said.preallocation_applied or False,
         ended=at,
-        provenance=json.dumps(said.source, sort_keys=True) if said.source else "",
-        notes=tuple(said.notes),
+        provenance=json.dumps(dict(said.source), sort_keys=True) if said.source else "",
+        notes=said.notes,
     )
 
 
@@ -186,7 +184,7 @@ def _attempt(pod: Pod, report: Report) -> Attempt | None:
     status = _of_worker(pod)
     ended = status and (status.state.terminated or status.last_state.terminated)
     if ended:
-        done = _termination(ended.message).bytes_done
+        done = decode_termination(ended.message).bytes_done
         code = failure_code(_failure(pod, ended)[1])
         return Attempt(
             start=ended.started_at or "",
@@ -215,21 +213,6 @@ def broken_off(pod: Pod) -> Attempt | None:
 
 
 _ENDS = {Outcome.SUCCEEDED: "Succeeded", Outcome.NEEDS_SCRATCH: "ScratchRequired", Outcome.FATAL: "ChecksumMismatch"}
-
-
-class _Termination(msgspec.Struct, rename="camel"):
-    message: str = ""
-    preallocation_applied: bool = False
-    scratch_space_required: bool = False
-    source: dict[str, str] = {}
-    notes: list[str] = []
-    bytes_done: int = 0
-
-
-def _termination(text: str) -> _Termination:
-    """What a container left behind, which need not be a worker of ours: what is no such document says nothing.
-    (Python's own decoder lets lone surrogates through, which nobody can write to the API server.)"""
-    return told(_Termination, text, _TERMINATION_CHARACTERS) or _Termination()
 
 
 def _lost(pod: Pod, status: ContainerStatus | None) -> Report:

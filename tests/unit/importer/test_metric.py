@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 
-from importer.metric import CLONE, IMPORT, exposition
+from importer.metric import exposition
+from importer.worker import CLONE_METRIC as CLONE
+from importer.worker import IMPORT_METRIC as IMPORT
 
 # What the contract's controller looks for in the body.
 SCRAPER = r'({}){{ownerUID="{}"}} (\d{{1,3}}\.?\d*)'

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cdi.base.faults import Fault
-from importer import pod, transfer
+from cdi.base.wire.environment import ImportEnvironment
+from importer import pod, transfer, worker
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
 from importer.transfer import Request
@@ -23,11 +24,13 @@ Run = Callable[..., tuple[int, str]]
 def run(tmp_path: Path) -> Run:
     """Exit code and termination message of a worker with these variables."""
 
-    def once(progress: Progress | None = None, **variables: str) -> tuple[int, str]:
+    def once(**variables: str) -> tuple[int, str]:
         log = tmp_path / "log"
         known = {"CDI_TARGET": str(tmp_path / "disk.img"), "CDI_TERMINATION_LOG": str(log)}
-        environment = pod.PodEnvironment({**known, "IMPORTER_ENDPOINT": "http://127.0.0.1:1/", **variables})
-        return pod._run(environment, progress or Progress(), Cancel()), log.read_text()
+        environ = {**known, "IMPORTER_ENDPOINT": "http://127.0.0.1:1/", **variables}
+        importing = pod.Importing(environ)
+        framed = worker.Worker(importing.work, importing.prefix, worker.IMPORT_METRIC)
+        return worker.run(framed, environ), log.read_text()
 
     return once
 
@@ -80,4 +83,4 @@ def test_a_variable_that_cannot_be_is_told(variables: dict[str, str], said: str,
 
 @pytest.mark.parametrize(("text", "share"), [("", 0.0), ("0", 0.0), ("0.06", 0.06), ("1", 1.0)])
 def test_an_overhead_is_a_share(text: str, share: float) -> None:
-    assert pod.PodEnvironment({"FILESYSTEM_OVERHEAD": text}).overhead == share
+    assert ImportEnvironment(overhead=text).share == share

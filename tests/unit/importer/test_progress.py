@@ -48,7 +48,7 @@ def test_a_line_says_stage_percent_bytes_rate_and_what_is_left() -> None:
 
 def test_a_json_line_has_the_contract_s_keys() -> None:
     snapshot = Snapshot(Stage.FETCHING, 1, None, None, 2.4, None, 1.0)
-    assert snapshot.json_line() == (
+    assert snapshot.told().encode() == (
         '{"stage":"Fetching","bytesDone":1,"bytesTotal":null,"percent":null,"rateBps":2,"etaSeconds":null,"durable":0}'
     )
 

@@ -30,7 +30,8 @@ sys.stdin.read()
 def test_no_worker_of_this_machine_serves_the_metric_of_a_pod(tmp_path: Path) -> None:
     """Whoever has no owner listens on no port: see ``importer.pod``."""
     found = read({"a.yaml": VOLUME})
-    assert "OWNER_UID" not in environment_of(found.volumes[0], found, tmp_path / "disk.img", 1 << 30, {})
+    told = environment_of(found.volumes[0], found, tmp_path / "disk.img", 1 << 30, {"OWNER_UID": "of the shell"})
+    assert told["OWNER_UID"] == ""
 
 
 def test_what_a_live_run_has_stays_and_what_a_killed_one_had_goes(tmp_path: Path) -> None:

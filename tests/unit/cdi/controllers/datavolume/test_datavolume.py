@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
+from cdi.base.wire.progress import ProgressLine
 from cdi.controllers import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION, HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.conditions import condition_events
@@ -20,7 +21,6 @@ from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
 from cdi.controllers.population.parameters import asked_of, parameters_of
-from cdi.controllers.population.progress import Progress
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
 from storageprofiles.rendering import ClaimPropertySet, Profile
@@ -269,7 +269,7 @@ def test_a_worker_that_may_not_start_is_a_failure_and_no_start() -> None:
 
 
 def test_rate_and_remaining_time_are_those_of_a_worker_that_runs() -> None:
-    moving = Progress(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=2.4, eta_seconds=3.2)
+    moving = ProgressLine(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=2.4, eta_seconds=3.2)
     runs, fails = (claim(phase_="Running", running=word, **WORK) for word in ("true", "false"))
     transfer = status_of(seen(http(), runs, progress=moving)).transfer
     assert transfer is not None
@@ -311,7 +311,7 @@ def test_a_failure_ends_when_data_flows() -> None:
     dv = http()
     told = replace(dv, status=replace(dv.status, failure=status_of(seen(dv, held(dv))).failure))
     again = held(dv, running="true", reason="Pod is running", message="")
-    still, moving = Progress(stage="Probing"), Progress(stage="Fetching", bytes_done=9, rate_bps=5)
+    still, moving = ProgressLine(stage="Probing"), ProgressLine(stage="Fetching", bytes_done=9, rate_bps=5)
     assert status_of(seen(told, again, progress=still)).failure is not None
     assert status_of(seen(told, again, progress=moving)).failure is None
 
@@ -344,7 +344,7 @@ def test_a_claim_of_a_class_that_is_not_there_says_so_when_the_cluster_complains
 
 @pytest.mark.parametrize("eta", [1e22, 2.0**31, -1.0, None])
 def test_a_time_that_nobody_can_tell_is_not_told(eta: float | None) -> None:
-    stalled = Progress(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=0.1, eta_seconds=eta)
+    stalled = ProgressLine(stage="Fetching", bytes_done=5, bytes_total=10, rate_bps=0.1, eta_seconds=eta)
     transfer = status_of(seen(http(), claim(phase_="Running", running="true"), progress=stalled)).transfer
     assert transfer is not None
     assert (transfer.eta_seconds, transfer.eta) == (None, "")

@@ -1,0 +1,113 @@
+"""What an importing worker is told, in environment variables: those of CDI's importer, and few of ours.
+
+A controller writes them into a pod, ``cdi run`` into a child process. Credentials are not among the members: a pod gets
+them from a Secret, by the names in ``CREDENTIALS``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdi.base.faults import Fault
+from cdi.base.units import parse_quantity
+
+# Key of a Secret -> variable. The worker of an s3 source takes all, others the first two, as user and password.
+CREDENTIALS = {
+    "accessKeyId": "IMPORTER_ACCESS_KEY_ID",
+    "secretKey": "IMPORTER_SECRET_KEY",
+    "sessionToken": "IMPORTER_SESSION_TOKEN",
+    "region": "IMPORTER_REGION",
+}
+_HEADER = "IMPORTER_EXTRA_HEADER_"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportEnvironment:
+    """``source``: CDI's word (``none`` is blank). ``image_size``: a quantity, empty where none was asked for;
+    ``overhead``: the share of a file system that a disk may not take. Both as they are written: ``size`` and ``share``
+    give their values. ``headers``: lines. ``certificates``, ``proxy_certificates``: directories. ``owner_uid``: label
+    of the progress metric, empty outside of a cluster. ``durable``: ours, what an earlier pod recorded of the device.
+    """
+
+    source: str = "http"
+    endpoint: str = ""
+    archive: bool = False
+    image_size: str = ""
+    overhead: str = "0"
+    preallocation: bool = False
+    checksum: str = ""
+    insecure: bool = False
+    owner_uid: str = ""
+    headers: tuple[str, ...] = ()
+    certificates: str = ""
+    proxy_certificates: str = ""
+    durable: str = ""
+
+    def encode(self) -> dict[str, str]:
+        always = {
+            "IMPORTER_SOURCE": self.source,
+            "IMPORTER_ENDPOINT": self.endpoint,
+            "IMPORTER_CONTENTTYPE": "archive" if self.archive else "kubevirt",
+            "IMPORTER_IMAGE_SIZE": self.image_size,
+            "OWNER_UID": self.owner_uid,
+            "FILESYSTEM_OVERHEAD": self.overhead,
+            "INSECURE_TLS": "true" if self.insecure else "false",
+            "PREALLOCATION": "true" if self.preallocation else "false",
+            "IMPORTER_CHECKSUM": self.checksum,
+        }
+        sometimes = {
+            "IMPORTER_DURABLE": self.durable,
+            "IMPORTER_CERT_DIR": self.certificates,
+            "IMPORTER_PROXY_CERT_DIR": self.proxy_certificates,
+        }
+        headers = {f"{_HEADER}{index}": line for index, line in enumerate(self.headers)}
+        return always | {name: value for name, value in sometimes.items() if value} | headers
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of disk. Raises Fault ManifestInvalid."""
+        try:
+            return parse_quantity(self.image_size) if self.image_size else None
+        except ValueError as error:
+            raise Fault("ManifestInvalid", where="IMPORTER_IMAGE_SIZE", detail=str(error)) from error
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1. Raises Fault ManifestInvalid."""
+        text = self.overhead or "0"
+        try:
+            share = float(text)
+        except ValueError:
+            share = math.nan
+        if not 0 <= share <= 1:
+            raise Fault("ManifestInvalid", where="FILESYSTEM_OVERHEAD", detail=f"{text!r} is no share from 0 to 1")
+        return share
+
+
+def decode_import(environ: Mapping[str, str]) -> ImportEnvironment:
+    """With CDI's defaults for what is missing. Raises Fault ManifestInvalid."""
+    numbered = sorted((name for name in environ if name.startswith(_HEADER)), key=lambda name: (len(name), name))
+    return ImportEnvironment(
+        source=environ.get("IMPORTER_SOURCE", "") or "http",
+        endpoint=environ.get("IMPORTER_ENDPOINT", ""),
+        archive=environ.get("IMPORTER_CONTENTTYPE", "") == "archive",
+        image_size=environ.get("IMPORTER_IMAGE_SIZE", ""),
+        overhead=environ.get("FILESYSTEM_OVERHEAD", ""),
+        preallocation=_truth(environ, "PREALLOCATION"),
+        checksum=environ.get("IMPORTER_CHECKSUM", ""),
+        insecure=environ.get("INSECURE_TLS", "").lower() == "true",
+        owner_uid=environ.get("OWNER_UID", ""),
+        headers=tuple(environ[name] for name in numbered),
+        certificates=environ.get("IMPORTER_CERT_DIR", ""),
+        proxy_certificates=environ.get("IMPORTER_PROXY_CERT_DIR", ""),
+        durable=environ.get("IMPORTER_DURABLE", ""),
+    )
+
+
+def _truth(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").lower()
+    if text not in ("true", "false", ""):
+        raise Fault("ManifestInvalid", where=name, detail=f"{text!r} is neither true nor false")
+    return text == "true"
