@@ -196,7 +196,10 @@ def _converted(chance: random.Random, image: Drawn, size: int) -> bool:
     if chance.random() < 0.3:
         flags += ["-W", "-m", "8"]
     if chance.random() < 0.2:
-        flags += ["-S", chance.choice(("0", "4k", "64k"))]
+        flags += [
+            "-S",
+            chance.choice(("0", "4k", "64k") if size <= 16 * MiB else ("4k", "64k")),
+        ]  # 0: holes are written
     options = _options(chance, image.format, size)
     return image.run("qemu-img", "convert", "-f", "raw", "-O", image.format, *flags, *_dashed(options), raw, image.path)
 
