@@ -14,13 +14,11 @@ _CONFTEST = """
 from support import flakes
 def pytest_addoption(parser): flakes.add_option(parser)
 def pytest_configure(config):
-    config.addinivalue_line("markers", "drawn: draws its inputs")
     flakes.register(config)
 """
 # Fails in the first process that runs it, and passes in the next: `seen` is what the first one leaves behind.
 _FIRST_TIME_ONLY = """
 import pathlib, pytest
-{mark}
 @pytest.mark.parametrize("number", range({count}))
 def test_of_the_network(number):
     seen = pathlib.Path(__file__).with_suffix(f".{{number}}")
@@ -76,7 +74,7 @@ def flaky_lines(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_a_test_that_passes_by_itself_is_a_flake_and_the_run_passes(project: Project, processes: str) -> None:
-    project.add("tests/cluster/test_a.py", _FIRST_TIME_ONLY.format(mark="", count=1))
+    project.add("tests/cluster/test_a.py", _FIRST_TIME_ONLY.format(count=1))
     code, lines = project.run("--tell-flakes", "-n", processes)
     assert code == 0
     assert lines[-2:][0] == (
@@ -101,24 +99,16 @@ def test_what_fails_again_fails_the_run_and_both_texts_are_printed(project: Proj
     assert lines[-2] == "FAILED tests/component/test_c.py::test_that_is_wrong - assert 1 == 2"
 
 
-@pytest.mark.parametrize(
-    ("name", "mark"),
-    [
-        ("tests/unit/test_d.py", ""),
-        ("tests/storage/test_d.py", ""),
-        ("tests/fuzz/test_d.py", ""),
-        ("tests/component/test_d.py", "@pytest.mark.drawn"),
-    ],
-)
-def test_pure_tests_and_those_that_draw_are_never_run_again(project: Project, name: str, mark: str) -> None:
-    project.add(name, _FIRST_TIME_ONLY.format(mark=mark, count=1))
+@pytest.mark.parametrize("name", ["tests/unit/test_d.py", "tests/storage/test_d.py", "tests/fuzz/test_d.py"])
+def test_pure_storage_and_fuzz_tests_are_never_run_again(project: Project, name: str) -> None:
+    project.add(name, _FIRST_TIME_ONLY.format(count=1))
     code, lines = project.run("--tell-flakes")
     assert code == 1
     assert not flaky_lines(lines)
 
 
 def test_a_flake_beside_a_fault_is_told_and_the_run_fails(project: Project) -> None:
-    project.add("tests/cluster/test_e.py", _FIRST_TIME_ONLY.format(mark="", count=1))
+    project.add("tests/cluster/test_e.py", _FIRST_TIME_ONLY.format(count=1))
     project.add("tests/unit/test_e.py", _ALWAYS)
     code, lines = project.run("--tell-flakes")
     assert code == 1
@@ -127,10 +117,10 @@ def test_a_flake_beside_a_fault_is_told_and_the_run_fails(project: Project) -> N
 
 @pytest.mark.parametrize(("count", "code"), [(3, 0), (4, 1)])
 def test_more_than_three_flakes_fail_the_run(project: Project, count: int, code: int) -> None:
-    project.add("tests/cluster/test_f.py", _FIRST_TIME_ONLY.format(mark="", count=count))
+    project.add("tests/cluster/test_f.py", _FIRST_TIME_ONLY.format(count=count))
     assert project.run("--tell-flakes", "-n", "2")[0] == code
 
 
 def test_without_the_option_nothing_is_run_again(project: Project) -> None:
-    project.add("tests/cluster/test_g.py", _FIRST_TIME_ONLY.format(mark="", count=1))
+    project.add("tests/cluster/test_g.py", _FIRST_TIME_ONLY.format(count=1))
     assert project.run()[0] == 1

@@ -2,8 +2,8 @@
 
 A test on the cluster or against real servers shares the machine with others, and may fail for what they did. If it
 passes by itself, it is a flake: it is named above pytest's summary, and the run passes if nothing else failed. Tests
-that are pure, use only this machine's storage, or draw their inputs (mark ``drawn``) are never run again: they fail for
-what they test. More than three flakes fail the run: then the machine or the tests are not to be trusted.
+that are pure, use only this machine's storage, or draw their inputs (tests/fuzz: the next draw may miss the fault) are
+never run again. More than three flakes fail the run: then the machine or the tests are not to be trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import pytest
 OPTION = "--tell-flakes"
 MOST = 3
 _SHARED = ("tests/cluster/", "tests/component/")
-_NEVER = "drawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,6 @@ class Verdict:
 
     flakes: tuple[Failure, ...]
     code: int
-
-
-def may_run_again(test: str, marks: Iterable[str]) -> bool:
-    return test.startswith(_SHARED) and _NEVER not in marks
 
 
 def judge(failures: Iterable[Failure], passes: Callable[[str], bool]) -> Verdict:
@@ -61,7 +56,7 @@ class Flakes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and report.nodeid not in self._failures:
-            again = may_run_again(report.nodeid, report.keywords)
+            again = report.nodeid.startswith(_SHARED)
             self._failures[report.nodeid] = Failure(report.nodeid, _first_line(report), again)
 
     @pytest.hookimpl(trylast=True)  # the processes that ran the tests have ended
