@@ -1,16 +1,17 @@
 """What the API server refused to make, and when it is asked again.
 
 A quota, a policy or a webhook is in the way, and people take it away, or never. So each request is repeated after a
-back-off of its own, and at a pace that a namespace full of refused ones cannot raise. A request that has changed is
-another one, and made at once. When something was granted, or a quota has got room, the two that wait longest are asked
-for, and two more for each of them that is granted: all of them begin soon, and a quota with room for one costs two
-requests, however many wait.
+back-off of its own, and at a pace that a namespace full of refused ones cannot raise, also when a controller that had
+other things to do finds many due at once. A request that has changed is another one, and made at once. When something
+was granted, or a quota has got room, the two that wait longest are asked for, and two more for each of them that is
+granted: all of them begin soon, and a quota with room for one costs two requests, however many wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,7 +29,9 @@ T = TypeVar("T")
 
 FIRST_S, LONGEST_S = 5.0, 300.0
 NAMESPACE_S, ALL_S = 0.25, 0.0625  # between two repetitions in one namespace, and between any two on the average
+_PILE_S = 2.5  # so many seconds' worth of repetitions in one namespace may come at once
 _WOKEN = 2
+_AT_ONCE = -math.inf
 
 
 class Refused(Exception):
@@ -57,6 +60,7 @@ class Refusals:
     def __init__(self) -> None:
         self._standing: dict[str, dict[str, _Standing]] = {}  # by namespace and name; the one asked last comes last
         self._next: dict[str, float] = {}  # by namespace: when its next turn is
+        self._free: dict[str, float] = {}  # by namespace: until when the pace is used up
         self._enqueue: Callable[[Key], None] = lambda _: None
 
     def on_turn(self, enqueue: Callable[[Key], None]) -> None:
@@ -70,7 +74,7 @@ class Refusals:
         before = self._standing.get(key.namespace, {}).get(key.name)
         if before is not None and before.request != digest:
             before = None
-        if before is not None and (wait_s := before.due - _now()) > 0:
+        if before is not None and (wait_s := self._wait_s(key.namespace, before)) > 0:
             raise Refused(before.cause, wait_s, is_news=not before.told)
         try:
             granted = await call()
@@ -96,13 +100,14 @@ class Refusals:
         if not found:
             self._standing.pop(key.namespace, None)
             self._next.pop(key.namespace, None)
+            self._free.pop(key.namespace, None)
 
     def wake(self, namespace: str) -> None:
         """Something may be granted there now."""
         now = _now()
         waiting = (found for found in self._standing.get(namespace, {}).items() if found[1].due > now)
         for name, item in list(islice(waiting, _WOKEN)):
-            item.due = now
+            item.due = _AT_ONCE
             self._enqueue(Key(namespace, name))
 
     def lift(self, key: Key) -> None:
@@ -130,10 +135,27 @@ class Refusals:
 
     def _turn(self, namespace: str, wait_s: float) -> float:
         """When something is asked again that waits so long at least: there are only so many turns in a second."""
-        now = _now()
-        turn = max(self._next.get(namespace, 0.0), now)
-        self._next[namespace] = turn + max(NAMESPACE_S, ALL_S * len(self._standing))
+        turn = max(self._next.get(namespace, 0.0), _now())
+        self._next[namespace] = turn + self._gap_s()
         return turn + wait_s
+
+    def _wait_s(self, namespace: str, item: _Standing) -> float:
+        """Seconds until it may be repeated; 0: it is. What is due may have piled up behind other work: only so many of
+        it are repeated at once, and the others take another turn."""
+        now = _now()
+        if item.due == _AT_ONCE:
+            return 0.0
+        if item.due > now:
+            return item.due - now
+        free = max(self._free.get(namespace, 0.0), now)
+        if free - now > _PILE_S:
+            item.due = self._turn(namespace, FIRST_S)
+            return item.due - now
+        self._free[namespace] = free + self._gap_s()
+        return 0.0
+
+    def _gap_s(self) -> float:
+        return max(NAMESPACE_S, ALL_S * len(self._standing))
 
 
 def _has_more_room(old: ResourceQuota, new: ResourceQuota) -> bool:

@@ -13,12 +13,14 @@ from typing import Any
 from cdi.base.printable import one_line
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError, NotFound
+from cdi.kube.pace import Pace
 from cdi.kube.resources import EVENTS
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 2048  # events whose repeats are counted
 _PAUSE_S = 1.0  # repeats within it are one write
+_PER_S, _BURST = 20.0, 20.0  # writes: what thousands wait for must not keep the API server from the work
 _REPEATED_S = (60.0, 1800.0)  # between two writes of one event, whose repeats are counted meanwhile: at first, at last
 _IN_NAMESPACE = 512  # events that wait to be written: of a namespace that has more, the others' must not be lost
 _MESSAGE_BYTES = 1024  # longer ones are refused
@@ -46,8 +48,8 @@ class _Record:
 
 
 class Recorder:
-    """``event`` only takes notes; ``run`` writes them, of one namespace after the other. What is repeated all the time
-    is written once a minute, and later once in half an hour, before the API server drops it."""
+    """``event`` only takes notes; ``run`` writes them at a bounded pace, of one namespace after the other. What is
+    repeated all the time is written once a minute, and later once in half an hour, before the API server drops it."""
 
     def __init__(self, client: Client, component: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,6 +58,7 @@ class Recorder:
         self._records: dict[_Identity, _Record] = {}
         self._unwritten: dict[str, dict[_Identity, _Record]] = {}  # by namespace
         self._wake = asyncio.Event()
+        self._pace = Pace(_PER_S, _BURST)
 
     def event(self, regarding: Mapping[str, str], type_: str, reason: str, message: str) -> None:
         """``regarding``: apiVersion, kind, name, namespace, uid. ``type_``: Normal or Warning. Repeats are counted."""
@@ -90,6 +93,7 @@ class Recorder:
         self._wake.clear()
         while self._unwritten:
             for namespace in list(self._unwritten):
+                await self._pace.spend(1)
                 waiting = self._unwritten[namespace]
                 record = waiting.pop(next(iter(waiting)))
                 if not waiting:

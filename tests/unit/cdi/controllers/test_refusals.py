@@ -112,6 +112,39 @@ def test_many_namespaces_share_the_pace_and_none_waits_for_a_crowd_in_another() 
     assert len(quiet) >= 6
 
 
+def test_what_piled_up_while_the_controller_was_busy_is_not_repeated_all_at_once() -> None:
+    async def work(cluster: Cluster) -> None:
+        many = keys(2_000)
+        for key in many:
+            await cluster.refused(key)
+        await asyncio.sleep(2_000 * NAMESPACE_S + FIRST_S)
+        await cluster.watch(many, asyncio.get_running_loop().time() + 2_000)
+
+    found = in_cluster(work)
+    repeated = found.asked[2_000:]
+    assert max(Counter(int(at) for at, _ in repeated).values()) < 25
+    assert {key for _, key in repeated} == set(keys(2_000))
+
+
+def test_what_waits_longer_for_its_turn_is_still_asked_for_when_there_is_room() -> None:
+    async def work(cluster: Cluster) -> None:
+        many = keys(100)
+        for key in many:
+            await cluster.refused(key)
+        await asyncio.sleep(LONGEST_S)
+        for key in many:
+            await cluster.refused(key)
+        woken: list[Key] = []
+        cluster.refusals.on_turn(woken.append)
+        for _ in range(len(many) // 2):
+            cluster.refusals.wake("vms")
+        assert set(woken) == set(many)
+        cluster.room = len(many)
+        assert [await cluster.ask(key) for key in many] == ["made"] * len(many)
+
+    in_cluster(work)
+
+
 def test_a_refusal_that_stands_is_told_once_and_told_again_when_it_says_something_else() -> None:
     async def work(cluster: Cluster) -> None:
         key = Key("vms", "disk")
