@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from typing import Any, cast
 
 from support.asynchronous import asynchronous
 from support.ports import free_port
@@ -116,42 +114,3 @@ async def test_an_api_server_that_is_down_costs_the_event_only() -> None:
         recorder.event(data_volume("x"), "Normal", "Pending", "waiting")
         await recorder.flush()
         assert not recorder._unwritten
-
-
-class Writes:
-    """A client that notes what is written; ``fill`` is called once, while the first write goes on."""
-
-    def __init__(self, fill: Callable[[], None] = lambda: None) -> None:
-        self.names: list[str] = []
-        self._fill = fill
-
-    async def create(self, resource: object, body: dict[str, Any]) -> None:
-        if not self.names:
-            self._fill()
-        self.names.append(body["involvedObject"]["namespace"])
-
-    async def merge_patch(self, resource: object, name: str, patch: object, namespace: str) -> None:
-        self.names.append(namespace)
-
-
-@asynchronous
-async def test_what_goes_on_for_a_day_is_written_ever_more_seldom() -> None:
-    writes, now = Writes(), [0.0]
-    recorder = Recorder(cast(Client, writes), "cdi-test", lambda: now[0])
-    for _ in range(24 * 360):
-        recorder.event(data_volume("vms"), "Warning", "Error", "again")
-        await recorder.flush()
-        now[0] += 10
-    assert 48 <= len(writes.names) <= 60  # the API server drops an event after an hour
-
-
-@asynchronous
-async def test_a_crowd_in_one_namespace_loses_nobody_elses_events_and_makes_none_wait() -> None:
-    writes = Writes()
-    recorder = Recorder(cast(Client, writes), "cdi-test")
-    for number in range(5000):
-        recorder.event({**data_volume("crowd"), "uid": str(number)}, "Warning", "Error", "full")
-    recorder.event(data_volume("quiet"), "Normal", "Bound", "bound")
-    await recorder.flush()
-    assert "quiet" in writes.names[:2]
-    assert len(writes.names) <= 600

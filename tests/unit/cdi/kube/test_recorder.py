@@ -1,4 +1,5 @@
-"""Events are written at a bounded pace, and whoever has many makes nobody wait who has one."""
+"""Events are written at a bounded pace, ever more seldom when they repeat, and whoever has many makes nobody wait who
+has one."""
 
 from __future__ import annotations
 
@@ -24,6 +25,9 @@ class ApiServer:
 
     async def create(self, _resource: Resource[Any], body: Mapping[str, Any]) -> None:
         self.written.append((asyncio.get_running_loop().time(), body["metadata"]["namespace"], body["count"]))
+
+    async def merge_patch(self, _resource: object, _name: str, patch: Mapping[str, Any], namespace: str) -> None:
+        self.written.append((asyncio.get_running_loop().time(), namespace, patch["count"]))
 
     def of(self, namespace: str) -> list[float]:
         return [at for at, where, _ in self.written if where == namespace]
@@ -97,3 +101,23 @@ def test_what_is_repeated_while_it_waits_is_one_write() -> None:
 
     found = recorded(work, 60.0).written
     assert [count for _, _, count in found] == [3] * 100
+
+
+def test_what_goes_on_for_a_day_is_written_ever_more_seldom() -> None:
+    async def work(recorder: Recorder) -> None:
+        for _ in range(24 * 360):
+            warn(recorder, "vms")
+            await asyncio.sleep(10)
+
+    assert 48 <= len(recorded(work, 60.0).written) <= 60  # the API server drops an event after an hour
+
+
+def test_a_crowd_in_one_namespace_loses_nobody_elses_events_and_makes_none_wait() -> None:
+    async def work(recorder: Recorder) -> None:
+        for number in range(5_000):
+            warn(recorder, "crowd", number)
+        warn(recorder, "quiet")
+
+    found = [namespace for _, namespace, _ in recorded(work, 120.0).written]
+    assert "quiet" in found[:2]
+    assert len(found) <= 600
