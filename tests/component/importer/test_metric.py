@@ -18,8 +18,9 @@ from support.faultserver import FaultServer, Route
 from support.importing import ENVIRONMENT
 from support.ports import free_port, wait_for_port
 
-from importer.metric import IMPORT, serve_import
+from importer.metric import serve
 from importer.progress import Progress, Stage
+from importer.worker import IMPORT_METRIC as IMPORT
 
 MiB = 1024 * 1024
 UID = "6f1d6f6e-5b7b-4c7e-9a55-2f4d0c6f8a11"
@@ -83,7 +84,7 @@ def test_the_certificate_has_the_contracts_name_and_is_new_each_time() -> None:
     seen = set()
     for _ in range(2):
         port = free_port()
-        with serve_import(Progress(), UID, ("127.0.0.1", port)):
+        with serve(IMPORT, Progress(), UID, ("127.0.0.1", port)):
             seen.add(ssl.get_server_certificate(("127.0.0.1", port)))
     assert len(seen) == 2
     show = ["openssl", "x509", "-noout", "-subject", "-nameopt", "RFC2253"]
@@ -95,7 +96,7 @@ def test_the_certificate_has_the_contracts_name_and_is_new_each_time() -> None:
 
 def test_a_client_that_says_nothing_or_nonsense_does_no_harm() -> None:
     progress, port = Progress(), free_port()
-    with serve_import(progress, UID, ("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+    with serve(IMPORT, progress, UID, ("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
         with socket.create_connection(("127.0.0.1", port)) as rude:
             rude.sendall(b"GET / HTTP/1.0\r\n\r\n")
         progress.enter(Stage.DONE)
@@ -105,6 +106,6 @@ def test_a_client_that_says_nothing_or_nonsense_does_no_harm() -> None:
 def test_a_port_that_is_taken_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with serve_import(Progress(), UID, ("127.0.0.1", port)):
+        with serve(IMPORT, Progress(), UID, ("127.0.0.1", port)):
             pass
     assert f"the progress metric is not served on port {port}" in caplog.text
