@@ -1,23 +1,46 @@
-"""What is inside the compressions of a source, as far as its first bytes tell. Pure."""
+"""What is inside the compressions of a source, as far as its first bytes tell. No I/O of its own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cdi.base.faults import Fault
 from cdi.base.units import MiB
+from importer.formats import ReadAt
 from importer.sources import HEAD_SIZE, Facts
 
 COMPRESSIONS = ("gz", "zst", "xz")
 _LAYERS = 3  # one in another is a mishap that happens; more than this is made
 _INNER_HEAD = MiB  # plain bytes decoded from the head to recognise what is inside
+_LONGEST_HEAD = 4 * MiB
 _LEAST = 512  # plain bytes that tell every format from every other
 
 
-def unwrap(facts: Facts) -> tuple[tuple[str, ...], bytes]:
-    """The compressions around the content, outermost first, and the content's first bytes.
+class _Untold(Exception):
+    """So much of the file does not tell what is inside. ``refusal``: for when there is no more of it."""
+
+    def __init__(self, refusal: Fault) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def unwrap(facts: Facts, read_at: ReadAt) -> tuple[tuple[str, ...], bytes]:
+    """The compressions around the content, outermost first, and the content's first bytes. More of the file is read
+    where its head tells nothing and ranges are to be had, as of one that begins with thousands of empty members.
 
     Raises PackingUnsupported for what is packed too often, or holds nothing where its beginning should be, SourceEmpty
     when there is no content at all, and what the decoders find in the first bytes.
     """
+    while True:
+        try:
+            return _unwrapped(facts)
+        except _Untold as untold:
+            if not facts.ranges or facts.size is None or len(facts.head) >= min(facts.size, _LONGEST_HEAD):
+                raise untold.refusal from untold
+        facts = replace(facts, head=read_at(0, min(facts.size, 4 * len(facts.head), _LONGEST_HEAD)))
+
+
+def _unwrapped(facts: Facts) -> tuple[tuple[str, ...], bytes]:
     from importer.formats.magic import recognise
 
     compression: tuple[str, ...] = ()
@@ -32,7 +55,7 @@ def unwrap(facts: Facts) -> tuple[tuple[str, ...], bytes]:
         if not head and whole:
             raise Fault("SourceEmpty", source=facts.name)
         if len(head) < _LEAST and not whole:
-            raise _refused(facts, f"a {kind} file of which {len(packed):,} bytes do not tell what is inside")
+            raise _Untold(_refused(facts, f"a {kind} file of which {len(packed):,} bytes do not tell what is inside"))
     return compression, head
 
 

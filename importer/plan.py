@@ -144,7 +144,7 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
     if facts.size == 0 or not facts.head:
         raise Fault("SourceEmpty", source=facts.name)
     tables = Tables(read_at, facts.head, facts.size or 0)
-    compression, head = unwrap(facts)
+    compression, head = unwrap(facts, read_at)
     format = recognise(head)
     if not wishes.archive:
         _refuse_pages(facts, head)

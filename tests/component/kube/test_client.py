@@ -195,7 +195,7 @@ async def test_a_cut_connection_ends_a_watch_as_unreachable(api: ApiServer, name
 async def test_an_untrusted_server_is_unreachable(api: ApiServer) -> None:
     import ssl
 
-    async with Client(Access(api.url, ssl.create_default_context())) as client:
+    async with Client(Access(api.url, ssl.create_default_context)) as client:
         with pytest.raises(errors.Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
             await client.get_raw("/version")
 
