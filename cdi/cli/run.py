@@ -146,7 +146,8 @@ class _Lines:
 
         for task in tasks:
             stage = task.record.progress.stage if task.worker is not None else ""
-            mark = (task.volume.status.phase, stage, task.note, int(time.monotonic() / 30) if stage else 0)
+            said = task.note or _failed(task)
+            mark = (task.volume.status.phase, stage, said, int(time.monotonic() / 30) if stage else 0)
             if mark != task.shown:
                 task.shown = mark
                 say(view(task), file=sys.stderr, flush=True)
