@@ -69,7 +69,7 @@ def team(kubectl: Kubectl, process: Process) -> str:
 def test_a_forged_review_gets_no_token_by_any_path_but_one(process: Process, kubectl: Kubectl, team: str) -> None:
     right = segment(kubectl)
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{30,61})[a-z0-9]", right)
-    other = ("0" if right[-1] != "0" else "1") + right[1:]
+    other = ("0" if right[0] != "0" else "1") + right[1:]
     around = (right[:-1], right + "0", right.upper() + "x", right + "/", right + "/" + right, "%2e%2e/" + right)
     paths = [f"/datavolume-mutate/{last}" for last in ("", "x", "0" * 40, other, *around)]
     for path in ["/datavolume-mutate", *paths]:
