@@ -6,12 +6,10 @@ them from a Secret, by the names in ``CREDENTIALS``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdi.base.faults import Fault
-from cdi.base.units import parse_quantity
+from cdi.base.wire.variables import share_in, size_in, truth_in
 
 # Key of a Secret -> variable. The worker of an s3 source takes all, others the first two, as user and password.
 CREDENTIALS = {
@@ -68,22 +66,12 @@ class ImportEnvironment:
     @property
     def size(self) -> int | None:
         """Bytes of disk. Raises Fault ManifestInvalid."""
-        try:
-            return parse_quantity(self.image_size) if self.image_size else None
-        except ValueError as error:
-            raise Fault("ManifestInvalid", where="IMPORTER_IMAGE_SIZE", detail=str(error)) from error
+        return size_in("IMPORTER_IMAGE_SIZE", self.image_size)
 
     @property
     def share(self) -> float:
         """From 0 to 1. Raises Fault ManifestInvalid."""
-        text = self.overhead or "0"
-        try:
-            share = float(text)
-        except ValueError:
-            share = math.nan
-        if not 0 <= share <= 1:
-            raise Fault("ManifestInvalid", where="FILESYSTEM_OVERHEAD", detail=f"{text!r} is no share from 0 to 1")
-        return share
+        return share_in("FILESYSTEM_OVERHEAD", self.overhead)
 
 
 def decode_import(environ: Mapping[str, str]) -> ImportEnvironment:
@@ -95,7 +83,7 @@ def decode_import(environ: Mapping[str, str]) -> ImportEnvironment:
         archive=environ.get("IMPORTER_CONTENTTYPE", "") == "archive",
         image_size=environ.get("IMPORTER_IMAGE_SIZE", ""),
         overhead=environ.get("FILESYSTEM_OVERHEAD", ""),
-        preallocation=_truth(environ, "PREALLOCATION"),
+        preallocation=truth_in(environ, "PREALLOCATION"),
         checksum=environ.get("IMPORTER_CHECKSUM", ""),
         insecure=environ.get("INSECURE_TLS", "").lower() == "true",
         owner_uid=environ.get("OWNER_UID", ""),
@@ -104,10 +92,3 @@ def decode_import(environ: Mapping[str, str]) -> ImportEnvironment:
         proxy_certificates=environ.get("IMPORTER_PROXY_CERT_DIR", ""),
         durable=environ.get("IMPORTER_DURABLE", ""),
     )
-
-
-def _truth(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").lower()
-    if text not in ("true", "false", ""):
-        raise Fault("ManifestInvalid", where=name, detail=f"{text!r} is neither true nor false")
-    return text == "true"
