@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cdi.api.cdiconfig import TlsSecurityProfile
+from cdi.base.tls import TlsTerms
 
 _TLS13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _INTERMEDIATE = """ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384
@@ -14,14 +13,6 @@ _OLD = """DHE-RSA-CHACHA20-POLY1305 ECDHE-ECDSA-AES128-SHA256 ECDHE-RSA-AES128-S
     ECDHE-RSA-AES128-SHA ECDHE-ECDSA-AES256-SHA384 ECDHE-RSA-AES256-SHA384 ECDHE-ECDSA-AES256-SHA
     ECDHE-RSA-AES256-SHA DHE-RSA-AES128-SHA256 DHE-RSA-AES256-SHA256 AES128-GCM-SHA256 AES256-GCM-SHA384
     AES128-SHA256 AES256-SHA256 AES128-SHA AES256-SHA DES-CBC3-SHA"""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsTerms:
-    """``minimum``: as ``VersionTLS12``. ``suites``: OpenSSL's names, best first."""
-
-    minimum: str
-    suites: tuple[str, ...]
 
 
 _TERMS = {

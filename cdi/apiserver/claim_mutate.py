@@ -12,7 +12,7 @@ from cdi.apiserver import claim_size
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, Answer, Request, broken
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.classes import plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.datavolume.claim import NO_CLASS

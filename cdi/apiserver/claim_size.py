@@ -7,7 +7,7 @@ from cdi.apiserver.decoding import QUANTITY
 from cdi.apiserver.lookup import Lookup
 from cdi.base.printable import excerpt
 from cdi.base.units import MiB, parse_quantity
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.kube.cdi_resources import VOLUME_CLONE_SOURCES
 from cdi.kube.resources import CLAIMS, SNAPSHOTS
 from cdi.kube.storage import PersistentVolumeClaim, TypedReference

@@ -13,10 +13,10 @@ from cdi.apiserver.claim_size import is_clone
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, broken
-from cdi.apiserver.tokens import Permit, Place
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.kube.cdi_resources import VOLUME_CLONE_SOURCES
 from cdi.kube.storage import PersistentVolumeClaim, TypedReference
+from cdi.trust.tokens import Permit, Place
 
 Verify = Callable[[str], Permit | None]
 

@@ -15,12 +15,12 @@ from cdi.api.violation import Violation
 from cdi.apiserver.decoding import check_quantities, decoded
 from cdi.apiserver.lookup import Lookup, Right
 from cdi.apiserver.review import ALLOWED, Answer, Request, annotate, broken, refused
-from cdi.apiserver.tokens import Permit, Place
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.kube.cdi_resources import DATA_SOURCES
 from cdi.kube.objects import Object
 from cdi.kube.resources import NAMESPACES
 from cdi.kube.reviews import UserInfo
+from cdi.trust.tokens import Permit, Place
 
 Sign = Callable[[Permit, datetime.datetime], str]
 

@@ -10,7 +10,7 @@ from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, DUPLICATE, Answer, Request, broken, refused
 from cdi.apiserver.served import source_warnings
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.kube.cdi_resources import CDI_CONFIGS
 from cdi.kube.resources import CLAIMS

@@ -11,21 +11,22 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from cdi.apiserver import signing_key
 from cdi.apiserver.configurations import MUTATING
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import Leaving, application, serve
-from cdi.apiserver.tokens import Signer
+from cdi.apiserver.server import application
 from cdi.apiserver.trust import Trust, service_names
 from cdi.base.verbosity import level_of, log_to_stderr
-from cdi.controllers.serving import adopt_terms
-from cdi.controllers.verbosity import adopt_verbosity
 from cdi.kube import config
 from cdi.kube.cache import Cache
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 from cdi.operator.webhooks import DATAVOLUME_MUTATE
+from cdi.serving.configured import adopt_terms, adopt_verbosity
+from cdi.serving.leaving import Leaving
+from cdi.serving.listening import serve
+from cdi.trust import signing_key
+from cdi.trust.tokens import Signer
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import web
@@ -28,9 +26,9 @@ from cdi.apiserver.entrance import Entrance
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import Answer, Request, Review, broken, encode
 from cdi.base.printable import excerpt
-from cdi.controllers.serving import QUIET_S
 from cdi.kube.decoding import read
 from cdi.kube.errors import ApiError, Unreadable
+from cdi.serving.leaving import Leaving
 
 log = logging.getLogger(__name__)
 
@@ -53,22 +51,6 @@ def webhooks(verify: Verify | None) -> Mapping[str, Handler]:
         "/objecttransfer-validate": objecttransfer_validate.validate,
         "/cdi-validate": cdi_validate.validate,
     }
-
-
-@dataclass
-class Leaving:
-    """Whether the process is about to end: it says so, and answers on for a while. An API server that does not know
-    yet would else refuse what somebody asked of it."""
-
-    begun: bool = False
-
-    async def close_connections(self, _: web.Request, response: web.StreamResponse) -> None:
-        if self.begun:
-            response.headers["Connection"] = "close"
-            response.force_close()  # the next request comes over another one, to a process that stays
-
-    async def ready(self, _: web.Request) -> web.Response:
-        return web.Response(status=503, text="leaving\n") if self.begun else web.Response(text="ok\n")
 
 
 class Line:
@@ -162,11 +144,3 @@ async def _answered(handler: Handler, request: Request, lookup: Lookup) -> Answe
 
 async def _alive(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
-
-
-async def serve(served: web.Application, context: ssl.SSLContext, address: str, port: int) -> web.AppRunner:
-    """Serves until the runner is cleaned up. The context may get another certificate meanwhile."""
-    runner = web.AppRunner(served, access_log=None, keepalive_timeout=QUIET_S)
-    await runner.setup()
-    await web.TCPSite(runner, address or None, port, ssl_context=context).start()
-    return runner

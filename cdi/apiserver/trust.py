@@ -24,20 +24,20 @@ from pathlib import Path
 from cdi.api import admission
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import CDIConfig
-from cdi.apiserver import certificates
-from cdi.apiserver.certificates import Pair
 from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configuration, Configurations, leads_elsewhere
 from cdi.apiserver.entrance import Entrance
-from cdi.apiserver.lifetimes import Lifetimes, lifetimes
-from cdi.apiserver.stated import is_asked, stated
+from cdi.contract.systems import active_of
 from cdi.controllers.cluster import cluster_of
-from cdi.controllers.installation.decide import active_of
-from cdi.controllers.serving import adopt_terms
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists, ApiError, Conflict
 from cdi.kube.objects import Secret
 from cdi.kube.resources import CONFIG_MAPS, SECRETS
 from cdi.kube.store import Store
+from cdi.serving.configured import adopt_terms
+from cdi.trust import certificates
+from cdi.trust.certificates import Pair
+from cdi.trust.lifetimes import Lifetimes, lifetimes
+from cdi.trust.stated import is_asked, stated
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from cdi.cli.interruptible import Runner
 from cdi.cli.names import Name
 from cdi.cli.story import Attempt, Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import cluster_of
 from cdi.controllers.population.report import CONTAINER
 from cdi.kube import config, errors

@@ -8,7 +8,7 @@ from cdi.api.phase import Phase
 from cdi.base.units import human_duration
 from cdi.cli.story import Story, Worker
 from cdi.cli.view import UNSEEN_S, View
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 
 
 @dataclass(frozen=True, slots=True)

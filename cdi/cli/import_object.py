@@ -19,7 +19,7 @@ from cdi.cli.cluster_source import as_the_worker_sees_it
 from cdi.cli.inspect import needed_volume, planned, roomy
 from cdi.cli.spoken import say
 from cdi.cli.watch import attached
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from importer.target import too_small
 
 

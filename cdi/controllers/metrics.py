@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from cdi.api.cdi import CDI
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
-from cdi.controllers.installation.decide import active_of
+from cdi.contract.systems import active_of
 from cdi.kube.storage import CsiDriver, StorageClass, VolumeSnapshotClass
 from cdi.kube.store import Store
 from storageprofiles.capabilities import WITHOUT_DISKS

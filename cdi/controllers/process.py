@@ -23,19 +23,15 @@ from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
 from cdi.controllers.finalizers.reconcile import Release
-from cdi.controllers.guard import Guard
-from cdi.controllers.health import Health, Ports
 from cdi.controllers.installation.reconcile import Installations
 from cdi.controllers.metrics import ControllerMetrics
 from cdi.controllers.metrics import Stores as MetricStores
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
-from cdi.controllers.serving import adopt_terms, self_signed
 from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
 from cdi.controllers.storageprofile.reconcile import Stores as ProfileStores
 from cdi.controllers.topology import has_one_node
-from cdi.controllers.verbosity import adopt_verbosity
 from cdi.kube import cdi_resources as ours
 from cdi.kube import config, resources
 from cdi.kube.cache import Cache
@@ -43,6 +39,10 @@ from cdi.kube.client import Client
 from cdi.kube.errors import ApiError, NotFound
 from cdi.kube.lease import Leadership
 from cdi.kube.recorder import Recorder
+from cdi.serving.configured import adopt_terms, adopt_verbosity
+from cdi.serving.guard import Guard
+from cdi.serving.health import Health, Ports
+from cdi.serving.selfsigned import self_signed
 
 log = logging.getLogger(__name__)
 

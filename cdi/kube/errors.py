@@ -72,6 +72,10 @@ class AlreadyExists(ApiError):
     """409: another object has the name."""
 
 
+class NotOurs(ApiError):
+    """409, as we say it: an object has the name that we need, and belongs to somebody else."""
+
+
 class Conflict(ApiError):
     """409: the object changed since it was read, or another field manager owns a field. Read again, decide again."""
 

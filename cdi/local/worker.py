@@ -18,7 +18,7 @@ from cdi.api.datavolume import DataVolume, HttpSource, S3Source
 from cdi.base.faults import Fault
 from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
 from cdi.base.wire.progress import ProgressLine, decode_progress
-from cdi.controllers.annotations import CHECKSUM
+from cdi.contract.annotations import CHECKSUM
 from cdi.local.manifests import Manifests
 from cdi.local.store import LOG
 from importer.sinks.refusal import refusals

@@ -20,17 +20,14 @@ from support.longtexts import little_memory, little_time, long_text
 from cdi.api.datavolume import DataVolume
 from cdi.api.validation import update_violation, violation
 from cdi.apiserver import datavolume_mutate, server
-from cdi.apiserver.lifetimes import CA, duration_of
 from cdi.apiserver.schedule import is_schedule
-from cdi.apiserver.stated import is_asked
-from cdi.apiserver.tokens import Signer, key_pair
 from cdi.base.moments import moment
 from cdi.base.printable import lines
 from cdi.base.units import parse_quantity
 from cdi.base.wire.progress import decode_progress
 from cdi.base.wire.termination import decode_termination
 from cdi.cli.screen import percent_of
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed as SeenVolume
@@ -46,6 +43,9 @@ from cdi.kube.errors import Unreadable, from_answer
 from cdi.kube.objects import Metadata
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.trust.lifetimes import CA, duration_of
+from cdi.trust.stated import is_asked
+from cdi.trust.tokens import Signer, key_pair
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 T = TypeVar("T")

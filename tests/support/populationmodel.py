@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observed import Observed

@@ -10,7 +10,7 @@ import msgspec
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observation import status_of

@@ -9,11 +9,11 @@ from msgspec import to_builtins
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME, CDIConfig
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract.ownership import owned_by_system
+from cdi.contract.systems import active_of
 from cdi.controllers.cdiconfig.decide import AUTHORITY, Observed, spec_of, status_of
 from cdi.controllers.changes import difference
-from cdi.controllers.installation.decide import active_of
-from cdi.controllers.ownership import owned_by_system
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller

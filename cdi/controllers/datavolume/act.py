@@ -28,12 +28,11 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
-from cdi.controllers.ownership import NotOurs
 from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.written import Written
 from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, BadRequest
+from cdi.kube.errors import AlreadyExists, ApiError, BadRequest, NotOurs
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim

@@ -9,9 +9,9 @@ from msgspec import to_builtins
 from cdi.api.datavolume import FROM_PROFILE, GROUP, StorageSpec
 from cdi.api.populators import IMPORT_KIND
 from cdi.base.units import MiB, parse_quantity
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract.ownership import owner_reference
 from cdi.controllers.datavolume.observed import Observed
-from cdi.controllers.ownership import owner_reference
 from cdi.controllers.population.parameters import asked_of
 from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
 

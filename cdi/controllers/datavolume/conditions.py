@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cdi.api.datavolume import Condition
 from cdi.api.phase import Phase
 from cdi.base.printable import excerpt
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit, Hold

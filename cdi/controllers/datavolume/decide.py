@@ -20,7 +20,7 @@ from cdi.api.phase import Phase
 from cdi.api.populators import VolumeImportSource
 from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.changes import difference
 from cdi.controllers.classes import plain
 from cdi.controllers.cluster import CLAIM_ADOPTION

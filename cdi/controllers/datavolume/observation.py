@@ -11,7 +11,7 @@ from cdi.base.moments import moment
 from cdi.base.printable import excerpt
 from cdi.base.units import human_duration, human_size
 from cdi.base.wire.progress import ProgressLine
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.datavolume.conditions import MESSAGE, conditions
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.observed import Observed

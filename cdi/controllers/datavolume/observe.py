@@ -10,14 +10,14 @@ from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract import names
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.offers import Offers
-from cdi.controllers.population import names
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings

@@ -14,7 +14,7 @@ PVC Lost                        Failed
 from __future__ import annotations
 
 from cdi.api.phase import Phase
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed

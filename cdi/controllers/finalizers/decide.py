@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cdi.controllers.annotations import C
+from cdi.contract.annotations import C
 
 # Put on by the Go CDI. This version puts on none: what it makes goes with its owner.
 OF_CDI = frozenset(

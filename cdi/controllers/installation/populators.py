@@ -7,8 +7,8 @@ from typing import Any
 from cdi.api import forklift, populators
 from cdi.api.cdi import CDI
 from cdi.api.datavolume import GROUP, ObjectMeta
-from cdi.controllers import annotations as a
-from cdi.controllers.ownership import owned_by_system
+from cdi.contract import annotations as a
+from cdi.contract.ownership import owned_by_system
 
 _KINDS = (
     (GROUP, populators.IMPORT_KIND),

@@ -8,9 +8,10 @@ from msgspec import to_builtins
 
 from cdi import __version__
 from cdi.api.cdi import CDI, standard
+from cdi.contract.systems import active_of
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
-from cdi.controllers.installation.decide import active_of, status_of
+from cdi.controllers.installation.decide import status_of
 from cdi.controllers.installation.populators import volume_populators
 from cdi.kube.cdi_resources import CDIS
 from cdi.kube.client import Client

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cdi.controllers import annotations as a
-from cdi.controllers.ownership import NotOurs
+from cdi.contract import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.plan import (
     Action,
@@ -31,7 +30,7 @@ from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, Conflict
+from cdi.kube.errors import AlreadyExists, ApiError, Conflict, NotOurs
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS, CONFIG_MAPS, PODS, VOLUMES, Resource
 from cdi.kube.store import Key

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cdi.controllers import annotations as a
-from cdi.controllers.population import names, outputs
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.controllers.population import outputs
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.parameters import asked_of, edited

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.way import Way, is_served_by_populator, way_of
 from cdi.kube.storage import PersistentVolumeClaim
 

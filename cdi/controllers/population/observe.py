@@ -10,11 +10,11 @@ from cdi.api.cdiconfig import NAME as CONFIG
 from cdi.api.cdiconfig import CDIConfig
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.contract.systems import active_of
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.defaults import index_defaults, marked
-from cdi.controllers.installation.decide import active_of
-from cdi.controllers.population import names
 from cdi.controllers.population.complaints import Complaints
 from cdi.controllers.population.finished import stays_succeeded
 from cdi.controllers.population.observed import Observed

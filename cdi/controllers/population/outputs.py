@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cdi.base.faults import Fault
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.history import recorded
 from cdi.controllers.population.parameters import is_source_annotation
 from cdi.controllers.population.plan import Told

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 
 from cdi.api.datavolume import DataVolumeSource, HttpSource
 from cdi.api.populators import ImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 
 WORKED_ON = ("http", "s3", "none")
 _KNOWN = ("http", "s3", "gcs", "glance", "none", "registry", "imageio", "vddk")

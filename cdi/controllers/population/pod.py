@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.contract.ownership import owner_reference
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.ownership import owner_reference
-from cdi.controllers.population import names
 from cdi.controllers.population.parameters import Parameters
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolumeClaim

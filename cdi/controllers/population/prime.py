@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cdi.base.units import size_or_none
-from cdi.controllers import annotations as a
-from cdi.controllers.ownership import owner_reference
-from cdi.controllers.population import names
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.contract.ownership import owner_reference
 from cdi.controllers.settings import Settings
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim

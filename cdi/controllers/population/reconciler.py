@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod

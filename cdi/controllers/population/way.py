@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.population.parameters import parameters_of
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass

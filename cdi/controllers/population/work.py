@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.contract.ownership import owner_reference
 from cdi.controllers.classes import is_untouched, may_be_untouched
-from cdi.controllers.ownership import owner_reference
-from cdi.controllers.population import names, outputs
+from cdi.controllers.population import outputs
 from cdi.controllers.population.history import recorded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs

@@ -9,12 +9,12 @@ from msgspec import to_builtins
 
 from cdi.api.cdi import CDI
 from cdi.api.storageprofile import StorageProfile
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
+from cdi.contract.ownership import owned_by_system
+from cdi.contract.systems import active_of
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
-from cdi.controllers.installation.decide import active_of
 from cdi.controllers.offers import Offers
-from cdi.controllers.ownership import owned_by_system
 from cdi.controllers.storageprofile.decide import Observed, annotations_of, status_of
 from cdi.kube.cdi_resources import STORAGE_PROFILES
 from cdi.kube.client import Client

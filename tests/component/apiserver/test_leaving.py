@@ -20,9 +20,10 @@ from support.webhooks import Kubectl, Process, install
 
 from cdi.apiserver import server
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import Leaving, application
+from cdi.apiserver.server import application
 from cdi.kube.client import Client
 from cdi.kube.config import Access
+from cdi.serving.leaving import Leaving
 
 
 @pytest.fixture

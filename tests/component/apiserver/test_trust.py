@@ -21,20 +21,22 @@ from support.ports import free_port
 from support.webhooks import NAMESPACE, Kubectl, install
 
 from cdi.api.cdi import CDI
-from cdi.apiserver import certificates
-from cdi.apiserver.certificates import Pair
-from cdi.apiserver.lifetimes import CA
-from cdi.apiserver.lifetimes import SERVER as SERVERS
 from cdi.apiserver.lookup import Lookup
-from cdi.apiserver.server import Leaving, application, serve
-from cdi.apiserver.stated import CONFIG, NOT_AFTER, NOT_BEFORE
-from cdi.apiserver.tokens import Permit
+from cdi.apiserver.server import application
 from cdi.apiserver.trust import BUNDLE, SERVER, SIGNER, Trust
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.client import Client
 from cdi.kube.config import load
 from cdi.kube.resources import CONFIG_MAPS, SECRETS
 from cdi.kube.store import Key, Store
+from cdi.serving.leaving import Leaving
+from cdi.serving.listening import serve
+from cdi.trust import certificates
+from cdi.trust.certificates import Pair
+from cdi.trust.lifetimes import CA
+from cdi.trust.lifetimes import SERVER as SERVERS
+from cdi.trust.stated import CONFIG, NOT_AFTER, NOT_BEFORE
+from cdi.trust.tokens import Permit
 
 PORT = free_port()
 NAMES = ["cdi-api.cdi.svc", "127.0.0.1"]

@@ -20,7 +20,7 @@ import yaml
 from support.apiserver import ApiServer
 from support.asynchronous import until
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.kube import cdi_resources as ours
 from cdi.kube.cache import Cache
 from cdi.kube.client import Client

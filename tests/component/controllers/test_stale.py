@@ -16,7 +16,7 @@ from support.asynchronous import asynchronous
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.datavolume import act as volumes
 from cdi.controllers.datavolume import plan as volume_plan
 from cdi.controllers.datavolume.observed import Observed as VolumeObserved

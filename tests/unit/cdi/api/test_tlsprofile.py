@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from cdi.api.cdiconfig import TlsSecurityProfile
-from cdi.api.tlsprofile import TlsTerms, terms_of
+from cdi.api.tlsprofile import terms_of
+from cdi.base.tls import TlsTerms
 
 
 def terms(**profile: object) -> TlsTerms:

@@ -10,9 +10,9 @@ from support.admission import Known, create
 from support.asynchronous import asynchronous
 
 from cdi.apiserver.clone_permit import mutate
-from cdi.apiserver.tokens import Permit, Place, Signer, key_pair
 from cdi.kube.cdi_resources import STORAGE_PROFILES, VOLUME_CLONE_SOURCES
 from cdi.kube.resources import CLAIMS, STORAGE_CLASSES
+from cdi.trust.tokens import Permit, Place, Signer, key_pair
 
 SIGNER = Signer(key_pair().private)
 SHORT, EXTENDED = "cdi.kubevirt.io/storage.clone.token", "cdi.kubevirt.io/storage.extended.clone.token"

@@ -13,9 +13,9 @@ from cdi.apiserver.datavolume_mutate import mutate
 from cdi.apiserver.decoding import Undecodable
 from cdi.apiserver.lookup import Right
 from cdi.apiserver.review import ALLOWED, Answer, Request
-from cdi.apiserver.tokens import Permit, Place
 from cdi.kube.cdi_resources import DATA_SOURCES
 from cdi.kube.resources import NAMESPACES
+from cdi.trust.tokens import Permit, Place
 
 TOKEN = "cdi.kubevirt.io/storage.clone.token"
 SIZE = {"resources": {"requests": {"storage": "1Gi"}}}

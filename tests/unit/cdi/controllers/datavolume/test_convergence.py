@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.volumemodel import VolumeWorld
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 
 MOVES = ("bind", "start", "fail", "succeed", "correct", "remove_source", "remove_claim", "know_class", "prepare")
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
 from cdi.base.wire.progress import ProgressLine
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION, HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide

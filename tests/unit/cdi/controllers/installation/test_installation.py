@@ -1,4 +1,4 @@
-"""Which CDI object counts, and what each of them says, by example."""
+"""What each CDI object says, by example."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from cdi.api.cdi import CDI
-from cdi.controllers.installation.decide import active_of, status_of
+from cdi.contract.systems import active_of
+from cdi.controllers.installation.decide import status_of
 from cdi.controllers.installation.populators import volume_populators
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -20,32 +21,6 @@ def system(name: str, created: str = NOW, phase: str = "", **metadata: Any) -> C
 
 def states(found: CDI, active: CDI | None) -> dict[str, str]:
     return {item.type: item.status for item in status_of(found, active, "1.2.3", NOW).conditions}
-
-
-def test_the_only_one_counts_also_when_it_is_in_error() -> None:
-    only = system("a", phase="Error")
-    assert active_of([only]) is only
-
-
-def test_the_oldest_counts() -> None:
-    older, newer = system("z", NOW), system("a", LATER)
-    assert active_of([newer, older]) is older
-
-
-def test_of_two_of_one_second_the_first_by_name_counts() -> None:
-    first, second = system("a"), system("b")
-    assert active_of([second, first]) is first
-
-
-def test_one_in_error_does_not_count_beside_another() -> None:
-    failed, sound = system("a", NOW, "Error"), system("b", LATER, "Deployed")
-    assert active_of([failed, sound]) is sound
-
-
-def test_one_that_is_being_deleted_counts_no_more() -> None:
-    going = system("a", deletionTimestamp=LATER)
-    assert active_of([going]) is None
-    assert active_of([going, system("b", LATER)]) == system("b", LATER)
 
 
 def test_the_one_that_counts_is_deployed_at_its_version() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.populationmodel import World, changes_something
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.kube.objects import Event
 
 WAYS = ("direct", "populator")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cdi.api.datavolume import DataVolume
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.finished import stays_succeeded, was_populated_elsewhere
 from cdi.controllers.population.observed import Observed

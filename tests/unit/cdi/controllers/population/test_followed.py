@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as with_
 from support.populationmodel import World
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.outputs import changes
 from cdi.controllers.population.plan import Annotate, Follow

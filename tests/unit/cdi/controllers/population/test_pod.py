@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster, Proxy
 from cdi.controllers.population.parameters import Parameters
 from cdi.controllers.population.pod import Job, importer_pod

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cdi.api.populators import VolumeImportSource
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.history import attempts_in

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cdi.controllers import annotations as a
+from cdi.contract import annotations as a
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import Emit

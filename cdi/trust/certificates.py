@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cdi.apiserver.lifetimes import Lifetime
+from cdi.trust.lifetimes import Lifetime
 
 NOTICED = datetime.timedelta(minutes=2)  # by then every API server knows what is written into its configuration
 NOTICED_SOON = datetime.timedelta(seconds=20)  # nearly every one does; who asks has a new certificate in a minute

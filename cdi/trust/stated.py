@@ -7,10 +7,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from cdi.apiserver import certificates
-from cdi.apiserver.certificates import Pair
-from cdi.apiserver.lifetimes import Lifetime
 from cdi.base.moments import moment, written
+from cdi.trust import certificates
+from cdi.trust.certificates import Pair
+from cdi.trust.lifetimes import Lifetime
 
 _ABOUT = "auth.openshift.io/certificate-"
 NOT_BEFORE, NOT_AFTER = f"{_ABOUT}not-before", f"{_ABOUT}not-after"

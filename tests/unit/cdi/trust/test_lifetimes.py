@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from cdi.api.cdi import CDI
-from cdi.apiserver.lifetimes import CA, SERVER, Lifetime, Lifetimes, duration_of, lifetimes
+from cdi.trust.lifetimes import CA, SERVER, Lifetime, Lifetimes, duration_of, lifetimes
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 H = datetime.timedelta(hours=1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 
-from cdi.apiserver.tokens import Signer, key_pair
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists
 from cdi.kube.objects import Secret
 from cdi.kube.resources import SECRETS
+from cdi.trust.tokens import Signer, key_pair
 
 NAME = "cdi-api-signing-key"
 _PRIVATE, _PUBLIC = "id_rsa", "id_rsa.pub"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdi.controllers.population import names
+from cdi.contract import names
 
 # What the API server takes for an object's name (RFC 1123).
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"

@@ -8,7 +8,7 @@ import pytest
 
 from cdi.api.cdiconfig import CDIConfig
 from cdi.base.verbosity import level_of
-from cdi.controllers.verbosity import adopt_verbosity
+from cdi.serving.configured import adopt_verbosity
 
 
 @pytest.fixture

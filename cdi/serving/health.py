@@ -11,7 +11,7 @@ from typing import Self
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
-from cdi.controllers.serving import QUIET_S
+from cdi.serving.listening import serve
 
 METRICS = "/metrics"
 
@@ -70,10 +70,7 @@ class Health:
     async def _serve(self, application: web.Application, port: int, context: ssl.SSLContext | None) -> None:
         if not port:
             return
-        runner = web.AppRunner(application, access_log=None, keepalive_timeout=QUIET_S)
-        await runner.setup()
-        self._runners.append(runner)
-        await web.TCPSite(runner, self._ports.address or None, port, ssl_context=context).start()
+        self._runners.append(await serve(application, context, self._ports.address, port))
 
     async def _alive(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import to_builtins
 
 from cdi.api import cdi
 from cdi.api.cdi import CDI
 from cdi.api.datavolume import GROUP, ObjectMeta
-from cdi.kube.errors import ApiError
-from cdi.kube.objects import Metadata
 
 
-class NotOurs(ApiError):
-    """An object has the name that we need, and belongs to somebody else."""
+class Identity(Protocol):
+    """What the metadata of every object says."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def uid(self) -> str: ...
 
 
-def owner_reference(api_version: str, kind: str, metadata: Metadata | ObjectMeta) -> dict[str, Any]:
+def owner_reference(api_version: str, kind: str, metadata: Identity) -> dict[str, Any]:
     return {
         "apiVersion": api_version,
         "kind": kind,

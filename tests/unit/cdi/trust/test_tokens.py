@@ -5,7 +5,7 @@ import datetime
 import jwt
 import pytest
 
-from cdi.apiserver.tokens import KeyPair, Permit, Place, Signer, key_pair
+from cdi.trust.tokens import KeyPair, Permit, Place, Signer, key_pair
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 PERMIT = Permit(Place("images", "fedora"), Place("team", "disk"))

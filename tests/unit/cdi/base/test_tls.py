@@ -6,8 +6,9 @@ import ssl
 import pytest
 
 from cdi.api.cdiconfig import TlsSecurityProfile
-from cdi.api.tlsprofile import TlsTerms, terms_of
-from cdi.controllers.serving import self_signed, set_terms
+from cdi.api.tlsprofile import terms_of
+from cdi.base.tls import TlsTerms, set_terms
+from cdi.serving.selfsigned import self_signed
 
 ONE = "ECDHE-ECDSA-AES256-GCM-SHA384"
 

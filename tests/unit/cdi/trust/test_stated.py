@@ -4,9 +4,9 @@ import datetime
 
 import pytest
 
-from cdi.apiserver import certificates
-from cdi.apiserver.lifetimes import CA, SERVER, Lifetime
-from cdi.apiserver.stated import is_asked, stated
+from cdi.trust import certificates
+from cdi.trust.lifetimes import CA, SERVER, Lifetime
+from cdi.trust.stated import is_asked, stated
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 H = datetime.timedelta(hours=1)

@@ -7,8 +7,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from cdi.apiserver import certificates, lifetimes
-from cdi.apiserver.certificates import Pair
+from cdi.trust import certificates, lifetimes
+from cdi.trust.certificates import Pair
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 H = datetime.timedelta(hours=1)

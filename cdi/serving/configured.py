@@ -1,11 +1,19 @@
-"""How much the control plane logs: what the configuration says, else what it was started with."""
+"""What a running server takes from CDIConfig whenever that changes: the terms of TLS, and how much it logs."""
 
 from __future__ import annotations
 
 import logging
+import ssl
 
 from cdi.api.cdiconfig import CDIConfig
+from cdi.api.tlsprofile import terms_of
+from cdi.base.tls import set_terms
 from cdi.base.verbosity import level_of
+
+
+def adopt_terms(context: ssl.SSLContext, _: CDIConfig | None, config: CDIConfig | None) -> None:
+    """Follows a store: for the handshakes after each change of the configuration."""
+    set_terms(context, terms_of(config.spec.tls_security_profile if config is not None else None))
 
 
 def adopt_verbosity(started_with: int, _: CDIConfig | None, config: CDIConfig | None) -> None:

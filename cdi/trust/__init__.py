@@ -1,0 +1,1 @@
+"""Whom one believes: certificates with their authorities and lifetimes, the signing key, and tokens."""
