@@ -21,6 +21,7 @@ from support.ports import free_port, wait_for_port
 
 _REPOSITORY = Path(__file__).parents[2]
 _START_S = 60
+FRONT_NAME = "front-proxy-client"
 ADMIN, NOBODY = "token-of-admin", "token-of-nobody"
 # Nothing outlives the tests, not even when they are killed. (Linux: with the *thread* that started it.)
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -41,6 +42,9 @@ class ApiServer:
         authority = Authority(folder / "pki", "kubernetes")
         self._pair = authority.issue("kube-apiserver", "IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc")
         self.ca = authority.cert
+        # By which servers of aggregated APIs know this one. The files may be replaced while it runs.
+        self.front_authority = Authority(folder / "front", "front-proxy")
+        self.front = self.front_authority.issue(FRONT_NAME, "")
         self.port, self._etcd_port, self._peer_port = free_port(), free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         (folder / "tokens").write_text(f'{ADMIN},admin,1,"system:masters"\n{NOBODY},nobody,2\n')
@@ -130,6 +134,14 @@ class ApiServer:
             # No controller makes service accounts here, and pods would wait for theirs.
             "disable-admission-plugins": "ServiceAccount",
             "endpoint-reconciler-type": "none",
+            "requestheader-client-ca-file": self.front_authority.cert,
+            "requestheader-allowed-names": FRONT_NAME,
+            "requestheader-username-headers": "X-Remote-User",
+            "requestheader-uid-headers": "X-Remote-Uid",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+            "proxy-client-cert-file": self.front.cert,
+            "proxy-client-key-file": self.front.key,
         }
 
     def _wait_until_ready(self) -> None:
