@@ -21,8 +21,8 @@ from cdi.controllers.datavolume.plan import Hold
 from cdi.controllers.datavolume.status import failure_code
 from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.outputs import count
-from cdi.controllers.population.parameters import asked_of, parameters_of
 from cdi.kube.decoding import told
+from cdi.sources.parameters import asked_of, parameters_of
 
 _PROVENANCE_CHARACTERS = 1 << 14
 _PROGRESS_CHARACTERS = 16  # 100.0%

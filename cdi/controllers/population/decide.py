@@ -20,7 +20,6 @@ from cdi.contract import names
 from cdi.controllers.population import outputs
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
-from cdi.controllers.population.parameters import asked_of, edited
 from cdi.controllers.population.plan import (
     Action,
     Annotate,
@@ -45,6 +44,7 @@ from cdi.controllers.population.way import (
 from cdi.controllers.population.work import Work, is_worker, seldom, work_on
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.parameters import asked_of, edited
 
 _LOOK_AT_EVENTS_S = 10.0  # why a claim is not bound is told by events, which nobody watches
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from cdi.base.faults import Fault
 from cdi.contract import annotations as a
 from cdi.controllers.population.history import recorded
-from cdi.controllers.population.parameters import is_source_annotation
 from cdi.controllers.population.plan import Told
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.parameters import is_source_annotation
 
 Outputs = dict[str, str]
 

@@ -10,9 +10,9 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.contract.ownership import owner_reference
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.population.parameters import Parameters
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.parameters import Parameters
 
 _UID = 107  # qemu, whom the disk belongs to
 SCRATCH_VOLUME = "cdi-scratch-vol"

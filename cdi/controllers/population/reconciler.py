@@ -11,7 +11,6 @@ from cdi.contract import annotations as a
 from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
-from cdi.controllers.population.parameters import parameters_of
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.unconfigured import Unconfigured
 from cdi.controllers.population.way import IMPORT_SOURCE
@@ -24,6 +23,7 @@ from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
+from cdi.sources.parameters import parameters_of
 
 _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volume yet
 

@@ -6,8 +6,8 @@ from enum import Enum
 
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.population.parameters import parameters_of
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+from cdi.sources.parameters import parameters_of
 
 GROUP = "cdi.kubevirt.io"
 IMPORT_SOURCE = "VolumeImportSource"

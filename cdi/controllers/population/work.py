@@ -12,7 +12,6 @@ from cdi.controllers.population import outputs
 from cdi.controllers.population.history import recorded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
-from cdi.controllers.population.parameters import WORKED_ON, Parameters, parameters_of
 from cdi.controllers.population.plan import (
     Action,
     ClaimRef,
@@ -30,6 +29,7 @@ from cdi.controllers.population.way import is_bound, worker_may_start
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.parameters import WORKED_ON, Parameters, parameters_of
 
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
 _TRY_AGAIN_S = 10.0  # while somebody else has the name of a claim or pod

@@ -20,9 +20,9 @@ from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
-from cdi.controllers.population.parameters import asked_of, parameters_of
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
+from cdi.sources.parameters import asked_of, parameters_of
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 NOW = "2026-01-01T00:00:00Z"

@@ -9,10 +9,10 @@ import msgspec
 
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster, Proxy
-from cdi.controllers.population.parameters import Parameters
 from cdi.controllers.population.pod import Job, importer_pod
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.parameters import Parameters
 
 SETTINGS = Settings(importer_image="repo/importer:1", verbosity="3", labels={"app.kubernetes.io/part-of": "kubevirt"})
 HTTP = Parameters("http", "https://a/disk.qcow2")

@@ -13,7 +13,6 @@ from cdi.controllers.population import outputs
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.observed import Observed
-from cdi.controllers.population.parameters import parameters_of
 from cdi.controllers.population.plan import (
     Annotate,
     CreatePrime,
@@ -31,6 +30,7 @@ from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
 from cdi.kube.storage import ClaimStatus, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
+from cdi.sources.parameters import parameters_of
 
 MIDNIGHT = "2026-01-01T00:00:00Z"
 ASKS = {a.SOURCE: "http", a.ENDPOINT: "http://a/disk"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cdi.controllers.population.parameters import Parameters
+from cdi.sources.parameters import Parameters
 
 EVERYTHING = Parameters(
     "http", "http://h/a", "s", "c", "sha256:0", True, ("A: 1",), ("b",), archive=True, preallocation=True
