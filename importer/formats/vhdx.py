@@ -1,6 +1,6 @@
-"""VHDX (Hyper-V) images without a parent and with an empty log. Spec: MS-VHDX.
+"""VHDX (Hyper-V) images without a parent and with nothing to be replayed. Spec: MS-VHDX.
 
-A log that is not empty would have to be replayed before the tables mean anything; such a file is refused.
+A log with a valid entry would have to be replayed before the tables mean anything; such a file is refused.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from cdi.base.faults import Fault
 from cdi.base.units import KiB, MiB, TiB
 from importer.formats import Extent, ReadAt
 from importer.formats.block_table import BlockTable
-from importer.formats.crc32c import crc32c
 from importer.formats.ledger import Ledger
 from importer.formats.runs import merged
+from importer.formats.vhdx_log import LOG_MOST, must_be_replayed, sum_is_right
 from importer.formats.window import Window
 
 _HEADERS = (64 * KiB, 128 * KiB)
 _REGION_TABLES = (192 * KiB, 256 * KiB)
 _FLOOR = MiB  # the first MiB holds the headers only
-_HEADER = struct.Struct("<4sIQ16s16s16sHHIQ")
+_HEADER = struct.Struct("<16x32x16sHHIQ")  # behind the sequence number: GUIDs, the last of the log; versions; the log
 _REGION = struct.Struct("<16sQII")
 _ITEM = struct.Struct("<16sIII4x")
 _LARGEST = 64 * TiB
@@ -78,25 +78,31 @@ class Vhdx:
                 yield ledger.block((chunk * self._chunk + place) * size, size, host)
 
     def _check_headers(self) -> None:
-        """The valid header with the higher sequence number counts; its log must be empty."""
-        best: tuple[int, bytes, int] | None = None
-        for offset in _HEADERS:
-            data = self._file.table("the header", offset, 4 * KiB)
-            signature, _, sequence, _, _, log_id, _, version, _, _ = _HEADER.unpack_from(data)
-            if signature == b"head" and _sum_is_right(data) and (best is None or sequence > best[0]):
-                best = sequence, log_id, version
-        if best is None:
+        """The valid header with the higher sequence number counts; nothing of its log may wait to be replayed."""
+        copies = (self._file.table("the header", offset, 4 * KiB) for offset in _HEADERS)
+        valid = [data for data in copies if data.startswith(b"head") and sum_is_right(data)]
+        if not valid:
             raise self._file.invalid("no valid header")
-        if best[2] != 1:
-            raise self._file.unsupported(f"version {best[2]}")
-        if any(best[1]):
+        newest = max(valid, key=_sequence_number)
+        log_id, log_version, version, log_length, log_offset = _HEADER.unpack_from(newest)
+        if version != 1:
+            raise self._file.unsupported(f"version {version}")
+        if log_version != 0:
+            raise self._file.unsupported(f"a log of version {log_version}")
+        if any(log_id):
+            self._check_log(log_id, log_offset, log_length)
+
+    def _check_log(self, log_id: bytes, offset: int, length: int) -> None:
+        if length > LOG_MOST:
+            raise self._file.unsupported(f"a log of {length:,} bytes, at most {LOG_MOST:,} are read")
+        if must_be_replayed(self._file.table("the log", offset, length, _FLOOR), log_id):
             raise self._file.unsupported("a log that must be replayed")
 
     def _regions(self) -> dict[UUID, tuple[int, int]]:
         """(offset, length) of the two known regions, from the first valid copy of the region table."""
         for table_offset in _REGION_TABLES:
             data = self._file.table("the region table", table_offset, 64 * KiB)
-            if data.startswith(b"regi") and _sum_is_right(data):
+            if data.startswith(b"regi") and sum_is_right(data):
                 return self._parse_regions(data)
         raise self._file.invalid("no valid region table")
 
@@ -108,6 +114,8 @@ class Vhdx:
         for start in range(16, 16 + count * _REGION.size, _REGION.size):
             raw_id, offset, length, required = _REGION.unpack_from(data, start)
             region = UUID(bytes_le=raw_id)
+            if region in found:
+                raise self._file.invalid("a region is there twice")
             if region in (_BAT, _METADATA):
                 self._file.check_table("a region", offset, length, _FLOOR)
                 found[region] = offset, length
@@ -130,6 +138,8 @@ class Vhdx:
                 if flags & _REQUIRED_ITEM:
                     raise self._file.unsupported(f"the unknown metadata {item}")
                 continue
+            if item in found:
+                raise self._file.invalid("a metadata item is there twice")
             if at + size > length:
                 raise Fault("ImageTableOutside", format="vhdx", table="a metadata item", offset=offset + at)
             found[item] = self._file.table("a metadata item", offset + at, min(size, 64), _FLOOR)
@@ -154,6 +164,5 @@ class Vhdx:
         self._chunk = (sector << 23) // size  # payload blocks per bitmap block
 
 
-def _sum_is_right(data: bytes) -> bool:
-    stated = int.from_bytes(data[4:8], "little")
-    return crc32c(data[:4] + bytes(4) + data[8:]) == stated
+def _sequence_number(header: bytes) -> int:
+    return int.from_bytes(header[8:16], "little")
