@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Fault
+from importer.sources import SourceSpec
 
 if TYPE_CHECKING:
-    from importer.sources import Facts, SourceSpec
+    from importer.sources import Facts, Opener
 
 LOOKS = 3  # at a source that has changed, each over a connection of its own
 
@@ -17,7 +18,7 @@ LOOKS = 3  # at a source that has changed, each over a connection of its own
 class Way:
     """How to read a source next, and what to say about it."""
 
-    spec: SourceSpec
+    spec: SourceSpec | Opener
     note: str
 
 
@@ -49,22 +50,28 @@ def may_be_alike(fault: Fault) -> bool:
     return fault.code == "SourceChanged" and fault.values.get("alike") is True
 
 
-def next_way(spec: SourceSpec, fault: Fault, seen: Seen | None, first: bool) -> Way | None:
+def next_way(spec: SourceSpec | Opener, fault: Fault, seen: Seen | None, first: bool) -> Way | None:
     """None: there is no other way, the fault stands. ``seen``: of a source that has changed."""
-    if fault.code == "RangesWithdrawn" and fault.values.get("as_stream") and not spec.one_answer:
+    one_answer = _by_one_answer(spec)
+    if fault.code == "RangesWithdrawn" and fault.values.get("as_stream") and one_answer:
         note = (
             "The server gives the ranges no more that it gave at first: started again from byte 0 over one connection."
         )
-        return Way(replace(spec, one_answer=True), note)
+        return Way(one_answer, note)
     if fault.code != "SourceChanged":
         return None
-    if seen is not None and seen.comes_and_goes and not spec.one_answer:
+    if seen is not None and seen.comes_and_goes and one_answer:
         note = (
             f"ETag or date of {fault.values['source']} change from answer to answer ({seen.before}, {seen.after}), as "
             "those of several servers for one file: started again from byte 0 over one connection."
         )
-        return Way(replace(spec, one_answer=True), note)
+        return Way(one_answer, note)
     return Way(spec, f"SourceChanged: {fault.what} Started again from byte 0.") if first else None
+
+
+def _by_one_answer(spec: SourceSpec | Opener) -> SourceSpec | None:
+    """None: it is read so already, or has one manner only."""
+    return replace(spec, one_answer=True) if isinstance(spec, SourceSpec) and not spec.one_answer else None
 
 
 def _named(facts: Facts) -> str:

@@ -20,8 +20,6 @@ class Cancel:
         """One that is requested when ``other`` is, and can be requested alone."""
         child = Cancel()
         other.on_request(child.request)
-        if other.requested:
-            child.request()
         return child
 
     def __bool__(self) -> bool:
@@ -32,7 +30,10 @@ class Cancel:
         return self._event.is_set()
 
     def on_request(self, callback: Callable[[], None]) -> None:
+        """Called at the request, at once when it was made before; perhaps twice when it is being made."""
         self._callbacks.append(callback)
+        if self.requested:
+            callback()
 
     def request(self) -> None:
         self._event.set()

@@ -47,7 +47,8 @@ class Resumes(Enum):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``virtual_size``: bytes of disk, None when only the end of the stream will tell. ``granule``: alignment of what
-    will be written, in bytes of disk; None while unknown."""
+    will be written, in bytes of disk; None while unknown. ``declared``: raw because somebody said so, and not by its
+    looks: to the last byte, whatever that may be the footer of."""
 
     facts: Facts
     compression: tuple[str, ...]
@@ -57,6 +58,7 @@ class Plan:
     resumes: Resumes
     warnings: tuple[str, ...] = ()
     granule: int | None = None
+    declared: bool = False
     image: Image | None = field(default=None, compare=False, repr=False)  # whose header was read, where it can be
     tables: Tables | None = field(default=None, compare=False, repr=False)
 
@@ -74,7 +76,7 @@ class Plan:
     def least_size(self) -> int:
         """Bytes of disk there will be at least: what is raw may turn out to end in the footer of a fixed VHD."""
         size = self.virtual_size or 0
-        ends_unseen = bool(self.compression) or not self.facts.ranges
+        ends_unseen = (bool(self.compression) or not self.facts.ranges) and not self.declared
         return max(0, size - FOOTER_SIZE) if ends_unseen and self.route in (Route.STREAM, Route.BLOCKS) else size
 
     @property
@@ -99,10 +101,11 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for, as far as it decides the route."""
+    """What the user asked for, as far as it decides the route. ``raw``: the bytes are the disk, whatever they are."""
 
     archive: bool = False
     checksum: bool = False
+    raw: bool = False
 
 
 def choose_route(ranges: bool, compression: tuple[str, ...], format: str, wishes: Wishes, xz_blocks: int = 0) -> Route:
@@ -137,24 +140,19 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
 
     Raises the source's Faults, NotADiskImage, PackingUnsupported, SourceEmpty, and every refusal that a header shows.
     """
-    from importer.contents import unwrap
-    from importer.formats.magic import recognise
-
     facts = source.probe()
     if facts.size == 0 or not facts.head:
         raise Fault("SourceEmpty", source=facts.name)
     tables = Tables(read_at, facts.head, facts.size or 0)
-    compression, head = unwrap(facts, read_at)
-    format = recognise(head)
-    if not wishes.archive:
-        _refuse_pages(facts, head)
-    tarred = format == "tar" and not wishes.archive
-    if format == "tar" or wishes.archive:
-        format = "raw"  # contract: a tar with content type kubevirt is a raw disk
+    if wishes.raw:
+        return _declared_raw(facts, tables, wishes)
+    content = _seen_in(facts, read_at, wishes)
+    compression = content.compression
+    tarred = content.format == "tar" and not wishes.archive
     blocks = _xz_blocks(facts, compression, tables)
-    disk = _disk(facts, _Content(compression, format, head), blocks, tables)
+    disk = _disk(facts, content, blocks, tables)
     if disk.format == "raw" and not wishes.archive:
-        _refuse_other_files(facts, compression, head)
+        _refuse_other_files(facts, compression, content.head)
     # The footer of a fixed VHD is looked for in one block; one that is torn apart is found in order.
     apart = blocks.blocks if blocks and blocks.blocks and blocks.blocks[-1].plain_length >= FOOTER_SIZE else ()
     route = choose_route(facts.ranges, compression, disk.format, wishes, len(apart))
@@ -170,6 +168,35 @@ def make_plan(source: Source, read_at: ReadAt, wishes: Wishes) -> Plan:
         image=disk.image,
         tables=tables,
     )
+
+
+def _declared_raw(facts: Facts, tables: Tables, wishes: Wishes) -> Plan:
+    route = choose_route(facts.ranges, (), "raw", wishes)
+    return Plan(
+        facts=facts,
+        compression=(),
+        format="raw",
+        virtual_size=facts.size,
+        granule=_PAGE,
+        route=route,
+        resumes=what_resumes(route, facts, False, wishes.checksum),
+        warnings=tuple(_warnings(facts, route, "raw", wishes)),
+        declared=True,
+        tables=tables,
+    )
+
+
+def _seen_in(facts: Facts, read_at: ReadAt, wishes: Wishes) -> _Content:
+    """What the file looks like; its format may be tar. Raises what a look at its beginning refuses."""
+    from importer.contents import unwrap
+    from importer.formats.magic import recognise
+
+    compression, head = unwrap(facts, read_at)
+    format = recognise(head)
+    if wishes.archive:
+        return _Content(compression, "raw", head)
+    _refuse_pages(facts, head)
+    return _Content(compression, format, head)
 
 
 def plan_patiently(source: Source, reader: RangeReader, wishes: Wishes, patience: FirstPatience) -> Plan:
@@ -242,7 +269,8 @@ class _Disk(NamedTuple):
 def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at: ReadAt) -> _Disk:
     """What the head (and with ranges the header) tells; every refusal that they show is raised."""
     compression, format, head = content
-    if format == "raw":
+    if format in ("raw", "tar"):  # contract: a tar with content type kubevirt is a raw disk
+        format = "raw"
         if blocks is not None and blocks.blocks:
             granule = math.gcd(*(block.plain_offset for block in blocks.blocks)) or _PAGE
             return _Disk(format, blocks.plain_size, granule)
@@ -287,9 +315,9 @@ def _declared_size(compression: tuple[str, ...], facts: Facts) -> int | None:
 
 def _warnings(facts: Facts, route: Route, format: str, wishes: Wishes) -> list[str]:
     found = list(facts.notes)
-    if not facts.ranges:
+    if not facts.ranges and not facts.once:
         found.append("The server gives no ranges: one connection, and a new process starts from byte 0.")
-    elif not facts.etag:
+    elif not facts.etag and not facts.once:
         found.append("Nothing tells versions of the source apart (no strong ETag): a new process starts from byte 0.")
     if route is Route.SPOOL:
         size = "as large as the image" if facts.size is None else f"of {human_size(facts.size)} or more"

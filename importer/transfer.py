@@ -19,7 +19,7 @@ from importer.fetch.retry import FirstPatience, RetryPolicy
 from importer.plan import Plan, Resumes, Route, Wishes, open_range_image, plan_patiently
 from importer.progress import Progress, Stage
 from importer.routes.job import Feed, Job
-from importer.sources import Facts, Source, SourceSpec
+from importer.sources import Facts, Opener, Source, SourceSpec
 from importer.target import Target
 from importer.verdict import Case
 
@@ -28,15 +28,22 @@ log = logging.getLogger("importer")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to import and where to."""
+    """What to import and where to.
 
-    source: SourceSpec
+    ``raw``: the bytes are the disk, whatever they look like. ``received``: called once, in the thread that reads, when
+    the last byte of the source has come and nothing more is needed of it: what is left is to write, to verify and to
+    flush. It must not raise.
+    """
+
+    source: SourceSpec | Opener
     target: Target
     checksum: Checksum | None = None
     archive: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     connections: Limits = field(default_factory=Limits)
     warn: Callable[[str], None] = log.warning  # is told what the plan warns of, before the first payload byte
+    raw: bool = False
+    received: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
     A source that changes in the middle is imported once more from byte 0, and a second change is a fault. One whose
     ranges or names of versions cannot be relied on is read once more by one answer over one connection.
     """
+    request = replace(request, received=_once(request.received))
     notes: tuple[str, ...] = ()
     given_up: frozenset[str] = frozenset()
     while True:
@@ -84,7 +92,17 @@ def run(request: Request, progress: Progress, cancel: Cancel) -> Result:
         progress.start_again()
 
 
-def _seen(spec: SourceSpec, fault: Fault, given_up: frozenset[str], cancel: Cancel) -> Seen | None:
+def _once(call: Callable[[], None]) -> Callable[[], None]:
+    left = [call]
+
+    def first_time() -> None:
+        if left:
+            left.pop()()
+
+    return first_time
+
+
+def _seen(spec: SourceSpec | Opener, fault: Fault, given_up: frozenset[str], cancel: Cancel) -> Seen | None:
     """What is known of a source that has changed."""
     if fault.code != "SourceChanged":
         return None
@@ -92,7 +110,7 @@ def _seen(spec: SourceSpec, fault: Fault, given_up: frozenset[str], cancel: Canc
     return Seen(str(fault.values["before"]), str(fault.values["after"]), looks, given_up)
 
 
-def _looks(spec: SourceSpec, outer: Cancel) -> tuple[Facts, ...]:
+def _looks(spec: SourceSpec | Opener, outer: Cancel) -> tuple[Facts, ...]:
     """What the source says now, each time over a new connection; fewer looks when it does not answer."""
     looks: list[Facts] = []
     with contextlib.suppress(Fault):
@@ -123,6 +141,7 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
             retry=request.retry,
             connections=request.connections,
             hasher=request.checksum.hasher() if request.checksum else None,
+            received=request.received,
         )
         with _telling_what_is_kept(feed), _remembering(request, feed), _blaming_the_mixture(source):
             size, kept = _unpack(feed, request) if plan.route is Route.ARCHIVE else _write_disk(feed, request)
@@ -132,10 +151,8 @@ def _attempt(request: Request, progress: Progress, outer: Cancel) -> Result:
 
 
 @contextmanager
-def _opened(spec: SourceSpec, cancel: Cancel) -> Iterator[Source]:
-    from importer.sources.registry import open_source
-
-    source = open_source(spec)
+def _opened(spec: SourceSpec | Opener, cancel: Cancel) -> Iterator[Source]:
+    source = _open(spec)
     cancel.on_request(source.interrupt)
     try:
         yield source
@@ -144,6 +161,14 @@ def _opened(spec: SourceSpec, cancel: Cancel) -> Iterator[Source]:
         raise
     finally:
         source.close()
+
+
+def _open(spec: SourceSpec | Opener) -> Source:
+    if not isinstance(spec, SourceSpec):
+        return spec()
+    from importer.sources.registry import open_source
+
+    return open_source(spec)
 
 
 @contextmanager
@@ -185,7 +210,7 @@ def _remembering(request: Request, feed: Feed) -> Iterator[None]:
 
 def _plan(source: Source, request: Request, progress: Progress, cancel: Cancel) -> Plan:
     reader = RangeReader(source, request.retry, cancel, progress.fetched)
-    wishes = Wishes(request.archive, request.checksum is not None)
+    wishes = Wishes(request.archive, request.checksum is not None, request.raw)
     try:
         return plan_patiently(source, reader, wishes, FirstPatience(request.retry, cancel.sleep))
     except Fault:
@@ -204,6 +229,7 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
         progress.enter(Stage.FETCHING)
         with job.alone_afterwards():
             size = _take_route(job, target)
+        job.received()
         progress.enter(Stage.VERIFYING)
         _prove(job, size)
         if job.hasher is not None and feed.plan.route is not Route.SPOOL:

@@ -157,6 +157,12 @@ CATALOGUE: dict[str, Entry] = {
         "There is no disk image in it.",
         "check that the upload to that place was completed.",
     ),
+    "UploadBroken": _permanent(
+        Exit.SOURCE,
+        "{source} broke off at byte {got}: {cause}.",
+        "Its bytes come once and cannot be asked for again, so nothing was published.",
+        "send it again from its first byte; if it breaks off again, look at the network between its sender and here.",
+    ),
     "SourceStalled": _transient(
         "no bytes from {source} for {seconds} s at {got} bytes.",
         "The connection is open but nothing arrives.",

@@ -1,5 +1,5 @@
-"""A source as one stream of bytes, in order: from many ranges fetched ahead, or from the one answer of a server
-without ranges."""
+"""A source as one stream of bytes, in order: from many ranges fetched ahead, from the one answer of a server without
+ranges, or from what is given once."""
 
 from __future__ import annotations
 
@@ -206,6 +206,30 @@ class SingleStream:
         if self._body is not None:
             self._body.close()
             self._body = None
+
+
+class OnceStream:
+    """What a source gives once: where it breaks off, the import ends."""
+
+    def __init__(self, source: Source, cancel: Cancel, fetched: Callable[[int], None]) -> None:
+        self._body = source.open(0, None)
+        self._cancel = cancel
+        self._fetched = fetched
+        self._given = 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        self._cancel.check(self._given)
+        try:
+            count = self._body.readinto(buffer)
+        except Fault:
+            self._cancel.check(self._given)  # an interrupted read looks like a lost connection
+            raise
+        self._given += count
+        self._fetched(count)
+        return count
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def fill(readinto: Callable[[memoryview], int], buffer: memoryview) -> int:

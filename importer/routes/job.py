@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from importer.fetch.governor import Limits
 from importer.fetch.journal import Checkpointer, Journal, Kept
 from importer.fetch.reader import RangeReader
 from importer.fetch.retry import RetryPolicy
-from importer.fetch.stream import OrderedStream, SingleStream, Stream
+from importer.fetch.stream import OnceStream, OrderedStream, SingleStream, Stream
 from importer.plan import Plan
 from importer.progress import Progress
 from importer.sinks import Sink
@@ -24,7 +24,8 @@ from importer.sources import Source
 
 @dataclass
 class Feed:
-    """An open source and how to read it. ``limit``: plain bytes that the target may hold."""
+    """An open source and how to read it. ``limit``: plain bytes that the target may hold. ``received``: told, perhaps
+    more than once, that nothing more is needed of the source."""
 
     plan: Plan
     source: Source
@@ -34,6 +35,7 @@ class Feed:
     retry: RetryPolicy
     connections: Limits
     hasher: Hasher | None
+    received: Callable[[], None] = lambda: None
     crews: list[Crew] = field(default_factory=list)  # of streams, which may be closed before their threads end
 
     @contextmanager
@@ -60,6 +62,8 @@ class Feed:
             stream = OrderedStream(self.reader(), start, size, self.connections, received)
             self.crews.append(stream.crew)
             return stream
+        if facts.once:
+            return OnceStream(self.source, self.cancel, self.progress.fetched)
         return SingleStream(self.source, self.retry, self.cancel, self.progress.fetched)
 
 

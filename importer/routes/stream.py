@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from cdi.base.faults import Fault
@@ -29,7 +30,7 @@ def run(job: Job) -> int:
     writer = Writer(lambda filled: _write(job, filled), _BUFFER)
     try:
         begin = start[1] + fill(plain.readinto, memoryview(bytearray(round_up(start[1], _PAGE) - start[1])))
-        size = _Filler(plain, writer, begin).run(job)
+        size = _Filler(plain, writer, begin, ending=_whole if job.plan.declared else disk_in).run(job)
     except BaseException:
         plain.close()
         writer.abandon()
@@ -84,12 +85,14 @@ def _hash_kept_prefix(job: Job, length: int) -> None:
 
 
 class _Filler:
-    """Fills buffers from the stream. The newest full buffer is held back until at least a footer follows it."""
+    """Fills buffers from the stream. The newest full buffer is held back until at least a footer follows it.
+    ``ending(last, total)``: bytes of disk in ``total`` bytes that end in ``last``, a sector."""
 
-    def __init__(self, plain: PlainStream, writer: Writer, offset: int) -> None:
+    def __init__(self, plain: PlainStream, writer: Writer, offset: int, ending: Callable[[bytes, int], int]) -> None:
         self._plain = plain
         self._writer = writer
         self._offset = offset
+        self._ending = ending
         self._held: Filled | None = None
 
     def run(self, job: Job) -> int:
@@ -112,7 +115,7 @@ class _Filler:
         """The end is known: cut a fixed VHD's footer off, then write what was held."""
         total = self._offset + length
         before = bytes(self._held.buffer[-FOOTER_SIZE:]) if self._held else b""
-        size = disk_in((before + bytes(buffer[:length]))[-FOOTER_SIZE:], total)
+        size = self._ending((before + bytes(buffer[:length]))[-FOOTER_SIZE:], total)
         if self._held is not None:
             keep = min(self._held.length, max(0, size - self._held.offset))
             self._held = self._held._replace(length=keep, boundary=_far_from(total, self._held.boundary))
@@ -120,6 +123,10 @@ class _Filler:
         if size > self._offset:
             self._writer.submit(Filled(self._offset, buffer, size - self._offset, None))
         return size
+
+
+def _whole(_last: bytes, total: int) -> int:
+    return total
 
 
 def _far_from(end: int, boundary: Boundary) -> Boundary:

@@ -6,7 +6,7 @@ thread. A source never retries and never hides a fault: retrying belongs to ``im
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +26,7 @@ class Facts:
     ``resource``: a hash of what was asked for, on whatever host (``url.resource_of``). ``place``: where the answer came
     from, after all redirects, without its query. ``local``: what is read, when it is a file or device of this machine.
     ``coding``: the packing that the transfer has, and the file perhaps not (Content-Encoding): the bytes are given as
-    they are transferred.
+    they are transferred. ``once``: what breaks off cannot be asked for again, ``open`` works one time.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Facts:
     place: str = ""
     local: Path | None = None
     coding: str = ""
+    once: bool = False
 
 
 class Body(Protocol):
@@ -84,6 +85,9 @@ class Source(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+Opener = Callable[[], Source]  # gives a source of which nothing was asked yet; called anew for every attempt
 
 
 @dataclass(frozen=True, slots=True)
