@@ -179,7 +179,7 @@ class Trust:
     async def _bundle(self, signer: Pair, now: datetime.datetime) -> list[bytes]:
         known = await self._client.find(CONFIG_MAPS, BUNDLE, self._namespace)
         before = known.data.get("ca-bundle.crt", "").encode() if known else b""
-        parts = certificates.still_valid([signer.certificate, *_split(before)], now)
+        parts = certificates.still_valid([signer.certificate, *certificates.split(before)], now)
         bundle = b"".join(parts)
         if bundle != before:
             data = {"ca-bundle.crt": bundle.decode()}
@@ -212,11 +212,6 @@ def _pair(secret: Secret | None) -> Pair | None:
     if secret is None or "tls.crt" not in secret.data or "tls.key" not in secret.data:
         return None
     return Pair(secret.data["tls.crt"], secret.data["tls.key"])
-
-
-def _split(bundle: bytes) -> list[bytes]:
-    end = b"-----END CERTIFICATE-----\n"
-    return [part + end for part in bundle.split(end) if part.strip()]
 
 
 def _text(data: bytes) -> str:

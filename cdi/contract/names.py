@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LIMIT = 253  # of an object's name
+_LIMIT, _LABEL = 253, 63  # of an object's name, and of a service's
 
 
 def joined(base: str, suffix: str, limit: int = _LIMIT) -> str:
@@ -38,6 +38,17 @@ def scratch(claim: str) -> str:
 
 def proxy_certificates(claim: str) -> str:
     return joined("import-proxy-cm", claim)
+
+
+def upload(claim: str) -> str:
+    """Of an upload server's pod and its Secret."""
+    return joined("cdi-upload", claim)
+
+
+def upload_service(claim: str) -> str:
+    """Of its service: a DNS label."""
+    name = upload(claim).replace(".", "-")
+    return name if len(name) <= _LABEL else joined(name, "cdi", _LABEL)
 
 
 def import_source(volume_uid: str) -> str:

@@ -1,4 +1,4 @@
-"""A certificate authority of our own and the certificate that the API server verifies us with. Pure but for keys.
+"""Certificate authorities of our own, and what they sign for servers and clients. Pure but for keys.
 
 A life begins at a whole second, when the certificate is issued; what it says itself is earlier by what clocks differ.
 """
@@ -44,6 +44,23 @@ def authority(name: str, duration: datetime.timedelta, now: datetime.datetime) -
 
 def server(ca: Pair, names: list[str], duration: datetime.timedelta, now: datetime.datetime) -> Pair:
     """``names``: DNS names and addresses of the service. It ends with its authority at the latest."""
+    alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
+    return _signed(ca, names[0], [alternatives, _purpose(ExtendedKeyUsageOID.SERVER_AUTH)], duration, now)
+
+
+def client(ca: Pair, name: str, duration: datetime.timedelta, now: datetime.datetime) -> Pair:
+    """``name``: by which servers know it, at most 64 bytes. It ends with its authority at the latest."""
+    return _signed(ca, name, [_purpose(ExtendedKeyUsageOID.CLIENT_AUTH)], duration, now)
+
+
+def _signed(
+    ca: Pair,
+    name: str,
+    extensions: Sequence[x509.ExtensionType],
+    duration: datetime.timedelta,
+    now: datetime.datetime,
+) -> Pair:
+    """Raises ValueError for an authority that cannot sign."""
     issued = _whole(now)
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(ca.certificate)
@@ -51,12 +68,11 @@ def server(ca: Pair, names: list[str], duration: datetime.timedelta, now: dateti
     if not isinstance(signer, _SIGNERS):
         raise ValueError(f"{type(signer).__name__} is no key of an authority")
     life = (issued, min(issued + duration, issuer.not_valid_after_utc))
-    builder = _builder(_name(names[0]), issuer.subject, key.public_key(), life)
-    alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
-    builder = builder.add_extension(alternatives, critical=False)
+    builder = _builder(_name(name), issuer.subject, key.public_key(), life)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return Pair(_pem(builder.sign(signer, hashes.SHA256())), _key_pem(key))
 
 
@@ -130,6 +146,12 @@ def still_valid(certificates: list[bytes], now: datetime.datetime) -> list[bytes
     return list(dict.fromkeys(pem for pem in certificates if not ends_within(pem, datetime.timedelta(), now)))
 
 
+def split(bundle: bytes) -> list[bytes]:
+    """The certificates of a bundle, each as PEM."""
+    end = b"-----END CERTIFICATE-----\n"
+    return [part + end for part in bundle.split(end) if part.strip()]
+
+
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
@@ -158,6 +180,10 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _purpose(usage: x509.ObjectIdentifier) -> x509.ExtendedKeyUsage:
+    return x509.ExtendedKeyUsage([usage])
 
 
 def _alternative(name: str) -> x509.GeneralName:

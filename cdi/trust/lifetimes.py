@@ -12,7 +12,7 @@ from cdi.base.printable import excerpt
 _HOUR = datetime.timedelta(hours=1)
 _LEAST = datetime.timedelta(minutes=1)  # certificates are looked at twice as often
 _MOST_S = 100 * 365 * 86400  # what a certificate can say ends with the year 9999
-_SHARE = 0.8  # of its life, after which a certificate is replaced whatever else is said (the contract)
+SHARE = 0.8  # of its life, after which a certificate is replaced whatever else is said (the contract)
 
 # A time.Duration as Go writes it, such as 1h30m or 1.5h.
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
@@ -29,7 +29,7 @@ class Lifetime:
 
     def is_over(self, issued: datetime.datetime, ends: datetime.datetime, now: datetime.datetime) -> bool:
         """Whether what was issued then and ends then is to be replaced."""
-        return now >= issued + min(self.refresh, (ends - issued) * _SHARE)
+        return now >= issued + min(self.refresh, (ends - issued) * SHARE)
 
     def __str__(self) -> str:
         """The contract's annotation."""
@@ -38,6 +38,7 @@ class Lifetime:
 
 CA = Lifetime(48 * _HOUR, 24 * _HOUR)
 SERVER = Lifetime(24 * _HOUR, 12 * _HOUR)
+CLIENT = Lifetime(24 * _HOUR, 12 * _HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Lifetimes:
     ca: Lifetime = CA
     server: Lifetime = SERVER
     complaint: str = ""
+    client: Lifetime = CLIENT
 
 
 def lifetimes(system: CDI | None) -> Lifetimes:
@@ -57,7 +59,8 @@ def lifetimes(system: CDI | None) -> Lifetimes:
     complaints: list[str] = []
     ca = _lifetime(said.ca, CA, "ca", complaints)
     server = _lifetime(said.server, SERVER, "server", complaints)
-    return Lifetimes(ca, server, "; ".join(complaints))
+    client = _lifetime(said.client, CLIENT, "client", complaints)
+    return Lifetimes(ca, server, "; ".join(complaints), client)
 
 
 def _lifetime(said: CertSection | None, default: Lifetime, name: str, complaints: list[str]) -> Lifetime:

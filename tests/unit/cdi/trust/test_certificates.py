@@ -29,6 +29,20 @@ def test_a_server_certificate_is_for_all_its_names_and_for_a_day() -> None:
     assert not certificates.is_signed_by(SERVER.certificate, NEXT.certificate)
 
 
+def test_a_client_s_certificate_is_for_clients_only() -> None:
+    usages = []
+    for made in (certificates.client(CA, "client.example", 24 * H, T0), SERVER):
+        found = x509.load_pem_x509_certificate(made.certificate)
+        usages.append([usage._name for usage in found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value])
+        assert certificates.is_pair(made) and certificates.is_signed_by(made.certificate, CA.certificate)
+    assert usages == [["clientAuth"], ["serverAuth"]]
+
+
+def test_a_bundle_is_taken_apart() -> None:
+    assert certificates.split(b"".join(BOTH)) == BOTH
+    assert certificates.split(b"") == []
+
+
 def test_an_authority_is_for_two_days_and_due_after_one() -> None:
     assert x509.load_pem_x509_certificate(CA.certificate).not_valid_after_utc == T0 + 48 * H
     assert not certificates.is_due(CA.certificate, lifetimes.CA, T0 + 23 * H)

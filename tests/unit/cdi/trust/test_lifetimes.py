@@ -45,8 +45,9 @@ def test_without_a_configuration_the_defaults_count() -> None:
 
 
 def test_each_section_is_for_its_own_certificates() -> None:
-    found = configured(ca=section("20m", "10m"), server=section("5m", "2m"), client=section("5m", "2m"))
-    assert found == Lifetimes(Lifetime(20 * MINUTE, 10 * MINUTE), Lifetime(5 * MINUTE, 3 * MINUTE))
+    found = configured(ca=section("20m", "10m"), server=section("5m", "2m"), client=section("6m", "2m"))
+    lives = [Lifetime(minutes * MINUTE, refresh * MINUTE) for minutes, refresh in ((20, 10), (5, 3), (6, 4))]
+    assert [found.ca, found.server, found.client] == lives and not found.complaint
     assert str(found.server) == '{"lifetime":"5m0s","refresh":"3m0s"}'
     assert str(configured(server=section("90m30.5s", "1h")).server) == '{"lifetime":"1h30m30.5s","refresh":"30m30.5s"}'
 
