@@ -22,7 +22,7 @@ from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 from cdi.operator.webhooks import DATAVOLUME_MUTATE
-from cdi.serving.configured import adopt_terms, adopt_verbosity
+from cdi.serving.configured import adopt_verbosity
 from cdi.serving.leaving import Leaving
 from cdi.serving.listening import serve
 from cdi.trust import signing_key
@@ -67,7 +67,7 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         cache = Cache(client)
         trust = Trust(client, namespace, [*service_names(namespace), *arguments.name], cache.store(CDIS))
         configs = cache.store(CDI_CONFIGS)
-        configs.subscribe(partial(adopt_terms, trust.context))
+        configs.subscribe(trust.handshakes.adopt_config)
         configs.subscribe(trust.adopt_rendering)
         way = cache.store(MUTATING, name=DATAVOLUME_MUTATE.configuration, awaited=False)
         way.subscribe(trust.adopt_way)
@@ -77,7 +77,7 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         signer = await _begun(client, namespace, trust)
         leaving, asked = Leaving(), asyncio.Event()
         served = application(Lookup(client), signer.token, leaving, trust.entrance, signer.verified)
-        runner = await serve(served, trust.context, arguments.address, arguments.port)
+        runner = await serve(served, trust.handshakes.context, arguments.address, arguments.port)
         log.info("webhooks are served on port %s", arguments.port)
         loop.add_signal_handler(signal.SIGTERM, asked.set)
         renewing = group.create_task(trust.run(), name="trust")

@@ -16,10 +16,8 @@ import contextlib
 import datetime
 import logging
 import ssl
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cdi.api import admission
 from cdi.api.cdi import CDI
@@ -33,7 +31,7 @@ from cdi.kube.errors import AlreadyExists, ApiError, Conflict
 from cdi.kube.objects import Secret
 from cdi.kube.resources import CONFIG_MAPS, SECRETS
 from cdi.kube.store import Store
-from cdi.serving.configured import adopt_terms
+from cdi.serving.handshakes import Handshakes
 from cdi.trust import certificates
 from cdi.trust.certificates import Pair
 from cdi.trust.lifetimes import Lifetimes, lifetimes
@@ -58,12 +56,11 @@ def service_names(namespace: str) -> list[str]:
 
 
 class Trust:
-    """``context`` serves the newest certificate; ``run`` keeps it so. ``names``: what it is called by. ``systems``: the
-    CDI objects, the active one of which says how long certificates live."""
+    """``handshakes`` show the newest certificate; ``run`` keeps it so. ``names``: what it is called by.
+    ``systems``: the CDI objects, the active one of which says how long certificates live."""
 
     def __init__(self, client: Client, namespace: str, names: Sequence[str], systems: Store[CDI]) -> None:
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        adopt_terms(self.context, None, None)
+        self.handshakes = Handshakes()
         self._client = client
         self._namespace = namespace
         self._names = list(names)
@@ -124,7 +121,8 @@ class Trust:
         await self._lead_here(Aim(_text(b"".join(bundle)), self.entrance.segment))
         pair = await self._server(signer, bundle, now)
         if pair.certificate != self._served:
-            self._load(pair)
+            self.handshakes.show(pair.certificate, pair.key)
+            self._served = pair.certificate
 
     async def _signer(self, now: datetime.datetime) -> Pair:
         secret = await self._client.find(SECRETS, SIGNER, self._namespace)
@@ -165,16 +163,6 @@ class Trust:
             other: Secret = await self._client.get(SECRETS, name, self._namespace)
             return _pair(other) or made
         return made
-
-    def _load(self, pair: Pair) -> None:
-        # The ssl module takes files only; this one is in memory in our pods (/tmp), and gone at once.
-        with tempfile.TemporaryDirectory() as directory:
-            files = Path(directory, "tls.crt"), Path(directory, "tls.key")
-            files[0].write_bytes(pair.certificate)
-            files[1].touch(0o600)
-            files[1].write_bytes(pair.key)
-            self.context.load_cert_chain(*files)
-        self._served = pair.certificate
 
     async def _bundle(self, signer: Pair, now: datetime.datetime) -> list[bytes]:
         known = await self._client.find(CONFIG_MAPS, BUNDLE, self._namespace)

@@ -11,12 +11,16 @@ from aiohttp import web
 QUIET_S = 120.0
 
 
-async def serve(served: web.Application, context: ssl.SSLContext | None, address: str, port: int) -> web.AppRunner:
+async def serve(
+    served: web.Application, context: ssl.SSLContext | None, address: str, port: int, most_headers: int = 128
+) -> web.AppRunner:
     """Serves until the runner is cleaned up. ``context``: None without TLS; it may get another certificate meanwhile.
 
-    ``address``: empty for all addresses of the pod. Raises OSError where it cannot listen.
+    ``address``: empty for all addresses of the pod. ``most_headers``: a request with more is refused with 400.
+
+    Raises OSError where it cannot listen.
     """
-    runner = web.AppRunner(served, access_log=None, keepalive_timeout=QUIET_S)
+    runner = web.AppRunner(served, access_log=None, keepalive_timeout=QUIET_S, max_headers=most_headers)
     await runner.setup()
     try:
         await web.TCPSite(runner, address or None, port, ssl_context=context).start()

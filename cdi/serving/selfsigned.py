@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import os
 import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from cdi.serving.chain import load_chain
 
 _EARLY = datetime.timedelta(minutes=5)  # clocks of nodes differ
 _LIFE = datetime.timedelta(days=3650)  # a process that lives on must not stop being scraped
@@ -26,10 +27,5 @@ def self_signed(name: str) -> ssl.SSLContext:
     plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    memory = os.memfd_create("certificate")  # load_cert_chain wants a file's name; the key never touches a disk
-    try:
-        os.write(memory, certificate + key.private_bytes(*plain))
-        context.load_cert_chain(f"/proc/self/fd/{memory}")
-    finally:
-        os.close(memory)
+    load_chain(context, certificate, key.private_bytes(*plain))
     return context

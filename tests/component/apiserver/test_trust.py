@@ -59,7 +59,7 @@ async def serving(api: ApiServer, systems: Store[CDI] | None = None) -> AsyncIte
         trust = Trust(client, NAMESPACE, NAMES, Store() if systems is None else systems)
         await trust.renew()
         runner: web.AppRunner = await serve(
-            application(Lookup(client), unsigned, Leaving()), trust.context, "127.0.0.1", PORT
+            application(Lookup(client), unsigned, Leaving()), trust.handshakes.context, "127.0.0.1", PORT
         )
         try:
             yield client, trust
