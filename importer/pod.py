@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdi.base.faults import Exit, Fault
+from cdi.base.sources import imported, is_empty, source_of_word
 from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment, decode_import
 from cdi.base.wire.termination import Termination
@@ -24,8 +25,6 @@ from importer.sources import SourceSpec
 from importer.target import Target
 
 log = logging.getLogger("importer")
-
-_CONNECT_PHRASE = {"http": "http", "s3": "s3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,20 @@ class Importing:
 
     def work(self, progress: Progress, cancel: Cancel) -> Termination:
         told = decode_import(self.environ)
-        if told.source == "none":
+        if source_of_word(told.source) is None:
+            *most, last = (source.word for source in imported())
+            raise Fault(
+                "SourceUrlInvalid",
+                contract=f"Unknown data source: {told.source}",
+                source=told.source,
+                cause=f"this worker does {', '.join(most)} and {last}",
+            )
+        if is_empty(told.source):
             from importer.blank import make_blank
 
             make_blank(self.target(told), told.archive)
             return _complete(told)
-        if told.source in _CONNECT_PHRASE:
-            return self._transferred(told, progress, cancel)
-        raise Fault(
-            "SourceUrlInvalid",
-            contract=f"Unknown data source: {told.source}",
-            source=told.source,
-            cause="this worker does http, s3 and none",
-        )
+        return self._transferred(told, progress, cancel)
 
     def _transferred(self, told: ImportEnvironment, progress: Progress, cancel: Cancel) -> Termination:
         from importer.checksum import Checksum
@@ -104,13 +104,13 @@ class Importing:
         )
 
     def prefix(self, progress: Progress, fault: Fault) -> str:
-        if self.source == "none":
+        if is_empty(self.source):
             return "Unable to create blank image: "
-        if self.source not in _CONNECT_PHRASE:
+        if source_of_word(self.source) is None:
             return ""  # an unknown source has its own phrase
         from_source = fault.entry.exit in (Exit.SOURCE, Exit.TRANSIENT) or fault.code == "SourceUrlInvalid"
         if from_source and fault.code != "ImporterDefect" and progress.snapshot().stage is Stage.PROBING:
-            return f"Unable to connect to {_CONNECT_PHRASE[self.source]} data source: "
+            return f"Unable to connect to {self.source} data source: "
         return "Unable to process data: "
 
 

@@ -166,7 +166,7 @@ def _opened(spec: SourceSpec | Opener, cancel: Cancel) -> Iterator[Source]:
 def _open(spec: SourceSpec | Opener) -> Source:
     if not isinstance(spec, SourceSpec):
         return spec()
-    from importer.sources.registry import open_source
+    from importer.sources.table import open_source
 
     return open_source(spec)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cdi.base.sources import is_imported
+
 NOT_ACTED_ON = "accepted, not acted on by this version"
-_SOURCES = ("http", "s3", "blank")
 
 
 def source_warnings(members: Iterable[str]) -> tuple[str, ...]:
     """``members``: names of sources, as ``spec.source`` has them."""
-    return tuple(f"source {name} is {NOT_ACTED_ON}" for name in members if name not in _SOURCES)
+    return tuple(f"source {name} is {NOT_ACTED_ON}" for name in members if not is_imported(name))
 
 
 def kind_warning(kind: str) -> str:

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from msgspec import to_builtins
+
 from cdi.api.datavolume import GROUP
 from cdi.base.faults import Exit, Fault
 from cdi.base.nearest import hint
@@ -20,6 +22,7 @@ from cdi.cli.inspect import needed_volume, planned, roomy
 from cdi.cli.spoken import say
 from cdi.cli.watch import attached
 from cdi.contract import annotations as a
+from cdi.sources.kind import kind_of
 from importer.target import too_small
 
 
@@ -50,14 +53,15 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
     """The DataVolume for ``kubectl apply``."""
     metadata: dict[str, Any] = {"name": name.name, "namespace": name.namespace}
     annotations = {a.IMMEDIATE: "true"} if immediate else {}
-    if args.checksum and _is_s3(args):
-        annotations[a.CHECKSUM] = args.checksum  # its source has no member for it
+    source, members = _source(args)
+    if args.checksum and "checksum" not in members:
+        annotations[a.CHECKSUM] = args.checksum
     if annotations:
         metadata["annotations"] = annotations
     storage: dict[str, Any] = {"resources": {"requests": {"storage": format_quantity(size)}}}
     if args.storage_class:
         storage["storageClassName"] = args.storage_class
-    spec: dict[str, Any] = {"source": _source(args), "storage": storage}
+    spec: dict[str, Any] = {"source": {source: members}, "storage": storage}
     if args.preallocation:
         spec["preallocation"] = True
     if args.archive:
@@ -65,33 +69,20 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
     return {"apiVersion": f"{GROUP}/v1beta1", "kind": "DataVolume", "metadata": metadata, "spec": spec}
 
 
-def _source(args: argparse.Namespace) -> dict[str, Any]:
-    if _is_s3(args):
-        return {"s3": {"url": _endpoint(args.source)} | _referred(args)}
-    source: dict[str, Any] = {"url": args.source} | _referred(args)
-    if args.checksum:
-        source["checksum"] = args.checksum
-    if args.header:
-        source["extraHeaders"] = list(args.header)
-    if args.insecure:
-        source["insecureSkipVerify"] = True
-    return {"http": source}
-
-
-def _referred(args: argparse.Namespace) -> dict[str, str]:
-    named = {"secretRef": args.secret, "certConfigMap": args.ca_configmap}
-    return {member: name for member, name in named.items() if name}
-
-
-def _endpoint(url: str) -> str:
-    """Clusters know an object by its endpoint's URL, the bucket first in the path, and refuse ``s3://bucket/key``."""
-    from importer.sources.s3_url import parse_s3_url
-
-    return parse_s3_url(url, "", os.environ, "path").url()
-
-
-def _is_s3(args: argparse.Namespace) -> bool:
-    return bool(args.source.startswith("s3://"))
+def _source(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The member of ``spec.source`` and its own, from the options that it has a member for."""
+    source = unfit.source_of(args.source)
+    kind = kind_of(source)
+    given = {
+        "url": kind.url(args.source, os.environ),
+        "secret_ref": args.secret,
+        "cert_config_map": args.ca_configmap,
+        "checksum": args.checksum,
+        "extra_headers": args.header,
+        "insecure_skip_verify": args.insecure,
+    }
+    known = {name: value for name, value in given.items() if value and name in kind.spec.__struct_fields__}
+    return source.name, dict(to_builtins(kind.spec(**known)))
 
 
 def _size(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:

@@ -101,7 +101,7 @@ def _looked_at(spec: SourceSpec, checksum: str | None) -> Iterator[tuple[Plan, R
     from importer.fetch.reader import RangeReader
     from importer.fetch.retry import FirstPatience, RetryPolicy
     from importer.plan import Wishes, plan_patiently
-    from importer.sources.registry import open_source
+    from importer.sources.table import open_source
 
     wishes = Wishes(checksum=bool(checksum and Checksum.parse(checksum)))
     source, cancel = open_source(spec), Cancel()

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterable, Mapping
 
 from cdi.base.faults import Fault
+from cdi.base.sources import ServedSource, imported, scheme_of, source_of_scheme
+from cdi.sources.kind import kind_of
 
 _HERE = "it is about a path on this machine"
 _THERE = "a worker gets credentials and certificates from the cluster: --secret and --ca-configmap name them"
@@ -20,9 +22,12 @@ _OBJECT = {
     "retries": "a worker is started again for as long as the DataVolume is there",
     "stall_timeout": "a worker waits 60 s",
 }
-_S3_OBJECT = {
-    "header": "the s3 source of a DataVolume has no headers",
-    "insecure": "the s3 source of a DataVolume is always verified; --ca-configmap names the certificates",
+# Option -> the member that a source has to have for it, and what its lack means.
+_MEMBERS = {
+    "header": ("extra_headers", "has no headers"),
+    "insecure": ("insecure_skip_verify", "is always verified; --ca-configmap names the certificates"),
+    "secret": ("secret_ref", "has no Secret"),
+    "ca_configmap": ("cert_config_map", "has no certificates of its own"),
 }
 _CLUSTER = "it is about a DataVolume of a cluster, dv/NAME"
 _PATH = dict.fromkeys(
@@ -34,11 +39,25 @@ _SPELLED = {"storage_class": "--class"}
 def check_object(args: argparse.Namespace) -> None:
     """Raises Fault OptionUnfit for what a DataVolume of a cluster cannot honour."""
     _check(args, _OBJECT)
-    url: str = args.source
-    if url.startswith("s3://"):
-        _check(args, _S3_OBJECT)
-    elif not url.startswith(("http://", "https://")):
+    _check(args, _lacks(source_of(args.source)))
+
+
+def source_of(url: str) -> ServedSource:
+    """The source of a DataVolume that ``url`` names. Raises Fault SourceOfThisMachine."""
+    found = source_of_scheme(scheme_of(url))
+    if found is None or not found.word:
         raise Fault("SourceOfThisMachine", source=url)
+    return found
+
+
+def _lacks(source: ServedSource) -> dict[str, str]:
+    """Option -> why ``source`` has no use for it."""
+    members = kind_of(source).spec.__struct_fields__
+    return {
+        option: f"the {source.name} source of a DataVolume {lack}"
+        for option, (member, lack) in _MEMBERS.items()
+        if member not in members
+    }
 
 
 def check_path(args: argparse.Namespace) -> None:
@@ -48,7 +67,15 @@ def check_path(args: argparse.Namespace) -> None:
 
 def of_objects() -> str:
     """For --help: what cannot be given for a DataVolume."""
-    return f"Not for dv/NAME: {_listed(_OBJECT)}; with an s3 source also {_listed(_S3_OBJECT)}."
+    lacks = {source.name: _lacks(source) for source in imported() if source.schemes}
+    more = (
+        f"; with {_article(name)} {name} source also {_listed(options)}" for name, options in lacks.items() if options
+    )
+    return f"Not for dv/NAME: {_listed(_OBJECT)}{''.join(more)}."
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "aeiouhs" else "a"  # http and s3 are spelled
 
 
 def _check(args: argparse.Namespace, reasons: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from cdi.api.datavolume import GROUP, KIND, VERSIONS, DataVolume, ObjectMeta
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
 from cdi.api.validation import name_violation, violation
 from cdi.base.faults import Fault
+from cdi.base.sources import is_imported
 from cdi.base.units import parse_quantity
 from cdi.local.documents import documents, typed, unknown_fields
 from storageprofiles.classes import check_sets
@@ -170,7 +171,7 @@ def _refuse_what_needs_a_cluster(where: str, volume: DataVolume) -> None:
     source = volume.spec.source
     other = "sourceRef" if volume.spec.source_ref is not None else "dataSourceRef"
     member = other if source is None else source.members[0]
-    if member not in ("http", "s3", "blank", "pvc"):
+    if not is_imported(member) and member != "pvc":
         raise Fault("ManifestUnsupported", where=where, detail=f"a {member} source needs a cluster")
 
 

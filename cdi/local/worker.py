@@ -11,16 +11,19 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from cdi.api.datavolume import DataVolume, HttpSource, S3Source
+from cdi.api.datavolume import DataVolume
 from cdi.base.faults import Fault
-from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
 from cdi.base.wire.progress import ProgressLine, decode_progress
-from cdi.contract.annotations import CHECKSUM
+from cdi.contract import annotations as a
 from cdi.local.manifests import Manifests
 from cdi.local.store import LOG
+from cdi.sources.kind import needs_of
+from cdi.sources.needs import HEADERS, Needs
+from cdi.sources.request import asked_of, parameters_of
 from importer.sinks.refusal import refusals
 
 _PASSED = frozenset(
@@ -35,40 +38,40 @@ def environment_of(
     volume: DataVolume, found: Manifests, target: Path, size: int, inherited: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables of the contract. Secrets travel in the environment, as in the pod. Pure."""
+    needs = _needs(volume)
+    told = replace(needs.told, image_size=str(size)).encode()
+    keys = _credentials(volume, found, needs)
+    given = {**told, **needs.variables, **keys, "CDI_TARGET": str(target), "CDI_PARENT_PIPE": "1"}
+    return {**_passed(inherited), **given}
+
+
+def _needs(volume: DataVolume) -> Needs:
+    """What the source needs, asked for as in a cluster."""
     spec = volume.spec
-    source = spec.source
-    assert source is not None, "validated"
-    remote = source.http or source.s3
-    told = ImportEnvironment(
-        source="none" if source.blank is not None else source.members[0],
-        endpoint=remote.url if remote is not None else "",
-        archive=spec.is_archive,
-        image_size=str(size),
-        preallocation=bool(spec.preallocation),
-        checksum=(source.http and source.http.checksum) or volume.metadata.annotations.get(CHECKSUM, ""),
-        insecure=bool(source.http and source.http.insecure_skip_verify),
-        headers=tuple(source.http.extra_headers) if source.http is not None else (),
-    )
-    keys = _credentials(volume, found, remote) if remote is not None else {}
-    return {**_passed(inherited), **told.encode(), **keys, "CDI_TARGET": str(target), "CDI_PARENT_PIPE": "1"}
+    assert spec.source is not None, "validated"
+    of_the_volume = {
+        a.CONTENT_TYPE: "archive" if spec.is_archive else "kubevirt",
+        a.PREALLOCATION_REQUESTED: "true" if spec.preallocation else "false",
+    }
+    asked = parameters_of(of_the_volume | asked_of(spec.source, volume.metadata.annotations))
+    assert asked is not None, "validated"
+    return needs_of(asked)
 
 
 def _passed(inherited: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in inherited.items() if name in _PASSED or name.startswith(("AWS_", "PYTHON"))}
 
 
-def _credentials(volume: DataVolume, found: Manifests, remote: HttpSource | S3Source) -> dict[str, str]:
-    if not remote.secret_ref:
-        return {}
-    secret = _referred(volume, found.secrets, "Secret", remote.secret_ref)
-    missing = [key for key in ("accessKeyId", "secretKey") if not secret.get(key)]
+def _credentials(volume: DataVolume, found: Manifests, needs: Needs) -> dict[str, str]:
+    values = {key: _referred(volume, found.secrets, "Secret", key.secret).get(key.key, "") for key in needs.keys}
+    missing = [key.key for key, value in values.items() if not (value or key.optional)]
     if missing:
         raise Fault("CredentialsMissing", missing=" and ".join(missing))
-    for key in CREDENTIALS:
-        if "\0" in secret.get(key, ""):
-            detail = f"{key} has a zero byte, and cannot be a key"
-            raise Fault("ManifestInvalid", where=f"Secret {remote.secret_ref}", detail=detail)
-    return {variable: secret[key] for key, variable in CREDENTIALS.items() if secret.get(key)}
+    for key, value in values.items():
+        if "\0" in value:
+            detail = f"{key.key} has a zero byte, and cannot be a key"
+            raise Fault("ManifestInvalid", where=f"Secret {key.secret}", detail=detail)
+    return {key.variable: value for key, value in values.items() if value}
 
 
 def _referred(
@@ -150,7 +153,7 @@ class Worker:
             if (line := decode_progress(text)) is not None:  # else one of a library
                 self.progress = line
                 # They are read by now, and a killed run shall not leave them.
-                shutil.rmtree(self._files.path / "headers", ignore_errors=True)
+                shutil.rmtree(_place(self._files.path, HEADERS), ignore_errors=True)
 
     def poll(self) -> int | None:
         """The exit code once it has ended."""
@@ -223,21 +226,23 @@ def _private_directory() -> Iterator[PrivateDirectory]:
 
 def _write_private(volume: DataVolume, found: Manifests, directory: Path) -> dict[str, str]:
     """Write the CAs and secret header lines that a worker reads from files; the variables that name them."""
-    source = volume.spec.source
-    remote = source and (source.http or source.s3)
-    headers = directory / "headers"
+    headers = _place(directory, HEADERS)
     headers.mkdir()
     variables = {"CDI_SECRET_HEADER_DIR": str(headers)}
-    if remote and remote.cert_config_map:
-        config_map = _referred(volume, found.config_maps, "ConfigMap", remote.cert_config_map)
-        variables["IMPORTER_CERT_DIR"] = str(_write(directory / "certs", config_map))
-    for index, name in enumerate(source.http.secret_extra_headers if source and source.http else []):
-        _write(headers / str(index), _referred(volume, found.secrets, "Secret", name))
+    for files in _needs(volume).files:
+        objects = found.secrets if files.kind == "Secret" else found.config_maps
+        path = _place(directory, files.path)
+        _write(path, _referred(volume, objects, files.kind, files.name))
+        variables |= files.variables(str(path))
     return variables
 
 
-def _write(directory: Path, content: dict[str, str]) -> Path:
-    directory.mkdir()
+def _place(directory: Path, path: str) -> Path:
+    """Of what a pod has at ``path``."""
+    return directory / path.lstrip("/")
+
+
+def _write(directory: Path, content: dict[str, str]) -> None:
+    directory.mkdir(parents=True)
     for name, text in content.items():
         (directory / Path(name).name).write_bytes(text.encode(errors="surrogateescape"))
-    return directory

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from cdi.base.faults import Fault
-from importer.sources import HEAD_SIZE, Facts, SourceSpec
+from importer.sources import HEAD_SIZE, Facts, Source, SourceSpec
 from importer.sources.url import display_name, resource_of
 
 
@@ -22,6 +22,10 @@ def path_of(url: str) -> str:
     if parts.netloc not in ("", "localhost"):
         raise Fault("SourceUrlInvalid", source=display_name(url), cause="file:// URLs name files of this machine only")
     return unquote(parts.path)
+
+
+def open_source(spec: SourceSpec) -> Source:
+    return FileSource(spec)
 
 
 class FileSource:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cdi.base.faults import Fault
-from importer.sources import HEAD_SIZE, Body, Facts, SourceSpec
+from importer.sources import HEAD_SIZE, Body, Facts, Source, SourceSpec
 from importer.sources.answers import (
     CODINGS,
     ContentRange,
@@ -84,6 +84,10 @@ class _Kept:
     """The answer of a probe without ranges, waiting for ``open``."""
 
     body: Body
+
+
+def open_source(spec: SourceSpec) -> Source:
+    return HttpSource(spec)
 
 
 class HttpSource:

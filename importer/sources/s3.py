@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdi.base.faults import Fault
-from importer.sources import Body, Facts, SourceSpec
+from importer.sources import Body, Facts, Source, SourceSpec
 from importer.sources.credentials import Header, credentials_of
 from importer.sources.head import Fields
 from importer.sources.http import Address, HttpSource
@@ -26,6 +26,10 @@ from importer.sources.url import Userinfo, parse_http_url
 
 LIFETIME_S = 3600
 _RENEW_AT = 0.8  # of the lifetime: a request sent just before the end must still arrive in time
+
+
+def open_source(spec: SourceSpec) -> Source:
+    return S3Source(spec)
 
 
 class S3Source:

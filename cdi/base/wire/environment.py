@@ -18,6 +18,7 @@ CREDENTIALS = {
     "sessionToken": "IMPORTER_SESSION_TOKEN",
     "region": "IMPORTER_REGION",
 }
+CERTIFICATES = "IMPORTER_CERT_DIR"
 _HEADER = "IMPORTER_EXTRA_HEADER_"
 
 
@@ -57,7 +58,7 @@ class ImportEnvironment:
         }
         sometimes = {
             "IMPORTER_DURABLE": self.durable,
-            "IMPORTER_CERT_DIR": self.certificates,
+            CERTIFICATES: self.certificates,
             "IMPORTER_PROXY_CERT_DIR": self.proxy_certificates,
         }
         headers = {f"{_HEADER}{index}": line for index, line in enumerate(self.headers)}
@@ -88,7 +89,7 @@ def decode_import(environ: Mapping[str, str]) -> ImportEnvironment:
         insecure=environ.get("INSECURE_TLS", "").lower() == "true",
         owner_uid=environ.get("OWNER_UID", ""),
         headers=tuple(environ[name] for name in numbered),
-        certificates=environ.get("IMPORTER_CERT_DIR", ""),
+        certificates=environ.get(CERTIFICATES, ""),
         proxy_certificates=environ.get("IMPORTER_PROXY_CERT_DIR", ""),
         durable=environ.get("IMPORTER_DURABLE", ""),
     )

@@ -12,7 +12,7 @@ from cdi.base.units import MiB, parse_quantity
 from cdi.contract import annotations as a
 from cdi.contract.ownership import owner_reference
 from cdi.controllers.datavolume.observed import Observed
-from cdi.sources.parameters import asked_of
+from cdi.sources.request import asked_of
 from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"

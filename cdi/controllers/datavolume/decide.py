@@ -53,7 +53,7 @@ from cdi.controllers.datavolume.plan import (
 from cdi.controllers.population.finished import is_being_filled, stays_succeeded
 from cdi.kube.decoding import told
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
-from cdi.sources.parameters import asked_of, edited
+from cdi.sources.request import asked_of, edited
 from storageprofiles.classes import new_volumes_are_zeroed
 from storageprofiles.rendering import ClaimNotValid
 

@@ -22,7 +22,7 @@ from cdi.controllers.datavolume.status import failure_code
 from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.outputs import count
 from cdi.kube.decoding import told
-from cdi.sources.parameters import asked_of, parameters_of
+from cdi.sources.request import asked_of, parameters_of
 
 _PROVENANCE_CHARACTERS = 1 << 14
 _PROGRESS_CHARACTERS = 16  # 100.0%

@@ -6,8 +6,7 @@ from enum import Enum
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
-
-_IMPORTS = ("http", "s3", "blank")
+from cdi.base.sources import is_imported
 
 
 class Operation(Enum):
@@ -28,7 +27,7 @@ def operation_of(volume: DataVolume, referred: DataSource | None) -> tuple[Opera
     if not members:
         external = spec.target.data_source or spec.target.data_source_ref
         return (Operation.EXTERNAL, external.name) if external else (Operation.NONE, "")
-    return (Operation.IMPORT if members[0] in _IMPORTS else Operation.UNSERVED), members[0]
+    return (Operation.IMPORT if is_imported(members[0]) else Operation.UNSERVED), members[0]
 
 
 def _resolves(referred: DataSource) -> bool:

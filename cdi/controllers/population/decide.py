@@ -44,7 +44,7 @@ from cdi.controllers.population.way import (
 from cdi.controllers.population.work import Work, is_worker, seldom, work_on
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.sources.parameters import asked_of, edited
+from cdi.sources.request import asked_of, edited
 
 _LOOK_AT_EVENTS_S = 10.0  # why a claim is not bound is told by events, which nobody watches
 

@@ -10,7 +10,7 @@ from cdi.controllers.population.history import recorded
 from cdi.controllers.population.plan import Told
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.sources.parameters import is_source_annotation
+from cdi.sources.request import is_source_annotation
 
 Outputs = dict[str, str]
 

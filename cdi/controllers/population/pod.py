@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment
+from cdi.base.sources import is_empty
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.contract.ownership import owner_reference
-from cdi.controllers.cluster import Cluster
+from cdi.controllers.cluster import Cluster, Proxy
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.sources.kind import needs_of
+from cdi.sources.needs import Files, Key
 from cdi.sources.parameters import Parameters
 
 _UID = 107  # qemu, whom the disk belongs to
 SCRATCH_VOLUME = "cdi-scratch-vol"
 _DATA, _STATE = "cdi-data-vol", "cdi-state-vol"
-_CERTIFICATES, _PROXY_CERTIFICATES = "cdi-cert-vol", "cdi-proxy-cert-vol"
-_HEADERS = "cdi-secret-extra-headers-vol-"
+_PROXY_CERTIFICATES = "cdi-proxy-cert-vol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +108,25 @@ def _container(job: Job, cluster: Cluster, settings: Settings) -> dict[str, Any]
 
 
 def _environment(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
-    asked = job.parameters
-    blank = asked.source == "none"
-    told = ImportEnvironment(
-        source=asked.source,
-        endpoint="" if blank else asked.endpoint,
-        archive=asked.archive,
+    needs = needs_of(job.parameters)
+    proxy = Proxy() if is_empty(job.parameters.source) else cluster.proxy
+    told = replace(
+        needs.told,
         image_size=str(job.target.spec.resources.requests.get("storage", "")),
         overhead=job.overhead,
-        preallocation=asked.preallocation,
-        checksum="" if blank else asked.checksum,
-        insecure=_is_insecure(asked, cluster),
+        insecure=_is_insecure(job.parameters, cluster),
         owner_uid=_owner_uid(job.claim),
-        headers=() if blank else asked.headers,
-        certificates="/certs" if asked.cert_config_map and not blank else "",
-        proxy_certificates="/proxycerts/" if cluster.proxy.certificates and not blank else "",
+        proxy_certificates="/proxycerts/" if proxy.certificates else "",
         durable=job.claim.metadata.annotations.get(a.OWN_DURABLE, ""),
     )
-    proxy = {
-        "http_proxy": "" if blank else cluster.proxy.http,
-        "https_proxy": "" if blank else cluster.proxy.https,
-        "no_proxy": "" if blank else cluster.proxy.no,
-    }
-    values = told.encode() | dict.fromkeys(_UNSET, "") | proxy
-    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
-    return variables if blank or not asked.secret else variables + _credentials(asked)
+    values = told.encode() | dict.fromkeys(_UNSET, "") | dict(needs.variables)
+    for files in needs.files:
+        values |= files.variables(files.path)
+    values |= {"http_proxy": proxy.http, "https_proxy": proxy.https, "no_proxy": proxy.no}
+    # The keys come last: the kubelet puts the values of earlier variables into later ones that say so.
+    return [{"name": name, "value": value} for name, value in values.items()] + [
+        _from_secret(key) for key in needs.keys
+    ]
 
 
 _UNSET = (  # part of the contract: scripts and tests find them empty
@@ -150,18 +145,11 @@ _UNSET = (  # part of the contract: scripts and tests find them empty
 )
 
 
-def _credentials(asked: Parameters) -> list[dict[str, Any]]:
-    """Of an s3 source the Secret may say more than user and password."""
-    needed = ("accessKeyId", "secretKey")
-    keys = CREDENTIALS if asked.source == "s3" else {key: CREDENTIALS[key] for key in needed}
-    return [_from_secret(variable, asked.secret, key, optional=key not in needed) for key, variable in keys.items()]
-
-
-def _from_secret(name: str, secret: str, key: str, *, optional: bool) -> dict[str, Any]:
-    reference: dict[str, Any] = {"name": secret, "key": key}
-    if optional:
+def _from_secret(key: Key) -> dict[str, Any]:
+    reference: dict[str, Any] = {"name": key.secret, "key": key.key}
+    if key.optional:
         reference["optional"] = True
-    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+    return {"name": key.variable, "valueFrom": {"secretKeyRef": reference}}
 
 
 def _owner_uid(claim: PersistentVolumeClaim) -> str:
@@ -181,22 +169,23 @@ def is_block(claim: PersistentVolumeClaim) -> bool:
 
 def _volumes(job: Job, cluster: Cluster) -> list[dict[str, Any]]:
     claim = job.claim.metadata.name
-    asked = job.parameters
     volumes: list[dict[str, Any]] = [_of_claim(_DATA, claim)]
     if job.scratch:
         volumes.append(_of_claim(SCRATCH_VOLUME, names.scratch(claim)))
-    if asked.source == "none":
+    if is_empty(job.parameters.source):
         return volumes
     if is_block(job.claim):
         # The journal of a device must outlive a restart of the container.
         volumes.append({"name": _STATE, "emptyDir": {}})
-    if asked.cert_config_map:
-        volumes.append({"name": _CERTIFICATES, "configMap": {"name": asked.cert_config_map}})
     if cluster.proxy.certificates:
         volumes.append({"name": _PROXY_CERTIFICATES, "configMap": {"name": names.proxy_certificates(claim)}})
-    for index, secret in enumerate(asked.secret_headers):
-        volumes.append({"name": f"{_HEADERS}{index}", "secret": {"secretName": secret}})
-    return volumes
+    return volumes + [_of_files(files) for files in needs_of(job.parameters).files]
+
+
+def _of_files(files: Files) -> dict[str, Any]:
+    if files.kind == "Secret":
+        return {"name": files.volume, "secret": {"secretName": files.name}}
+    return {"name": files.volume, "configMap": {"name": files.name}}
 
 
 def _of_claim(volume: str, claim: str) -> dict[str, Any]:
@@ -209,15 +198,13 @@ def _mounts(job: Job, cluster: Cluster) -> dict[str, Any]:
         _DATA: "/data",
         SCRATCH_VOLUME: "/scratch",
         _STATE: "/tmp",  # noqa: S108  where the importer keeps its journal
-        _CERTIFICATES: "/certs",
         _PROXY_CERTIFICATES: "/proxycerts/",
-    }
+    } | {files.volume: files.path for files in needs_of(job.parameters).files}
     mounts = []
     for volume in _volumes(job, cluster):
         name = volume["name"]
-        path = paths.get(name) or f"/extraheaders/{name.removeprefix(_HEADERS)}"
         if not (block and name == _DATA):
-            mounts.append({"name": name, "mountPath": path})
+            mounts.append({"name": name, "mountPath": paths[name]})
     found: dict[str, Any] = {"volumeMounts": mounts}
     if block:
         found["volumeDevices"] = [{"name": _DATA, "devicePath": "/dev/cdi-block-volume"}]

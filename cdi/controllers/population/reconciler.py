@@ -23,7 +23,7 @@ from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
-from cdi.sources.parameters import parameters_of
+from cdi.sources.request import parameters_of
 
 _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volume yet
 

@@ -7,7 +7,7 @@ from enum import Enum
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
-from cdi.sources.parameters import parameters_of
+from cdi.sources.request import parameters_of
 
 GROUP = "cdi.kubevirt.io"
 IMPORT_SOURCE = "VolumeImportSource"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cdi.base.sources import is_empty, source_of_word
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.contract.ownership import owner_reference
@@ -29,7 +30,8 @@ from cdi.controllers.population.way import is_bound, worker_may_start
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.sources.parameters import WORKED_ON, Parameters, parameters_of
+from cdi.sources.parameters import Parameters
+from cdi.sources.request import parameters_of
 
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
 _TRY_AGAIN_S = 10.0  # while somebody else has the name of a claim or pod
@@ -63,7 +65,7 @@ def work_on(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolu
         return Work(before)
     if before.get(a.POD_PHASE) == "Succeeded" or _is_given_up(before, asked):
         return Work(before, then=_removed(claim, seen.pod))
-    if asked.source not in WORKED_ON and seen.pod is None:
+    if source_of_word(asked.source) is None and seen.pod is None:
         text = f"source {asked.source} is accepted, but not acted on by this version"
         return Work(outputs.without_attempt(before) | outputs.running(False, "Error", text))
     if seen.pod is None:
@@ -103,7 +105,7 @@ def _started(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVol
 def _nothing_to_write(seen: Observed, claim: PersistentVolumeClaim, asked: Parameters) -> Work | None:
     """An empty disk on a new volume that reads as zeroes is there already; None: a worker has to see to it."""
     storage_class, before = seen.storage_class, outputs.outputs_of(claim)
-    if asked.source != "none" or asked.preallocation or storage_class is None or not is_bound(claim):
+    if not is_empty(asked.source) or asked.preallocation or storage_class is None or not is_bound(claim):
         return None
     if not may_be_untouched(claim, storage_class) or any(key in before for key in _OF_A_WORKER):
         return None

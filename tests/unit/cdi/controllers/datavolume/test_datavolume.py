@@ -22,7 +22,7 @@ from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
-from cdi.sources.parameters import asked_of, parameters_of
+from cdi.sources.request import asked_of, parameters_of
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
 NOW = "2026-01-01T00:00:00Z"

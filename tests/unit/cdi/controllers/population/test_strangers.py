@@ -30,7 +30,7 @@ from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
 from cdi.kube.storage import ClaimStatus, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
-from cdi.sources.parameters import parameters_of
+from cdi.sources.request import parameters_of
 
 MIDNIGHT = "2026-01-01T00:00:00Z"
 ASKS = {a.SOURCE: "http", a.ENDPOINT: "http://a/disk"}

@@ -9,7 +9,7 @@ from cdi.base.faults import Fault
 from importer.sources import SourceSpec
 from importer.sources.file import FileSource
 from importer.sources.http import HttpSource
-from importer.sources.registry import open_source
+from importer.sources.table import open_source
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,6 @@ def test_an_http_source_is_no_object_of_s3() -> None:
 
 
 def test_naming_sources_loads_no_network_code() -> None:
-    code = "import sys, importer.sources.registry; print(sorted({'ssl', 'http.client', 'urllib3'} & set(sys.modules)))"
+    code = "import sys, importer.sources.table; print(sorted({'ssl', 'http.client', 'urllib3'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
