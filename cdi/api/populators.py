@@ -124,3 +124,6 @@ class VolumeCloneSource(Struct, rename="camel", omit_defaults=True, kw_only=True
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: Required[VolumeCloneSourceSpec] = field(default_factory=VolumeCloneSourceSpec)
     """What is cloned, and how."""
+
+
+VolumeSource = VolumeImportSource | VolumeUploadSource | VolumeCloneSource

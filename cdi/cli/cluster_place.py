@@ -27,8 +27,8 @@ from cdi.cli.names import Name
 from cdi.cli.story import Attempt, Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
 from cdi.contract import annotations as a
+from cdi.contract.names import WORKER_CONTAINERS
 from cdi.controllers.cluster import cluster_of
-from cdi.controllers.population.report import CONTAINER
 from cdi.kube import config, errors
 from cdi.kube.backoff import Backoff
 from cdi.kube.cdi_resources import CDI_CONFIGS, DATA_VOLUMES, STORAGE_PROFILES
@@ -233,7 +233,8 @@ class ClusterPlace:
             return []
 
     async def _log(self, namespace: str, pod: Pod, unreadable: list[str]) -> tuple[str, ...]:
-        options = LogOptions(container=CONTAINER, follow=False, tail_lines=_LOG_READ)
+        container = next((item.name for item in pod.spec.containers if item.name in WORKER_CONTAINERS), "")
+        options = LogOptions(container=container, follow=False, tail_lines=_LOG_READ)
         try:
             async with aclosing(self._client.log_lines(namespace, pod.metadata.name, options)) as lines:
                 read = [line.decode(errors="replace") async for line in lines if not line.startswith(b"{")]
@@ -347,7 +348,7 @@ def _attempt(past: datavolume.Attempt) -> Attempt:
 
 
 def _worker(pod: Pod) -> Worker:
-    status = next((item for item in pod.status.container_statuses if item.name == CONTAINER), None)
+    status = next((item for item in pod.status.container_statuses if item.name in WORKER_CONTAINERS), None)
     waiting = status.state.waiting if status else None
     ended = (status.state.terminated or status.last_state.terminated) if status else None
     refused = next((c.message for c in pod.status.conditions if c.type == "PodScheduled" and c.status == "False"), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+WORKER_CONTAINERS = ("importer", "cdi-upload-server", "cdi-clone-source")  # a pod has one of them
+
 _LIMIT, _LABEL = 253, 63  # of an object's name, and of a service's
 
 

@@ -125,7 +125,7 @@ class System:
             claims,
             cache.store(resources.PODS),
             volumes,
-            cache.store(ours.VOLUME_IMPORT_SOURCES),
+            {ours.VOLUME_IMPORT_SOURCES.kind: cache.store(ours.VOLUME_IMPORT_SOURCES)},
             classes,
             configs,
             systems,

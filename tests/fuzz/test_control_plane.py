@@ -36,6 +36,7 @@ from cdi.controllers.datavolume.status import failure_code
 from cdi.controllers.population import decide as population
 from cdi.controllers.population.observed import Observed as SeenClaim
 from cdi.controllers.population.outputs import count
+from cdi.controllers.population.plan import Role
 from cdi.controllers.population.report import report_of
 from cdi.controllers.written import Written
 from cdi.kube.decoding import read
@@ -352,7 +353,7 @@ def test_a_controller_decides_on_claims_with_any_annotation_in_little_time() -> 
     for number, chance in chances(2.0):
         claim = a_claim(chance, **{a.SOURCE: "http", a.ENDPOINT: "http://h/d"})
         pod = a_pod(chance) if chance.random() < 0.7 else None
-        seen = SeenClaim(claim, storage_class=StorageClass(provisioner="x"), pod=pod)
+        seen = SeenClaim(claim, storage_class=StorageClass(provisioner="x"), objects={Role.WORKER: pod})
         with little_time(5, f"FUZZ_CASE={number}"):
             if pod is not None:
                 report_of(pod)

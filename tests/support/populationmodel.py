@@ -17,18 +17,18 @@ from cdi.controllers.population.outputs import changes
 from cdi.controllers.population.plan import (
     Action,
     Annotate,
-    CreatePrime,
-    CreateScratch,
-    CreateWorker,
+    Create,
+    Delete,
     DeleteClaim,
-    DeleteWorker,
     Emit,
     Follow,
     Rebind,
+    Role,
 )
 from cdi.controllers.settings import Settings
-from cdi.kube.objects import Event, ObjectReference
+from cdi.kube.objects import Event, Object, ObjectReference
 from cdi.kube.pods import Pod
+from cdi.kube.resources import PODS
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 CLUSTER = Cluster(gates=frozenset({HONOR_WAIT_FOR_FIRST_CONSUMER}))
@@ -76,8 +76,7 @@ class World:
             prime=self.prime,
             volume=self.volume,
             source=self.source,
-            pod=self.pod,
-            scratch=self.scratch,
+            objects=objects(pod=self.pod, scratch=self.scratch),
             storage_class=self.storage_class,
             pod_age_s=600.0,
             event=self.event,
@@ -107,18 +106,18 @@ class World:
         match action:
             case Annotate(claim, before, after):
                 self._annotate(claim.uid, changes(before, after))
-            case CreatePrime(body):
-                self.prime = self.prime or self._claim(body)
-            case CreateScratch(body):
-                self.scratch = self.scratch or self._claim(body)
-            case CreateWorker(body):
+            case Create(wanted) if wanted.role is Role.PRIME:
+                self.prime = self.prime or self._claim(wanted.body)
+            case Create(wanted) if wanted.role is Role.SCRATCH:
+                self.scratch = self.scratch or self._claim(wanted.body)
+            case Create(wanted) if wanted.role is Role.WORKER:
                 if self.pod is None:
                     self.workers += 1
-                    made = _converted(body, Pod)
+                    made = _converted(wanted.body, Pod)
                     born = {"uid": next(self._uids), "creation_timestamp": "2026-01-01T00:00:00Z"}
                     self.pod = replace(made, metadata=replace(made.metadata, **born))
                     self.pod = replace(self.pod, status=replace(made.status, phase="Pending"))
-            case DeleteWorker():
+            case Delete(resource) if resource is PODS:
                 self.pod = None
             case DeleteClaim():
                 self.prime = None
@@ -199,6 +198,26 @@ class World:
             return
         status = {"phase": phase, "containerStatuses": [{"name": "importer", "restartCount": restarts, "state": state}]}
         self.pod = replace(self.pod, status=_converted({"status": status}, Pod).status)
+
+
+def objects(**found: Object | None) -> dict[Role, Object]:
+    """``pod``: the worker; the others by their role."""
+    roles = {Role.WORKER if name == "pod" else Role(name): item for name, item in found.items()}
+    return {role: item for role, item in roles.items() if item is not None}
+
+
+def sort_of(action: Action) -> object:
+    """The type of an action, and of Create and Delete rather what is made or deleted."""
+    match action:
+        case Create(wanted):
+            return wanted.role
+        case Delete(resource):
+            return f"delete {resource.kind}"
+        case _:
+            return type(action)
+
+
+DELETE_POD = "delete Pod"
 
 
 def changes_something(action: Action) -> bool:

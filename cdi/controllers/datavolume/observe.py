@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
+from cdi.api.populators import IMPORT_KIND, VolumeImportSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
@@ -72,7 +74,7 @@ class Observer:
         return Observed(
             volume=volume,
             claim=claim,
-            source=self._stores.sources.get(source_name(volume.metadata.uid), key.namespace),
+            source=self._source(volume),
             referred=self._referred(volume),
             storage_class=storage_class,
             named_class=named,
@@ -129,6 +131,10 @@ class Observer:
         return tuple(
             item for item in found if item.status.phase == "Available" and not item.metadata.deletion_timestamp
         )
+
+    def _source(self, volume: DataVolume) -> VolumeImportSource | None:
+        found = self._stores.sources[IMPORT_KIND].get(source_name(volume.metadata.uid), volume.metadata.namespace)
+        return cast("VolumeImportSource | None", found)
 
     def _progress(self, claim: PersistentVolumeClaim | None) -> ProgressLine | None:
         if claim is None:

@@ -20,8 +20,8 @@ from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
+from cdi.controllers.population.binding import awaits_consumer, waits_for_consumer
 from cdi.controllers.population.finished import stays_succeeded, was_populated_elsewhere
-from cdi.controllers.population.way import awaits_consumer, waits_for_consumer
 from cdi.kube.storage import PersistentVolumeClaim
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
 from cdi.api.phase import Phase
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import IMPORT_KIND, VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.controllers.cluster import cluster_of
 from cdi.controllers.datavolume.act import Actor
@@ -93,7 +93,7 @@ class DataVolumes:
         shared.quotas.subscribe(refusals.quota_changed)
         self.controller.watches(own.volumes, lambda item: [_key(item)])
         self.controller.watches(shared.claims, self._keys_of_claim)
-        self.controller.watches(shared.sources, self._keys_of_source)
+        self.controller.watches(shared.sources[IMPORT_KIND], self._keys_of_source)
         self.controller.watches(shared.classes, self._keys_of_class, _of_class)
         self.controller.watches(own.profiles, lambda item: self._waiting_for(item.metadata.name), _of_profile)
         self.controller.watches(shared.configs, lambda _: self._unmade(_ALL), lambda item: cluster_of(item, None))
@@ -105,7 +105,7 @@ class DataVolumes:
         key = Key(claim.metadata.namespace, claim.metadata.name)
         return [key] if self._own.volumes.get(key.name, key.namespace) else []
 
-    def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
+    def _keys_of_source(self, source: VolumeSource) -> list[Key]:
         found = self._own.volumes.by(_SOURCE, source.metadata.name)
         return [_key(item) for item in found if item.metadata.namespace == source.metadata.namespace]
 

@@ -1,4 +1,4 @@
-"""What to do about a claim that is to be populated by an import. Pure: no client, no clock.
+"""What to do about a claim that is to be populated. Pure: no client, no clock.
 
                  populators' way                                direct way
     claim        --(class serves, consumer known)--> PVC'       claim
@@ -18,33 +18,31 @@ from dataclasses import replace
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.population import outputs
+from cdi.controllers.population.binding import awaits_consumer, is_bound, is_prime_of, obstacle
+from cdi.controllers.population.kind import Case, Kind
+from cdi.controllers.population.kinds import kind_of_worker, unserved
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import (
     Action,
     Annotate,
-    ClaimRef,
-    CreatePrime,
+    Create,
+    Delete,
     DeleteClaim,
-    DeleteWorker,
     Emit,
     Plan,
     Rebind,
+    Role,
+    Wanted,
+    ref,
 )
 from cdi.controllers.population.prime import prime_claim
-from cdi.controllers.population.way import (
-    IMPORT_SOURCE,
-    Way,
-    awaits_consumer,
-    is_bound,
-    is_prime_of,
-    obstacle,
-    way_of,
-)
-from cdi.controllers.population.work import Work, is_worker, seldom, work_on
+from cdi.controllers.population.step import Step
+from cdi.controllers.population.way import Way, kind_of, way_of
+from cdi.controllers.population.work import companions_gone, seldom, work_on
 from cdi.kube.pods import Pod
+from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.sources.request import asked_of, edited
 
 _LOOK_AT_EVENTS_S = 10.0  # why a claim is not bound is told by events, which nobody watches
 
@@ -58,21 +56,16 @@ def _decided(seen: Observed) -> Plan:
     target = seen.target
     if target is None or target.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
+    kind = kind_of(target)
     match way_of(target):
-        case Way.NONE:
-            return Plan()
         case Way.UNSERVED:
-            text = "uploads and clones are accepted, but not acted on by this version"
-            return Plan((Emit(ref(target), "Warning", "NotActedOn", text),))
-        case Way.DIRECT:
-            return _direct(seen, target)
-        case Way.POPULATOR:
-            return _populated(seen, target)
-
-
-def ref(claim: PersistentVolumeClaim) -> ClaimRef:
-    metadata = claim.metadata
-    return ClaimRef(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
+            return Plan((Emit(ref(target), "Warning", "NotActedOn", unserved.TEXT),))
+        case Way.DIRECT if kind is not None:
+            return _direct(seen, target, kind)
+        case Way.POPULATOR if kind is not None:
+            return _populated(seen, target, kind)
+        case _:
+            return Plan(tuple(_unasked(seen, target)))
 
 
 def _stopped(seen: Observed) -> list[Action]:
@@ -88,30 +81,44 @@ def _strays_stopped(seen: Observed) -> list[Action]:
 
 
 def _deleted(pod: Pod | None) -> list[Action]:
-    if pod is None or pod.metadata.deletion_timestamp or not is_worker(pod):
+    if pod is None or pod.metadata.deletion_timestamp or kind_of_worker(pod) is None:
         return []
-    return [DeleteWorker(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)]
+    return [Delete(PODS, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)]
+
+
+def _unasked(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
+    """A worker that waits for people ends when they do not ask for it any more. Others end by themselves."""
+    kind = kind_of_worker(seen.pod) if seen.pod is not None else None
+    if kind is None or not kind.habits.stops_unasked or a.POPULATOR_KIND in target.metadata.annotations:
+        return []
+    return [*companions_gone(kind, seen, target), *_deleted(seen.pod)]
+
+
+def _work(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolumeClaim, kind: Kind) -> Step:
+    """On ``claim``, which asks for it in annotations."""
+    before, asked = outputs.outputs_of(claim), kind.asked(claim.metadata.annotations)
+    return Step(before) if asked is None else work_on(Case(seen, kind, asked, claim, target, before))
 
 
 # --- direct way -----------------------------------------------------------------------------------------------------
 
 
-def _direct(seen: Observed, target: PersistentVolumeClaim) -> Plan:
+def _direct(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
     before = outputs.outputs_of(target)
-    work = work_on(seen, target, target)
-    after = outputs.without_bound(work.outputs) if is_bound(target) else work.outputs | _why_unbound(seen)
-    if work.scratch_is_awaited:
+    step = _work(seen, target, target, kind)
+    after = outputs.without_bound(step.outputs) if is_bound(target) else step.outputs | _why_unbound(seen)
+    if step.scratch_is_awaited:
         after = after | outputs.bound("CreatingScratchSpace", "Creating scratch space")
-    first = list(work.first)
+    first = list(step.first)
     if after.get(a.POD_PHASE) == "Succeeded" and before.get(a.POD_PHASE) != "Succeeded":
-        first.append(Emit(ref(target), "Normal", "ImportSucceeded", "Import Successful"))
-    return Plan((*first, *_annotated(target, before, after), *work.then), _next_look(seen, target, work))
+        first.append(Emit(ref(target), "Normal", *kind.words.filled))
+    return Plan((*first, *_annotated(target, before, after), *step.then), _next_look(seen, target, step))
 
 
 # --- populators' way ------------------------------------------------------------------------------------------------
 
 
-def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
+def _populated(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
     if seen.prime is not None and not is_prime_of(seen.prime, target):
         return _with_stranger(seen, target, seen.prime)
     if target.spec.volume_name:
@@ -119,31 +126,33 @@ def _populated(seen: Observed, target: PersistentVolumeClaim) -> Plan:
     before = outputs.outputs_of(target)
     prime = seen.prime
     if prime is None:
-        return _begun(seen, target, before)
+        return _begun(seen, target, kind)
     if prime.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
-    asked = _followed_source(seen, target, prime)
-    work = work_on(seen, prime, target)
-    kept = outputs.outputs_of(prime)
-    after = outputs.mirrored(before, work.outputs) | {a.PRIME: prime.metadata.name}
-    after |= _progress(seen, prime, work.outputs)
+    request = _followed_source(seen, target, prime, kind)
+    step = _work(seen, prime, target, kind)
+    is_done = step.outputs.get(a.POD_PHASE) == "Succeeded"
+    after = outputs.mirrored(before, step.outputs) | {a.PRIME: prime.metadata.name}
+    if is_done and not kind.habits.names_prime_when_done:
+        after.pop(a.PRIME)
+    after |= _progress(seen, prime, kind, is_done=is_done)
     after |= _why_unbound(seen)  # the newest of it stays until the target is bound (the contract)
-    actions: list[Action] = [*work.first, *_annotated(prime, kept, work.outputs | asked)]
-    actions += [
+    actions: list[Action] = [
+        *step.first,
+        *_annotated(prime, outputs.outputs_of(prime), step.outputs | request),
         *_passed_on(seen, target, prime, before),
-        *_announced(target, before, after),
+        *_announced(target, kind, before, after),
         *_annotated(target, before, after),
-        *work.then,
+        *step.then,
+        *(_rebound(seen, target, prime) if is_done else ()),
     ]
-    if work.outputs.get(a.POD_PHASE) == "Succeeded":
-        actions += _rebound(seen, target, prime)
-    return Plan(tuple(actions), _next_look(seen, prime, work))
+    return Plan(tuple(actions), _next_look(seen, prime, step))
 
 
 def _with_stranger(seen: Observed, target: PersistentVolumeClaim, stranger: PersistentVolumeClaim) -> Plan:
     """Somebody's claim has the name of PVC': what it says is not believed, and nothing is done to it."""
     if target.spec.volume_name:
-        return Plan(tuple(_finished(replace(seen, prime=None, pod=None), target)))
+        return Plan(tuple(_finished(replace(seen, prime=None, objects={}), target)))
     before, name = outputs.outputs_of(target), stranger.metadata.name
     text = (
         f"claim {name} is not ours, and to fill {target.metadata.name} needs a claim of that name. "
@@ -155,49 +164,47 @@ def _with_stranger(seen: Observed, target: PersistentVolumeClaim, stranger: Pers
     return Plan((*told, *_annotated(target, before, after)), seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
 
 
-def _begun(seen: Observed, target: PersistentVolumeClaim, before: Outputs) -> Plan:
+def _begun(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
     """No PVC' yet, or it was taken away before its volume was handed over: what it had reached is gone with it."""
+    before = outputs.outputs_of(target)
     fresh = outputs.without_attempt(before)
     hindrance = obstacle(target, seen.storage_class)
     if hindrance:
         return Plan(tuple(_annotated(target, before, fresh | outputs.bound("Pending", hindrance))))
     if awaits_consumer(target, seen.storage_class):
         return Plan(tuple(_annotated(target, before, fresh)))
-    asked = _asked(seen, target)
-    if asked is None:
+    request = _request(seen, target, kind)
+    if request is None:
         return Plan()
-    if a.SOURCE not in asked:
-        unserved = outputs.running(False, "Error", "this source is accepted, but not acted on by this version")
-        return Plan(tuple(_annotated(target, before, fresh | unserved)))
-    body = prime_claim(target, IMPORT_SOURCE, asked, seen.settings)
+    if kind.asked(request) is None:
+        nobody = outputs.running(False, "Error", "this source is accepted, but not acted on by this version")
+        return Plan(tuple(_annotated(target, before, fresh | nobody)))
+    wanted = Wanted(Role.PRIME, CLAIMS, prime_claim(target, kind.source_kind, request, seen.settings))
+    create = Create(wanted, ref(target), outputs.prime_refused, (outputs.told(target),), unchanged=ref(target))
     created = Emit(ref(target), "Normal", "CreatedPVCPrimeSuccessfully", "PVC Prime created successfully")
     after = fresh | {a.PRIME: names.prime(target.metadata.uid)}
-    return Plan((CreatePrime(body, ref(target), outputs.told(target)), created, *_annotated(target, before, after)))
+    return Plan((create, created, *_annotated(target, before, after)))
 
 
-def _asked(seen: Observed, target: PersistentVolumeClaim) -> dict[str, str] | None:
+def _request(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Outputs | None:
     """What the source object asks for, as annotations; None while there is no object that serves this claim."""
-    if seen.source is None or seen.source.spec.target_claim not in (None, "", target.metadata.name):
-        return None
-    spec = seen.source.spec
-    asked = asked_of(spec.source, target.metadata.annotations) if spec.source is not None else {}
-    wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
-    return asked | {
-        a.CONTENT_TYPE: "archive" if spec.content_type == "archive" else "kubevirt",
-        a.PREALLOCATION_REQUESTED: "true" if wanted else "false",
-    }
+    return None if seen.source is None else kind.request(seen.source, target, seen.cluster)
 
 
-def _followed_source(seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim) -> Outputs:
-    """The request on PVC' follows its source object, which may be corrected while the import is held."""
-    asked = _asked(seen, target)
-    if asked is None or prime.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
+def _followed_source(
+    seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim, kind: Kind
+) -> Outputs:
+    """The request on PVC' follows its source object."""
+    request = _request(seen, target, kind)
+    if request is None or prime.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
         return {}
-    return edited(prime.metadata.annotations, {key: value for key, value in asked.items() if a.S + "import" in key})
+    return kind.followed(prime.metadata.annotations, request)
 
 
-def _progress(seen: Observed, prime: PersistentVolumeClaim, after: Outputs) -> Outputs:
-    if after.get(a.POD_PHASE) == "Succeeded":
+def _progress(seen: Observed, prime: PersistentVolumeClaim, kind: Kind, *, is_done: bool) -> Outputs:
+    if not kind.habits.tells_progress:
+        return {}
+    if is_done:
         return {a.PROGRESS: "100.0%"}
     if seen.percent is not None:
         return {a.PROGRESS: f"{min(seen.percent, 99.99):.2f}%"}
@@ -214,15 +221,13 @@ def _passed_on(
     return [Emit(ref(target), event.type or "Normal", event.reason, f"[{prime.metadata.name}] : {event.message}")]
 
 
-def _announced(target: PersistentVolumeClaim, before: Outputs, after: Outputs) -> list[Action]:
-    name, phase = target.metadata.name, after.get(a.POD_PHASE)
-    if phase == before.get(a.POD_PHASE):
+def _announced(target: PersistentVolumeClaim, kind: Kind, before: Outputs, after: Outputs) -> list[Action]:
+    phase = after.get(a.POD_PHASE)
+    told = {"Succeeded": ("Normal", kind.words.populated), "Failed": ("Warning", kind.words.failed)}
+    if phase == before.get(a.POD_PHASE) or phase not in told:
         return []
-    if phase == "Succeeded":
-        return [Emit(ref(target), "Normal", "importSucceeded", f"Successfully imported into {name}")]
-    if phase == "Failed":
-        return [Emit(ref(target), "Warning", "importFailed", f"import into {name} failed")]
-    return []
+    severity, (reason, text) = told[phase]
+    return [Emit(ref(target), severity, reason, text.format(name=target.metadata.name))]
 
 
 def _rebound(seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim) -> list[Action]:
@@ -268,8 +273,8 @@ def _why_unbound(seen: Observed) -> Outputs:
     return outputs.bound("Pending", seen.event.message) if seen.event else {}
 
 
-def _next_look(seen: Observed, claim: PersistentVolumeClaim, work: Work) -> float | None:
-    waits = [work.wait] if work.wait is not None else []
+def _next_look(seen: Observed, claim: PersistentVolumeClaim, step: Step) -> float | None:
+    waits = [step.wait] if step.wait is not None else []
     if claim.status.phase == "Pending" and not awaits_consumer(claim, seen.storage_class):
         waits.append(seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
     return min(waits, default=None)

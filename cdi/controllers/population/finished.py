@@ -10,7 +10,8 @@ from __future__ import annotations
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
 from cdi.contract import annotations as a
-from cdi.controllers.population.way import Way, is_served_by_populator, way_of
+from cdi.controllers.population.kinds import unserved
+from cdi.controllers.population.way import Way, way_of
 from cdi.kube.storage import PersistentVolumeClaim
 
 
@@ -38,7 +39,7 @@ def was_populated_elsewhere(claim: PersistentVolumeClaim) -> bool:
         return False
     annotations = claim.metadata.annotations
     said = (annotations.get(a.POD_PHASE), annotations.get(a.CLONE_PHASE))
-    return "Succeeded" in said or annotations.get(a.CLONE_OF) == "true" or is_served_by_populator(claim)
+    return "Succeeded" in said or annotations.get(a.CLONE_OF) == "true" or unserved.names_source(claim)
 
 
 def _has_volume(claim: PersistentVolumeClaim) -> bool:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME as CONFIG
 from cdi.api.cdiconfig import CDIConfig
 from cdi.api.datavolume import DataVolume
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeSource
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.contract.systems import active_of
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.controllers.defaults import index_defaults, marked
+from cdi.controllers.population.binding import awaits_consumer, is_bound, is_prime_of
 from cdi.controllers.population.complaints import Complaints
 from cdi.controllers.population.finished import stays_succeeded
 from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.plan import Role
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.sightings import Sightings
-from cdi.controllers.population.way import Way, awaits_consumer, is_bound, is_prime_of, way_of
+from cdi.controllers.population.way import Way, kind_of, way_of
 from cdi.controllers.population.work import STUCK_S, seldom
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.objects import Event, ResourceQuota
+from cdi.kube.objects import Event, Object, ResourceQuota
 from cdi.kube.pods import Pod
+from cdi.kube.resources import Resource
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
 from storageprofiles.classes import KUBERNETES_DEFAULT
@@ -38,15 +42,18 @@ TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
 
 @dataclass(frozen=True)
 class Stores:
+    """``sources``: objects that claims name as their source, by kind. ``companions``: what stands beside workers."""
+
     claims: Store[PersistentVolumeClaim]
     pods: Store[Pod]
     volumes: Store[PersistentVolume]
-    sources: Store[VolumeImportSource]
+    sources: Mapping[str, Store[Any]]
     classes: Store[StorageClass]
     configs: Store[CDIConfig]
     systems: Store[CDI]
     datavolumes: Store[DataVolume] = field(default_factory=Store)
     quotas: Store[ResourceQuota] = field(default_factory=Store)
+    companions: Mapping[Resource[Any], Store[Any]] = field(default_factory=dict)
 
     def cluster(self) -> Cluster:
         return cluster_of(self.configs.get(CONFIG), active_of(self.systems.all()))
@@ -108,8 +115,8 @@ class Observer:
             return None
         ours = prime if prime and (target is None or is_prime_of(prime, target)) else None
         worked_on = ours or target
-        pod = self._pod(worked_on, key)
-        scratch = worked_on and stores.claims.get(names.scratch(worked_on.metadata.name), key.namespace)
+        objects = self._objects(worked_on, key)
+        pod = cast("Pod | None", objects.get(Role.WORKER))
         cluster = stores.cluster()
         waits = target is not None and worked_on is not None and self._waits_for_volume(target, worked_on)
         unbound_s = self._waits.age_s(key, worked_on.metadata.uid if worked_on and waits else None)
@@ -119,9 +126,8 @@ class Observer:
             prime=prime,
             volume=stores.volumes.get(worked_on.spec.volume_name) if worked_on else None,
             source=self._source(target, key),
-            pod=pod,
+            objects=objects,
             pod_is_made=pod is not None and self._followers.has_made(pod.metadata.uid),
-            scratch=scratch,
             storage_class=self._class(target),
             overhead=self._overhead(cluster, worked_on),
             scratch_overhead=cluster.overhead(self._scratch_class(cluster, worked_on), "Filesystem"),
@@ -143,10 +149,20 @@ class Observer:
             return self._stores.claims.get(names.prime(target.metadata.uid), key.namespace)
         return next(iter(self._stores.claims.by(OWNER, str(key))), None)
 
-    def _pod(self, claim: PersistentVolumeClaim | None, key: Key) -> Pod | None:
-        if claim is None:
-            return next(iter(self._stores.pods.by(TARGET, str(key))), None)
-        return self._stores.pods.get(names.importer(claim.metadata.name), key.namespace)
+    def _objects(self, claim: PersistentVolumeClaim | None, key: Key) -> dict[Role, Object]:
+        """What has the name of an object that works for ``claim``; where that is gone, the worker that is left."""
+        stores, kind = self._stores, kind_of(claim) if claim is not None else None
+        if claim is None or kind is None:
+            left = next(iter(stores.pods.by(TARGET, str(key))), None)
+            return {Role.WORKER: left} if left is not None else {}
+        name = claim.metadata.name
+        found: dict[Role, Object | None] = {
+            Role.WORKER: stores.pods.get(kind.worker_name(name), key.namespace),
+            Role.SCRATCH: stores.claims.get(names.scratch(name), key.namespace),
+        }
+        for role, (resource, companion) in kind.companions(name).items():
+            found[role] = stores.companions[resource].get(companion, key.namespace)
+        return {role: item for role, item in found.items() if item is not None}
 
     def _strays(self, pod: Pod | None, key: Key) -> tuple[Pod, ...]:
         """Of claims that had this name before, or of their PVC'."""
@@ -158,9 +174,12 @@ class Observer:
         is_its = volume is not None and volume.metadata.uid == target.metadata.controller_uid
         return volume is not None and is_its and stays_succeeded(volume, target)
 
-    def _source(self, target: PersistentVolumeClaim | None, key: Key) -> VolumeImportSource | None:
+    def _source(self, target: PersistentVolumeClaim | None, key: Key) -> VolumeSource | None:
         reference = target.spec.data_source_ref if target else None
-        return self._stores.sources.get(reference.name, key.namespace) if reference else None
+        store = self._stores.sources.get(reference.kind) if reference else None
+        if store is None or reference is None:
+            return None
+        return cast("VolumeSource | None", store.get(reference.name, key.namespace))
 
     def _class(self, target: PersistentVolumeClaim | None) -> StorageClass | None:
         name = target.spec.storage_class_name if target else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeSource
 from cdi.controllers.cluster import Cluster
+from cdi.controllers.population.plan import Role
 from cdi.controllers.settings import Settings
-from cdi.kube.objects import Event
+from cdi.kube.objects import Event, Object
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
@@ -16,7 +19,8 @@ from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageCla
 class Observed:
     """``target`` None: it is gone, what is left of it has to go too.
 
-    ``volume``: of the claim that the worker writes to.
+    ``volume``: of the claim that the worker writes to. ``source``: the object that the target's dataSourceRef names.
+    ``objects``: what has the name of an object that works for the claim; whose it is has to be looked at.
     ``overhead`` and ``scratch_overhead``: of the file systems that will hold disk and scratch. ``users``: pods that
     have the worker's claim mounted and are not the worker. ``strays``: workers of former claims of this name.
     ``is_over``: its DataVolume has Succeeded, with this claim. ``pod_is_made``: by this process, as it knows.
@@ -29,10 +33,9 @@ class Observed:
     target: PersistentVolumeClaim | None
     prime: PersistentVolumeClaim | None = None
     volume: PersistentVolume | None = None
-    source: VolumeImportSource | None = None
-    pod: Pod | None = None
+    source: VolumeSource | None = None
+    objects: Mapping[Role, Object] = field(default_factory=dict)
     pod_is_made: bool = False
-    scratch: PersistentVolumeClaim | None = None
     storage_class: StorageClass | None = None
     overhead: str = "0"
     scratch_overhead: str = "0"
@@ -47,3 +50,12 @@ class Observed:
     pod_event: Event | None = None
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)
+
+    @property
+    def pod(self) -> Pod | None:
+        """The worker."""
+        return cast("Pod | None", self.objects.get(Role.WORKER))
+
+    @property
+    def scratch(self) -> PersistentVolumeClaim | None:
+        return cast("PersistentVolumeClaim | None", self.objects.get(Role.SCRATCH))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cdi.base.faults import Fault
 from cdi.contract import annotations as a
 from cdi.controllers.population.history import recorded
-from cdi.controllers.population.plan import Told
+from cdi.controllers.population.plan import Refusal, Told, ref
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.sources.request import is_source_annotation
@@ -35,7 +35,7 @@ _OWNED = frozenset(
     (
         *MIRRORED,
         *_BOUND,
-        a.POD_NAME,
+        *a.POD_NAMES,
         a.REQUIRES_SCRATCH,
         a.PROGRESS,
         a.PRIME,
@@ -70,7 +70,7 @@ def told(claim: PersistentVolumeClaim) -> Told:
     """What a refusal has to know of ``claim``: what people wrote on it are its labels, and all that is no output."""
     labels = {f"label:{key}": value for key, value in claim.metadata.labels.items()}
     inputs = {key: value for key, value in claim.metadata.annotations.items() if key not in _OWNED}
-    return Told(outputs_of(claim), labels | inputs)
+    return Told(ref(claim), outputs_of(claim), labels | inputs)
 
 
 def reported(before: Mapping[str, str], report: Report) -> Outputs:
@@ -102,10 +102,16 @@ def bound(reason: str, message: str) -> Outputs:
     return {a.BOUND: "false", a.BOUND_REASON: reason, a.BOUND_MESSAGE: message}
 
 
-def start_failed(reason: str, pod: str, cause: str) -> Outputs:
+def worker_refused(pod: str, cause: str) -> Refusal:
     """The API server refused the worker pod, for ``cause``. The contract's text comes first."""
+    reason = "ErrExceededQuota" if "exceeded quota" in cause else "ErrStartingPod"
     text = f"Error starting pod '{pod}': For more information, request access to cdi-deploy logs from your sysadmin"
-    return {a.POD_PHASE: "Failed"} | running(False, reason, Fault(reason, contract=text, cause=cause).message)
+    message = Fault(reason, contract=text, cause=cause).message
+    return Refusal(reason, message, {a.POD_PHASE: "Failed"} | running(False, reason, message))
+
+
+def prime_refused(cause: str) -> Refusal:
+    return Refusal("ErrCreatingPVCPrime", cause, bound("Pending", cause))
 
 
 def without_attempt(outputs: Mapping[str, str]) -> Outputs:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from cdi.controllers.settings import Settings
+from cdi.kube.client import Client
+from cdi.kube.resources import Resource
+from cdi.kube.storage import PersistentVolumeClaim
+
+
+class Role(StrEnum):
+    """What an object is there for, among those that work for one claim."""
+
+    PRIME = "prime"
+    WORKER = "worker"
+    SCRATCH = "scratch"
+    SERVICE = "service"
+    CERTIFICATES = "certificates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,28 +33,71 @@ class ClaimRef:
     resource_version: str = ""
 
 
+def ref(claim: PersistentVolumeClaim) -> ClaimRef:
+    metadata = claim.metadata
+    return ClaimRef(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A claim that learns of a refusal. ``outputs``: as they are. ``inputs``: what people wrote on it; when they write
     something else, what was refused is asked for again."""
 
+    claim: ClaimRef
     outputs: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class CreatePrime:
-    """Made only while ``target`` is still as it was decided on."""
+class Refusal:
+    """What those who are told learn. ``outputs``: written on each of them; without any, there is the event only."""
 
-    body: Mapping[str, Any]
-    target: ClaimRef
-    told: Told = Told()
+    reason: str
+    message: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Content(Protocol):
+    """What is in an object, where that is known only when the object is made."""
+
+    async def members(self, client: Client, settings: Settings) -> Mapping[str, Any]:
+        """Members of the body, such as ``data``. Raises ApiError; one that is ``refused`` tells that people have to do
+        something first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class CreateScratch:
+class Wanted:
+    """An object that a kind of work needs. ``body``: the manifest, complete but for ``content``.
+
+    ``belongings`` are made in the same pass, right after it, and go when it goes: ``body`` of each lacks the owner.
+    ``is_seen``: by a store. What nobody can look up is made once for each owner.
+    """
+
+    role: Role
+    resource: Resource[Any]
     body: Mapping[str, Any]
-    claim: ClaimRef
+    content: Content | None = None
+    belongings: tuple[Wanted, ...] = ()
+    is_seen: bool = True
+
+
+def owned_by(owner: Mapping[str, Any], wanted: Wanted) -> Wanted:
+    """``owner``: an owner reference, of what has none yet."""
+    metadata = {"ownerReferences": [owner]} | wanted.body["metadata"]
+    return replace(wanted, body={**wanted.body, "metadata": metadata})
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """``target``: the claim that is populated in the end. ``unchanged``: a claim that must still be as it was decided
+    on. ``refusal``: from what the API server says to what those who are ``told`` learn."""
+
+    wanted: Wanted
+    target: ClaimRef
+    refusal: Callable[[str], Refusal]
+    told: tuple[Told, ...]
+    unchanged: ClaimRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +110,8 @@ class Annotate:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateWorker:
-    """Made only while ``claim``, to which it writes, is still as it was decided on. When the API server refuses, that
-    is written to ``claim`` and ``target``, who are ``told``."""
-
-    body: Mapping[str, Any]
-    claim: ClaimRef
-    target: ClaimRef
-    told: tuple[Told, Told] = (Told(), Told())
-
-
-@dataclass(frozen=True, slots=True)
-class CopyProxyCertificates:
-    """From the ConfigMap ``source`` where the system is installed; goes when the pod ``owner`` goes. ``claim`` is told
-    when there is none. ``target``: the name of the claim that is populated in the end."""
-
-    source: str
-    name: str
-    namespace: str
-    owner: Mapping[str, Any]
-    claim: ClaimRef
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteWorker:
+class Delete:
+    resource: Resource[Any]
     namespace: str
     name: str
     uid: str
@@ -104,6 +140,7 @@ class Follow:
     pod: str
     uid: str
     target: str
+    container: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +151,7 @@ class Emit:
     message: str
 
 
-Action = (
-    CreatePrime
-    | CreateScratch
-    | Annotate
-    | CreateWorker
-    | CopyProxyCertificates
-    | DeleteWorker
-    | DeleteClaim
-    | Rebind
-    | Follow
-    | Emit
-)
+Action = Create | Annotate | Delete | DeleteClaim | Rebind | Follow | Emit
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Followers:
 
     async def _read(self, followed: _Followed) -> None:
         worker, loop = followed.worker, asyncio.get_running_loop()
-        options = LogOptions(container="importer", tail_lines=1)
+        options = LogOptions(container=worker.container, tail_lines=1)
         async with self._places:
             began = loop.time()
             try:

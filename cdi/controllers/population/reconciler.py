@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeSource
 from cdi.contract import annotations as a
 from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
+from cdi.controllers.population.kinds import KINDS, kind_of_worker
 from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.unconfigured import Unconfigured
-from cdi.controllers.population.way import IMPORT_SOURCE
-from cdi.controllers.population.work import is_worker
+from cdi.controllers.population.way import kind_of
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
+from cdi.kube.objects import Object
 from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
+from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
-from cdi.sources.request import parameters_of
 
 _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volume yet
 
@@ -73,7 +75,10 @@ class Population:
         self.controller.watches(stores.claims, _keys_of_claim)
         self.controller.watches(stores.pods, self._keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
-        self.controller.watches(stores.sources, self._keys_of_source)
+        for kind, store in stores.sources.items():
+            self.controller.watches(store, partial(self._keys_of_source, kind))
+        for companions in stores.companions.values():
+            self.controller.watches(companions, self._keys_of_companion)
         self.controller.watches(stores.classes, self._keys_of_class, _of_class)
 
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
@@ -92,15 +97,24 @@ class Population:
         named = [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
         if named:
             return named
-        owners = [owner.name for owner in pod.metadata.owner_references if owner.controller] if is_worker(pod) else []
+        is_worker = kind_of_worker(pod) is not None
+        owners = [owner.name for owner in pod.metadata.owner_references if owner.controller] if is_worker else []
         claims = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners or pod.claims)
         return [
             key for claim in claims if claim is not None and (owners or _asks(claim)) for key in _keys_of_claim(claim)
         ]
 
-    def _keys_of_source(self, source: VolumeImportSource) -> list[Key]:
-        found = self._stores.claims.by(_SOURCE_NAME, f"{source.metadata.namespace}/{source.metadata.name}")
+    def _keys_of_source(self, kind: str, source: VolumeSource) -> list[Key]:
+        metadata = source.metadata
+        found = self._stores.claims.by(_SOURCE_NAME, f"{kind}/{metadata.namespace}/{metadata.name}")
         return [_key(claim) for claim in found]
+
+    def _keys_of_companion(self, item: Object) -> list[Key]:
+        """Of the claim that owns it."""
+        metadata = item.metadata
+        owners = (owner.name for owner in metadata.owner_references if owner.controller and owner.kind == CLAIMS.kind)
+        claims = (self._stores.claims.get(name, metadata.namespace) for name in owners)
+        return [key for claim in claims if claim is not None for key in _keys_of_claim(claim)]
 
     def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
         owner = volume.spec.claim_ref
@@ -124,16 +138,15 @@ def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
 
 
 def _asks(claim: PersistentVolumeClaim) -> bool:
-    """Whether an import into it is still to be done."""
-    annotations = claim.metadata.annotations
-    return parameters_of(annotations) is not None and annotations.get(a.POD_PHASE) != "Succeeded"
+    """Whether work on it is still to be done."""
+    return kind_of(claim) is not None and claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
 
 
 def _source_of(claim: PersistentVolumeClaim) -> list[str]:
     reference = claim.spec.data_source_ref
-    if reference is None or reference.kind != IMPORT_SOURCE or claim.spec.volume_name:
+    if reference is None or claim.spec.volume_name or all(kind.source_kind != reference.kind for kind in KINDS):
         return []
-    return [f"{claim.metadata.namespace}/{reference.name}"]
+    return [f"{reference.kind}/{claim.metadata.namespace}/{reference.name}"]
 
 
 def _awaited_class(claim: PersistentVolumeClaim) -> list[str]:

@@ -5,6 +5,7 @@ running               -> running
 exit 0, termination JSON with the contract's message -> SUCCEEDED, without waiting for the pod's phase, which lags
 exit 0, "checksum mismatch"                          -> FATAL
 exit 0, scratchSpaceRequired                         -> NEEDS_SCRATCH
+exit 0, deadlinePassed                               -> EXPIRED: neither success nor failure
 exit 0, no message    -> LOST: it will not be started again, and a success it is not
 exit != 0             -> FAILED: the kubelet starts it again
 pod evicted, unknown  -> LOST
@@ -22,11 +23,11 @@ from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment, written
 from cdi.base.wire.termination import decode_termination
+from cdi.contract.names import WORKER_CONTAINERS
 from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
 from cdi.controllers.population.history import BROKEN_OFF
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
-CONTAINER = "importer"
 NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
@@ -41,6 +42,7 @@ class Outcome(Enum):
     SUCCEEDED = "succeeded"
     FATAL = "fatal"
     NEEDS_SCRATCH = "needs scratch"
+    EXPIRED = "expired"
     FAILED = "failed"
     LOST = "lost"
 
@@ -50,7 +52,8 @@ class Report:
     """``phase``: as the contract reports it, which is the pod's but for an outcome that the pod's phase lags behind.
     ``reason`` and ``message`` are those of the Running condition. ``ended``: RFC 3339, of the last attempt;
     ``next_attempt``: while the kubelet waits. ``provenance``: JSON, which version of the source was imported.
-    ``notes``: what people should know although it ended well. ``attempt``: the last one that has ended.
+    ``notes``: what people should know although it ended well. ``attempt``: the last one that has ended. ``ready``: as
+    the kubelet's probe says.
     """
 
     phase: str
@@ -66,6 +69,7 @@ class Report:
     provenance: str = ""
     notes: tuple[str, ...] = ()
     attempt: Attempt | None = None
+    ready: bool = False
 
     @property
     def is_permanent(self) -> bool:
@@ -94,7 +98,7 @@ def _report_of(pod: Pod) -> Report:
 
 def _of_worker(pod: Pod) -> ContainerStatus | None:
     """By name: the kubelet sorts the list by names, so an injected ``agent`` would come first."""
-    return next((status for status in pod.status.container_statuses if status.name == CONTAINER), None)
+    return next((status for status in pod.status.container_statuses if status.name in WORKER_CONTAINERS), None)
 
 
 def _current(pod: Pod, status: ContainerStatus) -> Report:
@@ -102,7 +106,7 @@ def _current(pod: Pod, status: ContainerStatus) -> Report:
     failed = Outcome.FAILED if last is not None and last.exit_code != 0 else Outcome.NONE
     phase = pod.status.phase or "Pending"
     if status.state.running is not None:
-        return Report(phase, Outcome.NONE, True, "Pod is running", "", status.restart_count)
+        return Report(phase, Outcome.NONE, True, "Pod is running", "", status.restart_count, ready=status.ready)
     waiting = status.state.waiting
     if last is not None:
         ended, after = last.finished_at or "", _next_attempt(waiting, last)
@@ -128,7 +132,7 @@ def _next_attempt(waiting: Waiting | None, last: Terminated) -> str:
 
 
 def _container(pod: Pod) -> Container:
-    return next((container for container in pod.spec.containers if container.name == CONTAINER), Container())
+    return next((container for container in pod.spec.containers if container.name in WORKER_CONTAINERS), Container())
 
 
 def _image(pod: Pod) -> str:
@@ -164,6 +168,8 @@ def _ended_well(pod: Pod, status: ContainerStatus, ended: Terminated) -> Report:
     if said.scratch_space_required:
         texts = (NEEDS_SCRATCH_REASON, "scratch space required and none found")
         return Report("Running", Outcome.NEEDS_SCRATCH, False, *texts, restarts, ended=at)
+    if said.deadline_passed:
+        return Report("", Outcome.EXPIRED, False, "", message, restarts, ended=at)
     if not message:
         return _lost(pod, status)
     return Report(
@@ -212,7 +218,11 @@ def broken_off(pod: Pod) -> Attempt | None:
     return Attempt(start=start, end=end, outcome=BROKEN_OFF, node=pod.spec.node_name)
 
 
-_ENDS = {Outcome.SUCCEEDED: "Succeeded", Outcome.NEEDS_SCRATCH: "ScratchRequired", Outcome.FATAL: "ChecksumMismatch"}
+_ENDS = {
+    Outcome.SUCCEEDED: "Succeeded",
+    Outcome.NEEDS_SCRATCH: "ScratchRequired",
+    Outcome.FATAL: "ChecksumMismatch",
+}
 
 
 def _lost(pod: Pod, status: ContainerStatus | None) -> Report:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from support.apiserver import ApiServer
 from support.asynchronous import asynchronous
+from support.populationmodel import sort_of
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeImportSource
@@ -21,9 +22,9 @@ from cdi.controllers.datavolume import act as volumes
 from cdi.controllers.datavolume import plan as volume_plan
 from cdi.controllers.datavolume.observed import Observed as VolumeObserved
 from cdi.controllers.population.act import Actor
-from cdi.controllers.population.decide import decide, ref
+from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observed import Observed
-from cdi.controllers.population.plan import Annotate, CreatePrime, CreateWorker, DeleteClaim, Plan
+from cdi.controllers.population.plan import Annotate, DeleteClaim, Plan, Role, ref
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
@@ -90,9 +91,9 @@ def decided(claim: PersistentVolumeClaim) -> Plan:
     return decide(Observed(claim, source=SOURCE, storage_class=CLASS, settings=SETTINGS))
 
 
-def of_kind(plan: Plan, kind: type[Any]) -> Plan:
+def of_kind(plan: Plan, kind: object) -> Plan:
     """Only actions of this kind; there must be one."""
-    chosen = tuple(action for action in plan.actions if isinstance(action, kind))
+    chosen = tuple(action for action in plan.actions if sort_of(action) is kind)
     assert chosen, plan
     return Plan(chosen)
 
@@ -125,7 +126,7 @@ async def test_no_worker_is_made_on_a_claim_that_has_changed_since(api: ApiServe
     async with bench(api) as at:
         stale = await at.claim(ASKS | {a.POD_PHASE: "Running"}, "Bound", volumeName="volume")
         await CHANGES[change](at)
-        await is_refused(at, of_kind(decided(stale), CreateWorker))
+        await is_refused(at, of_kind(decided(stale), Role.WORKER))
         assert await at.pods() == []
 
 
@@ -137,7 +138,7 @@ async def test_no_worker_is_made_on_a_claim_that_has_its_name_since(api: ApiServ
         await at.client.delete(CLAIMS, "disk", at.namespace)
         again = await at.claim(ASKS | {a.POD_PHASE: "Succeeded"}, "Bound", volumeName="volume")
         assert again.metadata.uid != stale.metadata.uid
-        await is_refused(at, of_kind(decided(stale), CreateWorker))
+        await is_refused(at, of_kind(decided(stale), Role.WORKER))
         assert await at.pods() == []
 
 
@@ -157,7 +158,7 @@ async def test_no_second_claim_is_made_for_one_that_has_its_volume_since(api: Ap
     async with bench(api) as at:
         stale = await at.claim({}, "Pending", **FROM_SOURCE)
         await at.patch({"spec": {"volumeName": "volume"}})
-        await is_refused(at, of_kind(decided(stale), CreatePrime))
+        await is_refused(at, of_kind(decided(stale), Role.PRIME))
         assert await at.claims() == ["disk"]
 
 

@@ -55,9 +55,8 @@ class Controllers:
         self.datavolumes, self.profiles = Walked[DataVolume](), Walked[StorageProfile]()
         self.sources, self.referred = Walked[Any](), Walked[DataSource]()
         self.snapshot_classes = Walked[VolumeSnapshotClass]()
-        shared = Stores(
-            self.claims, self.pods, self.volumes, self.sources, self.classes, self.configs, self.systems
-        )  # fmt: skip
+        sources = {"VolumeImportSource": self.sources}
+        shared = Stores(self.claims, self.pods, self.volumes, sources, self.classes, self.configs, self.systems)
         own = VolumeStores(self.datavolumes, self.profiles, Store(), self.referred)
         population = Population(client, shared, recorder, settings)
         datavolumes = DataVolumes(client, (shared, own), recorder, settings, population)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.populationmodel import DELETE_POD, objects, sort_of
 
 from cdi.api.populators import VolumeImportSource
 from cdi.contract import annotations as a
@@ -15,19 +16,18 @@ from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import (
     Annotate,
-    CreatePrime,
-    CreateScratch,
-    CreateWorker,
+    Delete,
     DeleteClaim,
-    DeleteWorker,
     Emit,
     Plan,
     Rebind,
+    Role,
 )
 from cdi.controllers.population.reconciler import _keys_of_claim
 from cdi.controllers.population.work import STUCK_S
 from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
+from cdi.kube.resources import PODS
 from cdi.kube.storage import ClaimStatus, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key
 from cdi.sources.request import parameters_of
@@ -63,11 +63,14 @@ def worker(asked: dict[str, str], status: dict[str, Any] | None = None, **metada
 
 
 def decided(target: PersistentVolumeClaim | None, seconds: int = 0, **more: Any) -> Plan:
-    return decide(Observed(target, storage_class=StorageClass(provisioner="x"), pod_age_s=seconds, **more))
+    found = objects(pod=more.pop("pod", None), scratch=more.pop("scratch", None))
+    return decide(
+        Observed(target, objects=found, storage_class=StorageClass(provisioner="x"), pod_age_s=seconds, **more)
+    )
 
 
-def kinds(plan: Plan) -> list[type]:
-    return [type(action) for action in plan.actions]
+def kinds(plan: Plan) -> list[object]:
+    return [sort_of(action) for action in plan.actions]
 
 
 def message(plan: Plan) -> str:
@@ -86,13 +89,13 @@ OVER = {
 
 @pytest.mark.parametrize("case", OVER)
 def test_a_pod_of_somebody_else_is_never_deleted(case: str) -> None:
-    assert DeleteWorker not in kinds(decided(OVER[case], pod=pod(annotations={a.OWN_TARGET: "disk"})))
-    assert DeleteWorker in kinds(decided(OVER[case], pod=worker(ASKS)))
+    assert DELETE_POD not in kinds(decided(OVER[case], pod=pod(annotations={a.OWN_TARGET: "disk"})))
+    assert DELETE_POD in kinds(decided(OVER[case], pod=worker(ASKS)))
 
 
 def test_scratch_space_of_somebody_else_is_not_written_into() -> None:
     plan = decided(claim(WITH_SCRATCH), scratch=scratch())
-    assert CreateWorker not in kinds(plan)
+    assert Role.WORKER not in kinds(plan)
     assert "claim disk-scratch is not ours" in message(plan)
     assert plan.wait
 
@@ -100,7 +103,7 @@ def test_scratch_space_of_somebody_else_is_not_written_into() -> None:
 def test_scratch_space_of_the_worker_before_is_waited_for() -> None:
     plan = decided(claim(WITH_SCRATCH), scratch=scratch(ownerReferences=[OF_WORKER]))
     assert (kinds(plan), plan.wait is None) == ([], False)
-    assert CreateWorker in kinds(decided(claim(WITH_SCRATCH)))
+    assert Role.WORKER in kinds(decided(claim(WITH_SCRATCH)))
 
 
 @pytest.mark.parametrize(
@@ -116,23 +119,23 @@ def test_a_worker_that_can_never_mount_its_scratch_space_is_replaced(theirs: Per
     """PVC protection keeps the claim while the pod is there, and the kubelet mounts no claim that goes."""
     waits = {"phase": "Pending"}
     plan = decided(claim(WITH_SCRATCH), scratch=theirs, pod=worker(WITH_SCRATCH, waits))
-    assert DeleteWorker in kinds(plan)
+    assert DELETE_POD in kinds(plan)
     runs = {"phase": "Running", "containerStatuses": [{"name": "importer", "state": {"running": {}}}]}
-    assert DeleteWorker not in kinds(decided(claim(WITH_SCRATCH), scratch=theirs, pod=worker(WITH_SCRATCH, runs)))
+    assert DELETE_POD not in kinds(decided(claim(WITH_SCRATCH), scratch=theirs, pod=worker(WITH_SCRATCH, runs)))
 
 
 def test_a_worker_without_scratch_space_gets_it() -> None:
     plan = decided(claim(WITH_SCRATCH), pod=worker(WITH_SCRATCH, {"phase": "Pending"}))
-    assert CreateScratch in kinds(plan)
+    assert Role.SCRATCH in kinds(plan)
 
 
 def test_a_lost_worker_is_replaced_by_a_clock_of_our_own() -> None:
     ahead = {"exitCode": 137, "finishedAt": "2099-01-01T09:00:00Z"}  # by the node's
     lost = {"phase": "Failed", "containerStatuses": [{"name": "importer", "state": {"terminated": ahead}}]}
     young, old = (decided(claim(ASKS), seconds, pod=worker(ASKS, lost)) for seconds in (4, 11))
-    assert DeleteWorker not in kinds(young)
+    assert DELETE_POD not in kinds(young)
     assert young.wait == 6
-    assert DeleteWorker in kinds(old)
+    assert DELETE_POD in kinds(old)
 
 
 def test_a_worker_that_its_node_does_not_end_is_told() -> None:
@@ -156,10 +159,10 @@ def test_a_worker_of_a_former_claim_is_stopped_unless_it_has_ended() -> None:
     of_former = OF_CLAIM | {"name": "prime-old"}
     stray = worker(ASKS, {"phase": "Running"}, name="importer-prime-old", uid="p0", ownerReferences=[of_former])
     first = decided(claim(ASKS), strays=(stray,), pod=worker(ASKS, {"phase": "Pending"})).actions[0]
-    assert first == DeleteWorker("ns", "importer-prime-old", "p0")
+    assert first == Delete(PODS, "ns", "importer-prime-old", "p0")
     ended = worker(ASKS, {"phase": "Succeeded"}, name="importer-prime-old", ownerReferences=[of_former])
     for kept in (ended, pod({"phase": "Running"}, name="importer-x", annotations={a.OWN_TARGET: "disk"})):
-        assert DeleteWorker not in kinds(decided(claim(ASKS), strays=(kept,)))
+        assert DELETE_POD not in kinds(decided(claim(ASKS), strays=(kept,)))
 
 
 def test_an_attempt_that_somebody_ends_is_on_record_once() -> None:
@@ -193,7 +196,7 @@ def test_a_claim_that_nobody_provisions_is_looked_at_ever_less_often() -> None:
 
 @pytest.mark.parametrize("endpoint", ["http://[x", "docker://[", "", "\x00"])
 def test_any_text_may_stand_where_an_address_is_expected(endpoint: str) -> None:
-    assert CreateWorker in kinds(decided(claim(ASKS | {a.ENDPOINT: endpoint})))
+    assert Role.WORKER in kinds(decided(claim(ASKS | {a.ENDPOINT: endpoint})))
 
 
 @pytest.mark.parametrize(("text", "found"), [("7", 7), ("", 0), ("-1", 0), ("9" * 5000, 0), ("3000000000", 0)])
@@ -271,7 +274,7 @@ def test_when_a_stranger_is_gone_ours_takes_its_place() -> None:
     plan = decided(target(), prime=prime())
     (annotated,) = (action for action in plan.actions if isinstance(action, Annotate))
     waits = target(annotations=annotated.after)
-    assert CreatePrime in kinds(decided(waits, source=SOURCE))
+    assert Role.PRIME in kinds(decided(waits, source=SOURCE))
 
 
 def test_our_own_is_believed() -> None:
@@ -298,6 +301,6 @@ def test_a_worker_that_another_version_made_goes_on(asked: dict[str, str]) -> No
     found = claim(asked | {a.POD_PHASE: "Running"})
     theirs = pod(RUNS, ownerReferences=[OF_CLAIM])
     plan = decided(found, pod=theirs)
-    assert DeleteWorker not in kinds(plan)
+    assert DELETE_POD not in kinds(plan)
     (annotated,) = (action for action in plan.actions if isinstance(action, Annotate))
     assert (annotated.after[a.POD_PHASE], annotated.after[a.RUNNING]) == ("Running", "true")

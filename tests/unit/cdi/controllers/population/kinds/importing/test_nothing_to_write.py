@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.populationmodel import objects, sort_of
 
 from cdi.contract import annotations as a
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.observed import Observed
-from cdi.controllers.population.plan import Action, Annotate, CreateWorker, Emit, Plan, Rebind
+from cdi.controllers.population.plan import Annotate, Emit, Plan, Rebind, Role
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
@@ -48,8 +49,8 @@ def decided(target: PersistentVolumeClaim, found: PersistentVolume | None, **mor
     return decide(Observed(**({"target": target, "volume": found, "storage_class": storage_class()} | more)))
 
 
-def kinds(plan: Plan) -> set[type[Action]]:
-    return {type(action) for action in plan.actions}
+def kinds(plan: Plan) -> set[object]:
+    return {sort_of(action) for action in plan.actions}
 
 
 def outputs(plan: Plan, name: str = "disk") -> dict[str, str]:
@@ -76,7 +77,7 @@ def test_a_claim_that_names_a_source_object_is_handed_the_volume_without_a_worke
     target = claim(phase="Pending", dataSourceRef=SOURCE)
     prime = claim("p1", BLANK | MARKS)
     plan = decided(target, volume("p1"), prime=prime)
-    assert CreateWorker not in kinds(plan) and Rebind in kinds(plan)
+    assert Role.WORKER not in kinds(plan) and Rebind in kinds(plan)
     assert outputs(plan)[a.POD_PHASE] == outputs(plan, "prime-c1")[a.POD_PHASE] == "Succeeded"
 
 
@@ -104,7 +105,7 @@ WRITTEN_TO = {
 
 @pytest.mark.parametrize(("target", "found"), WRITTEN_TO.values(), ids=WRITTEN_TO)
 def test_a_worker_sees_to_anything_else(target: PersistentVolumeClaim, found: PersistentVolume) -> None:
-    assert CreateWorker in kinds(decided(target, found))
+    assert Role.WORKER in kinds(decided(target, found))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_worker_sees_to_anything_else(target: PersistentVolumeClaim, found: Pe
 )
 def test_a_class_that_is_not_known_for_it_gets_a_worker(of: StorageClass | None) -> None:
     found = volume(by=of.provisioner if of else DRIVER)
-    assert CreateWorker in kinds(decided(claim(notes=BLANK), found, storage_class=of))
+    assert Role.WORKER in kinds(decided(claim(notes=BLANK), found, storage_class=of))
 
 
 def test_a_worker_that_runs_already_is_not_taken_away() -> None:
@@ -127,5 +128,5 @@ def test_a_worker_that_runs_already_is_not_taken_away() -> None:
         "metadata": {"name": "importer-disk", "namespace": "ns", "uid": "w1"},
         "spec": {"containers": [{"name": "importer"}]},
     }
-    plan = decided(claim(notes=BLANK), volume(), pod=msgspec.convert(body, Pod))
+    plan = decided(claim(notes=BLANK), volume(), objects=objects(pod=msgspec.convert(body, Pod)))
     assert outputs(plan).get(a.POD_PHASE) != "Succeeded"

@@ -9,7 +9,10 @@ import msgspec
 
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import Cluster, Proxy
-from cdi.controllers.population.pod import Job, importer_pod
+from cdi.controllers.population.kind import Case
+from cdi.controllers.population.kinds.importing.kind import Importing
+from cdi.controllers.population.kinds.importing.pod import importer_pod
+from cdi.controllers.population.observed import Observed
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.sources.parameters import Parameters
@@ -34,7 +37,8 @@ def pod(
     scratch: bool = False,
 ) -> dict[str, Any]:
     target = found or claim()
-    return importer_pod(Job(target, target, parameters, "0.06", scratch), cluster or Cluster(), SETTINGS)
+    seen = Observed(target, overhead="0.06", cluster=cluster or Cluster(), settings=SETTINGS)
+    return importer_pod(Case(seen, Importing(), parameters, target, target, {}), parameters, scratch=scratch)
 
 
 def environment(made: dict[str, Any]) -> dict[str, Any]:

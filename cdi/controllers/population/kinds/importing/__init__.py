@@ -1,0 +1,1 @@
+"""Imports: a worker fetches the data."""

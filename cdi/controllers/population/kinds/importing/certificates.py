@@ -1,0 +1,46 @@
+"""Certificates of the proxy that an importer goes through, copied to where its pod can mount them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdi.contract import annotations as a
+from cdi.contract import names
+from cdi.controllers.population.plan import Role, Wanted
+from cdi.controllers.settings import Settings
+from cdi.kube.client import Client
+from cdi.kube.errors import ApiError
+from cdi.kube.resources import CONFIG_MAPS
+from cdi.kube.storage import PersistentVolumeClaim
+
+
+class _Missing(ApiError):
+    """Something that a worker needs, and that only people can make."""
+
+    @property
+    def refused(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOf:
+    """Of a ConfigMap where the system is installed."""
+
+    name: str
+
+    async def members(self, client: Client, settings: Settings) -> Mapping[str, Any]:
+        source = await client.find(CONFIG_MAPS, self.name, settings.namespace)
+        if source is None:
+            where = f"{settings.namespace}/{self.name}"
+            text = f"the worker waits for ConfigMap {where}, which importProxy.trustedCAProxy names: it does not exist"
+            raise _Missing(404, "ProxyCertificatesMissing", text)
+        return {"data": source.data}
+
+
+def proxy_certificates(claim: PersistentVolumeClaim, source: str) -> Wanted:
+    """``source``: name of the ConfigMap that an administrator has made."""
+    metadata = {"name": names.proxy_certificates(claim.metadata.name), "namespace": claim.metadata.namespace}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"labels": a.APP}}
+    return Wanted(Role.CERTIFICATES, CONFIG_MAPS, body, content=CopyOf(source), is_seen=False)
