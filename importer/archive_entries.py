@@ -171,7 +171,9 @@ class TarStream:
             return None
         holes = Holes(known.number(b"GNU.sparse.size", 0))
         numbers = known.values[b"GNU.sparse.map"].split(b",") if b"GNU.sparse.map" in known.values else known.runs
-        for offset, length in zip(numbers[::2], numbers[1::2], strict=False):
+        if len(numbers) % 2:
+            raise invalid("the map of a sparse file has an offset without a length")
+        for offset, length in zip(numbers[::2], numbers[1::2], strict=True):
             holes.append(parse_decimal(offset), parse_decimal(length))
         return holes
 
@@ -235,7 +237,8 @@ class TarStream:
 
 
 def _whole_seconds(text: bytes | None, otherwise: int) -> int:
-    if text is None:
+    """``text``: of a pax record; an empty one takes back what was said before (POSIX, pax Extended Header)."""
+    if not text:
         return otherwise
     sign = -1 if text.startswith(b"-") else 1
-    return sign * parse_decimal(text.lstrip(b"-").partition(b".")[0] or b"0")
+    return sign * parse_decimal(text.removeprefix(b"-").partition(b".")[0])

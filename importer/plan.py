@@ -123,7 +123,7 @@ def choose_route(ranges: bool, compression: tuple[str, ...], format: str, wishes
 
 
 def what_resumes(route: Route, facts: Facts, packed: bool, checksum: bool) -> Resumes:
-    """The rule of design.md 4: a new process continues only when the bytes are provably the same."""
+    """A new process continues only when the bytes are provably the same: length and strong ETag are equal."""
     if not (facts.ranges and facts.etag and facts.size is not None):
         return Resumes.NOTHING
     if route is Route.SCATTER:

@@ -122,7 +122,7 @@ def _secret_headers(directory: Path) -> tuple[str, ...]:
     """Every regular file that is not hidden is one header line, whatever the key's name (the contract)."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(directory).parts))
-    return tuple(path.read_text().strip() for path in visible)
+    return tuple(path.read_text(errors="surrogateescape").strip() for path in visible)
 
 
 def main() -> int:
@@ -135,7 +135,7 @@ def main() -> int:
 def _verbosity(arguments: Sequence[str]) -> int:
     """Of ``-v=N``. Whatever else the contract's importer may be told does not stop this one."""
     said = [text.removeprefix("-v=") for text in arguments if text.startswith("-v=")]
-    return int(said[-1]) if said and said[-1].isdecimal() else 1
+    return int(said[-1][:9]) if said and said[-1].isdecimal() else 1
 
 
 if __name__ == "__main__":

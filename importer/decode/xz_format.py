@@ -74,9 +74,10 @@ def record_count(head: bytes) -> int:
 
 def parse_index(data: bytes) -> Records:
     """All records; memory is 16 bytes per record, so the caller checks ``record_count`` and the length first."""
-    count, position = record_count(data), parse_number(data, 1)[1]
-    if _crc32(data[:-4]) != data[-4:]:
+    data, checksum = data[:-4], data[-4:]
+    if _crc32(data) != checksum:
         raise Malformed("an index is damaged")
+    count, position = record_count(data), parse_number(data, 1)[1]
     records = Records(array("Q"), array("Q"))
     for _ in range(count):
         unpadded, position = parse_number(data, position)
@@ -85,7 +86,7 @@ def parse_index(data: bytes) -> Records:
             raise Malformed("the index has an impossible block")
         records.unpadded.append(unpadded)
         records.plain.append(plain)
-    if data[position:-4] != bytes(-position % 4):
+    if data[position:] != bytes(-position % 4):
         raise Malformed("the index is longer than its records")
     return records
 

@@ -13,6 +13,7 @@ log = logging.getLogger("importer")
 
 # A server that gave no range so often in a row gives none; there is another way to read it.
 _RANGES_REFUSED = 3
+_DOUBLINGS = 32  # more than reach any longest wait; attempts may be any number
 FIRST_WAIT_S = 60.0  # in total before the first answer: longer, and somebody should know that nothing happens
 
 
@@ -58,7 +59,7 @@ class Patience:
     def _delay(self, fault: Fault) -> float:
         if asked_s := asked_wait(fault):
             return told_wait(asked_s, self._policy.longest_asked_s, fault)
-        backoff = min(self._policy.longest_s, self._policy.first_s * 2.0 ** (self._failures - 1))
+        backoff = min(self._policy.longest_s, self._policy.first_s * 2.0 ** min(self._failures - 1, _DOUBLINGS))
         return float(backoff * (0.5 + self._jitter() / 2))  # jitter: many readers must not return in step
 
 

@@ -60,7 +60,7 @@ class Validators:
         return self.size is not None and other.size is not None and self.size != other.size
 
     def continues_on_another_host(self, other: Validators, trust_checksum: bool) -> bool:
-        """Whether bytes of ``other``, from another place, may follow bytes of this one (design.md, section 4).
+        """Whether bytes of ``other``, from another place, may follow bytes of this one.
 
         ETags of two hosts prove sameness when equal, and nothing when different: a mirror makes its own.
         """

@@ -18,7 +18,10 @@ def path_of(url: str) -> str:
     """The path of a plain path or a ``file://`` URL. Raises Fault SourceUrlInvalid for a URL of another machine."""
     if not url.lower().startswith("file:"):
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Fault("SourceUrlInvalid", source=display_name(url), cause="its host cannot be read") from error
     if parts.netloc not in ("", "localhost"):
         raise Fault("SourceUrlInvalid", source=display_name(url), cause="file:// URLs name files of this machine only")
     return unquote(parts.path)

@@ -17,7 +17,7 @@ from importer.sources.connection import USER_AGENT, Connection, Dialer, Route, r
 from importer.sources.credentials import Header
 from importer.sources.head import Head, Headers, read_head
 from importer.sources.incoming import BadAnswer, Ended
-from importer.sources.url import HttpUrl
+from importer.sources.url import HttpUrl, sent
 
 _DRAIN_LIMIT = 16 * 1024  # a longer body of no interest costs more than a new connection
 _DRAIN_S = 5.0  # and so does one that comes in drops
@@ -187,7 +187,7 @@ def _lines(route: Route, request: Request) -> bytes:
     if route.is_forwarded and route.proxy is not None and route.proxy.authorization:
         headers.append(("Proxy-Authorization", route.proxy.authorization))
     lines = [f"{name}: {value}" for name, value in (*headers, *asked, *request.ask)]
-    return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode()
+    return sent("\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]))
 
 
 def _cause(error: Exception) -> str:

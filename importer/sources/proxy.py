@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cdi.base.faults import Fault
-from importer.sources.url import HttpUrl, display_name, parse_http_url
+from importer.sources.url import HttpUrl, display_name, parse_http_url, sent
+
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def parse_proxy(value: str) -> Proxy:
 
 
 def basic_authorization(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+    return "Basic " + base64.b64encode(sent(f"{user}:{password}")).decode("ascii")
 
 
 def is_bypassed(url: HttpUrl, no_proxy: str) -> bool:
@@ -86,7 +88,7 @@ def _name_matches(name: str, host: str) -> bool:
 def _split_port(entry: str) -> tuple[str, int]:
     name, colon, port = entry.rpartition(":")
     is_bare_ipv6 = ":" in name and not name.endswith("]")
-    if not colon or is_bare_ipv6 or not port.isdigit():
+    if not colon or is_bare_ipv6 or not _PORT.fullmatch(port):
         return entry, 0
     return name, int(port)
 

@@ -27,6 +27,8 @@ _AWS_HOST = re.compile(
 # Names that can be one label of a host; a dot in the name breaks the wildcard certificate of the service.
 _HOST_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff]")  # a byte of an argument that is no UTF-8, or half of a character
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
 
@@ -102,7 +104,10 @@ def _of_bucket_url(url: str, parts: SplitResult, region: str, environ: Mapping[s
     key = unquote(parts.path.removeprefix("/"))
     if not endpoint:
         return S3Object("https", _aws_host(region), parts.netloc, key, region, is_aws=True)
-    at = urlsplit(endpoint)
+    try:
+        at = urlsplit(endpoint)
+    except ValueError as error:
+        raise _invalid(url, f"its endpoint {display_name(endpoint)} is not an http or https URL") from error
     if at.scheme not in ("http", "https") or not at.hostname:
         raise _invalid(url, f"its endpoint {display_name(endpoint)} is not an http or https URL")
     return S3Object(at.scheme, _host_port(at), parts.netloc, key, region)
@@ -140,8 +145,11 @@ def _check(url: str, found: S3Object, fragment: str) -> None:
     # HTTP clients and servers on the way resolve such segments, and would ask for another object.
     if _DOT_SEGMENT.search(found.key) or found.bucket in (".", ".."):
         raise _invalid(url, "keys with . or .. as a segment cannot be read over HTTP")
-    if any(ord(char) < 32 or ord(char) == 127 for char in found.bucket + found.key + found.host):
+    named = found.bucket + found.key + found.host
+    if _CONTROL.search(named):
         raise _invalid(url, "it contains control characters")
+    if _NO_CHARACTER.search(named + found.version_id):
+        raise _invalid(url, "it is no UTF-8, as the names of objects are")
 
 
 def _version_id(url: str, query: str) -> str:

@@ -20,6 +20,7 @@ _SIGNED = re.compile(
     r"(x-amz-|x-goog-).*|(aws|google|oss)access(key)?id|key-pair-id|policy|signature|expires", re.IGNORECASE
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 _LENGTH = 32 * 1024  # characters of a URL; servers take 8 KiB or so
 _SHOWN_LENGTH = 300
 HOST_LENGTH = 253  # characters of a name in DNS (RFC 1035, 2.3.4)
@@ -68,6 +69,12 @@ def display_name(url: str) -> str:
     return one_line(_CONTROL.sub("?", excerpt(url, _SHOWN_LENGTH)))
 
 
+def sent(text: str) -> bytes:
+    """What goes to a server for ``text``. Bytes of an argument, the environment or a file that are no UTF-8 come as
+    U+DC80 to U+DCFF (PEP 383) and are sent as they were; any other half of a character is replaced."""
+    return _HALF.sub("\ufffd", text).encode(errors="surrogateescape")
+
+
 def resource_of(url: str) -> str:
     """What ``url``, or a path, names on whatever host: a hash of path and query, less a signature. Never raises.
 
@@ -99,8 +106,8 @@ def parse_http_url(url: str) -> tuple[HttpUrl, Userinfo]:
     if _CONTROL.search(text):
         raise _invalid(url, "it contains control characters")
     userinfo = Userinfo(unquote(parts.username or ""), unquote(parts.password or ""))
-    path = quote(parts.path or "/", safe=_TARGET_SAFE)
-    query = f"?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else ""
+    path = quote(sent(parts.path or "/"), safe=_TARGET_SAFE)
+    query = f"?{quote(sent(parts.query), safe=_TARGET_SAFE)}" if parts.query else ""
     return HttpUrl(scheme, _ascii_host(url, parts.hostname), port or DEFAULT_PORTS[scheme], path + query), userinfo
 
 

@@ -402,6 +402,16 @@ INVALID = {
     "a sparse map of more than the data": archive(
         pax("GNU.sparse.size=99", "GNU.sparse.name=a", "GNU.sparse.map=0,9"), member("a", b"123")
     ),
+    "a sparse map that ends with an offset": archive(
+        pax("GNU.sparse.size=99", "GNU.sparse.name=a", "GNU.sparse.map=0,3,9"), member("a", b"123")
+    ),
+    "sparse runs that end with an offset": archive(
+        pax("GNU.sparse.size=99", "GNU.sparse.offset=0", "GNU.sparse.numbytes=3", "GNU.sparse.offset=9"),
+        member("a", b"123"),
+    ),
+    "an empty sparse map": archive(pax("GNU.sparse.size=99", "GNU.sparse.map="), member("a", b"123")),
+    "a time that is none": archive(pax("mtime=-"), member("a", b"123")),
+    "a time with two signs": archive(pax("mtime=--5"), member("a", b"123")),
     "a sparse map without data": archive(
         pax("GNU.sparse.major=1", "GNU.sparse.realsize=999999"), member("a", b"9999999\n")
     ),
@@ -418,6 +428,18 @@ def test_what_is_no_proper_archive_is_refused(data: bytes, refused: Callable[...
 def test_a_directory_that_is_not_there_is_a_fault_of_the_target(target: Path) -> None:
     with pytest.raises(Fault, match="TargetMissing"):
         extract(feed(GOOD), target / "no", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("", 7), ("0", 0), ("-1", -1), ("-1.9", -1), ("1.", 1), ("9223372036854775807", None)]
+)
+def test_the_first_and_the_last_time(
+    said: str, seconds: int | None, target: Path, unpack: Callable[..., object]
+) -> None:
+    unpack(archive(pax(f"mtime={said}"), member("a", b"1", mtime=7)))
+
+    if seconds is not None:  # else as late as the file system can say
+        assert (target / "a").stat().st_mtime == seconds
 
 
 @pytest.mark.parametrize(
