@@ -24,6 +24,10 @@ def importer() -> int:
     return _run("importer.pod")
 
 
+def uploadproxy() -> int:
+    return _run("uploadproxy.proxy.process")
+
+
 def _run(module: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     return int(importlib.import_module(module).main())

@@ -773,6 +773,91 @@ CATALOGUE: dict[str, Entry] = {
         "A clone starts when its source is complete.",
         "import it first; the clone continues by itself.",
     ),
+    # --- uploads: what the proxy tells a client before anything was passed on --------------------------------
+    "UploadTokenMissing": _permanent(
+        Exit.RIGHTS,
+        "the request has no header Authorization: Bearer TOKEN.",
+        "Who may upload to what is said by a token, and by nothing else.",
+        "create an UploadTokenRequest in the namespace of the PersistentVolumeClaim, and send its status.token.",
+    ),
+    "UploadTokenRefused": _permanent(
+        Exit.RIGHTS,
+        "{why}.",
+        "Nothing was passed on.",
+        "create another UploadTokenRequest in the namespace of the PersistentVolumeClaim, and send its status.token.",
+    ),
+    "UploadTokenUnfit": _permanent(
+        Exit.RIGHTS,
+        "{why}.",
+        "It is a token of this cluster for something else.",
+        "create an UploadTokenRequest whose spec.pvcName is the PersistentVolumeClaim, and send its status.token.",
+    ),
+    "UploadTokenOutdated": _permanent(
+        Exit.RIGHTS,
+        "the token is for a former PersistentVolumeClaim {claim}.",
+        "That one was deleted, and another has its name.",
+        "create another UploadTokenRequest for it, if that is the one meant.",
+    ),
+    "UploadClaimMissing": _permanent(
+        Exit.USAGE,
+        "there is no PersistentVolumeClaim {claim}.",
+        "There is nothing to upload to.",
+        "create a DataVolume of that name with source upload, or correct the name in the UploadTokenRequest.",
+    ),
+    "UploadUnasked": _permanent(
+        Exit.USAGE,
+        "PersistentVolumeClaim {claim} is not for uploads: {why}.",
+        "Only what was made for an upload is written to.",
+        "upload to a new DataVolume with source upload.",
+    ),
+    "UploadFinished": _permanent(
+        Exit.USAGE,
+        "PersistentVolumeClaim {claim} already finished uploading.",
+        "It holds the disk of an earlier upload, and may be in use.",
+        "upload to a new DataVolume, or delete this one first.",
+    ),
+    "UploadContentUnknown": _permanent(
+        Exit.USAGE,
+        "PersistentVolumeClaim {claim} is for contents of the type {content}.",
+        "Only kubevirt (a disk) and archive are known.",
+        "make it again with contentType kubevirt or archive.",
+    ),
+    "UploadNotReady": _transient(
+        "no upload server was ready within {seconds} s. {why}.",
+        "It is still being started, or something keeps it from starting.",
+        "send it again; if it lasts, kubectl describe the DataVolume and the PersistentVolumeClaim.",
+    ),
+    "UploadLookupFailed": _transient(
+        "PersistentVolumeClaim {claim} cannot be looked up: {cause}.",
+        "The upload proxy does not know where to send what comes.",
+        "send it again; if it lasts, whoever runs the cluster looks at the log of cdi-uploadproxy.",
+    ),
+    "UploadProxyUnable": _transient(
+        "the upload proxy has no certificates to reach an upload server with: {cause}.",
+        "It shows one, and knows servers by another; the installation makes both.",
+        "have somebody who runs the cluster look at what is named cdi-uploadserver-* in the namespace of CDI.",
+    ),
+    "UploadServerUnreachable": _transient(
+        "{server} cannot be reached: {cause}.",
+        "The pod may just have ended, or a NetworkPolicy is between it and the upload proxy; nothing was sent.",
+        "send it again; if it lasts, look at the pod and the NetworkPolicies of its namespace.",
+    ),
+    "UploadServerUntrusted": _transient(
+        "{server} is not who it should be: {cause}.",
+        "Its certificate is of another authority or for another name, so it got nothing.",
+        "send it again; if it lasts, delete the upload pod: the one made in its place gets a new certificate.",
+    ),
+    "UploadServerLost": _transient(
+        "{server} ended the connection without an answer after {taken} bytes: {cause}.",
+        "Its pod was killed, or its node is gone; what it had is not used.",
+        "send it again from the beginning.",
+    ),
+    "UploadBodyUnreadable": _permanent(
+        Exit.USAGE,
+        "after {taken} bytes the request's body cannot be read: {cause}.",
+        "It is not sent as HTTP says, so it was not taken for a disk.",
+        "send it again with another client or past the proxies between, or with a Content-Length.",
+    ),
 }
 
 

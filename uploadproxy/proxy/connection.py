@@ -1,0 +1,61 @@
+"""One connection of a client, as aiohttp has it, but for what it does with a client that does not speak HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+from aiohttp.http_exceptions import TransferEncodingError
+
+from uploadproxy.proxy.refusal import told
+
+log = logging.getLogger(__name__)
+
+# What the library itself logs are clients that go away or send nonsense, each with a traceback. Bugs of ours are logged
+# by what answers requests.
+UNHEARD = logging.getLogger(f"{__name__}.library")
+UNHEARD.disabled = True
+HEAD_S = 10.0  # the contract's: for a handshake, and then for the head of a connection's first request
+LARGEST_HEADERS, LARGEST_HEADER = 128, 8190  # a count, and bytes
+
+
+class Connection(web.RequestHandler):
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._head_timer = asyncio.get_running_loop().call_later(HEAD_S, self.force_close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_timer is not None and self._request_count:
+            self._head_timer.cancel()
+            self._head_timer = None
+        running = self._current_request
+        if self._messages and running is not None and not running.content.is_eof():
+            # Nothing can follow an unfinished body: what did is the parser's complaint about it, of which the library
+            # tells whoever reads the body nothing.
+            running.content.set_exception(TransferEncodingError("what a chunk begins with is no length"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """For what is no request, and for a client that is gone. Nothing is quoted: a token may be in it."""
+        log.info("%s: %s", request.remote, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun")
+        limits = f"at most {LARGEST_HEADERS} headers of {LARGEST_HEADER} bytes each are taken"
+        answer = told(status, f"the request cannot be read as HTTP/1.1 ({type(exc).__name__}): {limits}")
+        answer.headers.update({"Access-Control-Allow-Origin": "*", "Vary": "Origin"})
+        answer.force_close()
+        return answer
