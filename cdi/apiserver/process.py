@@ -26,7 +26,9 @@ from cdi.serving.configured import adopt_verbosity
 from cdi.serving.leaving import Leaving
 from cdi.serving.listening import serve
 from cdi.trust import signing_key
+from cdi.trust.configured import Configured
 from cdi.trust.tokens import Signer
+from cdi.trust.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,8 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
     namespace = os.environ.get("POD_NAMESPACE") or "cdi"
     async with Client(access) as client, asyncio.TaskGroup() as group:
         cache = Cache(client)
-        trust = Trust(client, namespace, [*service_names(namespace), *arguments.name], cache.store(CDIS))
+        lives = Configured(cache.store(CDIS))
+        trust = Trust(client, namespace, [*service_names(namespace), *arguments.name], lives)
         configs = cache.store(CDI_CONFIGS)
         configs.subscribe(trust.handshakes.adopt_config)
         configs.subscribe(trust.adopt_rendering)
@@ -80,7 +83,10 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         runner = await serve(served, trust.handshakes.context, arguments.address, arguments.port)
         log.info("webhooks are served on port %s", arguments.port)
         loop.add_signal_handler(signal.SIGTERM, asked.set)
-        renewing = group.create_task(trust.run(), name="trust")
+        renewing = (
+            group.create_task(trust.run(), name="trust"),
+            group.create_task(Uploads(client, namespace, lives).run(), name="uploads"),
+        )
         try:
             await asked.wait()
             leaving.begun = True
@@ -88,7 +94,8 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
             await asyncio.sleep(_LEAVES_S)
         finally:
             await runner.cleanup()
-        renewing.cancel()
+        for job in renewing:
+            job.cancel()
         task.cancel()
 
 

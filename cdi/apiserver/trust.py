@@ -1,10 +1,5 @@
-"""Keeps the certificate in its Secrets, and the webhook configurations trusting it and leading to it.
+"""Serves the newest certificate of cdi-apiserver, and keeps the webhook configurations trusting it and leading to it.
 
-    Secret cdi-apiserver-signer              the authority        tls.crt, tls.key
-    Secret cdi-apiserver-server-cert         what is served       tls.crt, tls.key
-    ConfigMap cdi-apiserver-signer-bundle    what is trusted      ca-bundle.crt: this authority and the one before
-
-How long they live is said by the CDI object (``lifetimes``), and what they say of themselves by ``stated``.
 Several pods may do this at once: who comes second finds what the first one made.
 """
 
@@ -17,29 +12,22 @@ import datetime
 import logging
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from cdi.api import admission
-from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import CDIConfig
 from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configuration, Configurations, leads_elsewhere
 from cdi.apiserver.entrance import Entrance
-from cdi.contract.systems import active_of
 from cdi.controllers.cluster import cluster_of
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, ApiError, Conflict
-from cdi.kube.objects import Secret
-from cdi.kube.resources import CONFIG_MAPS, SECRETS
-from cdi.kube.store import Store
+from cdi.kube.errors import ApiError
 from cdi.serving.handshakes import Handshakes
-from cdi.trust import certificates
-from cdi.trust.certificates import Pair
-from cdi.trust.lifetimes import Lifetimes, lifetimes
-from cdi.trust.stated import is_asked, stated
+from cdi.trust.chains import APISERVER
+from cdi.trust.configured import Configured
+from cdi.trust.keeper import Keeper, Wanted
 
 log = logging.getLogger(__name__)
 
-SIGNER, SERVER, BUNDLE = "cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-signer-bundle"
 _SOON_S = 2.0  # while a configuration is missing: from its making until it trusts us, it refuses everything
 _CHECK_S = 30.0  # how soon a Secret that somebody changed is served
 
@@ -56,31 +44,21 @@ def service_names(namespace: str) -> list[str]:
 
 
 class Trust:
-    """``handshakes`` show the newest certificate; ``run`` keeps it so. ``names``: what it is called by.
-    ``systems``: the CDI objects, the active one of which says how long certificates live."""
+    """``handshakes`` show the newest certificate; ``run`` keeps it so. ``names``: what it is called by. ``lives``: how
+    long certificates live."""
 
-    def __init__(self, client: Client, namespace: str, names: Sequence[str], systems: Store[CDI]) -> None:
+    def __init__(self, client: Client, namespace: str, names: Sequence[str], lives: Configured) -> None:
         self.handshakes = Handshakes()
-        self._client = client
-        self._namespace = namespace
-        self._names = list(names)
+        self._keeper = Keeper(client, namespace)
+        self._names = tuple(names)
         self._served = b""
-        self._systems = systems
-        self._lifetimes = Lifetimes()
+        self._lives = lives
         self._changed = asyncio.Event()
         self._missing: frozenset[str] = frozenset()  # configurations that are not there: made, they trust nobody yet
         self._configurations = Configurations(client, namespace)
         self.entrance = Entrance(client, namespace, self._look_again)
         self._looked = float("-inf")
-        systems.subscribe(self._adopt)
-
-    def _adopt(self, _: CDI | None, __: CDI | None) -> None:
-        found = lifetimes(active_of(self._systems.all()))
-        if found.complaint and found.complaint != self._lifetimes.complaint:
-            log.warning("%s", found.complaint)
-        if found != self._lifetimes:
-            self._lifetimes = found
-            self._changed.set()
+        lives.subscribe(self._changed.set)
 
     def adopt_rendering(self, _: CDIConfig | None, config: CDIConfig | None) -> None:
         """Follows a store: whether claims are completed."""
@@ -115,71 +93,15 @@ class Trust:
         """Makes what is missing or due. Nothing is served before its authority is trusted."""
         now = now or datetime.datetime.now(datetime.UTC)
         self._looked = time.monotonic()
-        signer = await self._signer(now)
-        bundle = await self._bundle(signer, now)
+        lives = self._lives.lifetimes
+        authority = await self._keeper.authority(APISERVER, lives.ca, now)
         await self.entrance.renew(now)
-        await self._lead_here(Aim(_text(b"".join(bundle)), self.entrance.segment))
-        pair = await self._server(signer, bundle, now)
+        bundle = base64.b64encode(b"".join(authority.trusted)).decode()
+        await self._lead_here(Aim(bundle, self.entrance.segment))
+        pair = await self._keeper.certificate(APISERVER, authority, Wanted(self._names, lives.server), now)
         if pair.certificate != self._served:
             self.handshakes.show(pair.certificate, pair.key)
             self._served = pair.certificate
-
-    async def _signer(self, now: datetime.datetime) -> Pair:
-        secret = await self._client.find(SECRETS, SIGNER, self._namespace)
-        pair, life = _pair(secret), self._lifetimes.ca
-        asked = is_asked(_annotations(secret), life, now)
-        if (
-            pair is not None
-            and certificates.is_pair(pair)
-            and not (asked or certificates.is_due(pair.certificate, life, now))
-        ):
-            return pair
-        log.info("a new certificate authority is made")
-        made = certificates.authority("cdi-apiserver", life.duration, now)
-        return await self._kept(SIGNER, secret, made, stated(made, life))
-
-    async def _server(self, signer: Pair, trusted: Sequence[bytes], now: datetime.datetime) -> Pair:
-        secret = await self._client.find(SECRETS, SERVER, self._namespace)
-        pair, life = _pair(secret), self._lifetimes.server
-        asked = is_asked(_annotations(secret), life, now, self._names)
-        if pair is not None and certificates.may_stay(pair, trusted, life, now, asked=asked):
-            return pair
-        log.info("a new server certificate is made")
-        made = certificates.server(signer, self._names, life.duration, now)
-        return await self._kept(SERVER, secret, made, stated(made, life, self._names))
-
-    async def _kept(self, name: str, before: Secret | None, made: Pair, said: Mapping[str, str]) -> Pair:
-        """``made``, or what another pod has made in the same moment."""
-        data = {"tls.crt": _text(made.certificate), "tls.key": _text(made.key)}
-        metadata: dict[str, object] = {"name": name, "namespace": self._namespace, "annotations": said}
-        try:
-            if before is None:
-                await self._client.create(SECRETS, {"metadata": metadata, "type": "kubernetes.io/tls", "data": data})
-            else:
-                known = {"resourceVersion": before.metadata.resource_version, "annotations": said}
-                patch = {"metadata": known, "data": data}
-                await self._client.merge_patch(SECRETS, name, patch, namespace=self._namespace)
-        except (AlreadyExists, Conflict):
-            other: Secret = await self._client.get(SECRETS, name, self._namespace)
-            return _pair(other) or made
-        return made
-
-    async def _bundle(self, signer: Pair, now: datetime.datetime) -> list[bytes]:
-        known = await self._client.find(CONFIG_MAPS, BUNDLE, self._namespace)
-        before = known.data.get("ca-bundle.crt", "").encode() if known else b""
-        parts = certificates.still_valid([signer.certificate, *certificates.split(before)], now)
-        bundle = b"".join(parts)
-        if bundle != before:
-            data = {"ca-bundle.crt": bundle.decode()}
-            metadata = {"name": BUNDLE, "namespace": self._namespace}
-            try:
-                if known is None:
-                    await self._client.create(CONFIG_MAPS, {"metadata": metadata, "data": data})
-                else:
-                    await self._client.merge_patch(CONFIG_MAPS, BUNDLE, {"data": data}, namespace=self._namespace)
-            except AlreadyExists:
-                log.debug("the bundle is there by now")
-        return parts
 
     async def _lead_here(self, aim: Aim) -> None:
         missing: set[str] = set()
@@ -190,17 +112,3 @@ class Trust:
             if name not in self._missing:
                 log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
         self._missing = frozenset(missing)
-
-
-def _annotations(secret: Secret | None) -> Mapping[str, str]:
-    return secret.metadata.annotations if secret is not None else {}
-
-
-def _pair(secret: Secret | None) -> Pair | None:
-    if secret is None or "tls.crt" not in secret.data or "tls.key" not in secret.data:
-        return None
-    return Pair(secret.data["tls.crt"], secret.data["tls.key"])
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()

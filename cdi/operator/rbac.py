@@ -8,6 +8,7 @@ from __future__ import annotations
 from cdi.api.admission import MUTATING, RENDERING, VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
+from cdi.trust import chains
 
 _API = "rbac.authorization.k8s.io/v1"
 _READ = ("get", "list", "watch")
@@ -24,11 +25,12 @@ MONITORING = "cdi-monitoring"
 _PROMETHEUS = "prometheus-k8s"  # the account of who scrapes, where monitoring is installed
 ACCOUNTS = (CONTROLLER, APISERVER, UPLOADPROXY, CRONJOB, METRICS_READER)
 
-# The serving certificate of cdi-apiserver and its signer, and the last segment of the path by which API servers come:
-# made and renewed by cdi-apiserver itself.
-_SERVING_SECRETS = ("cdi-apiserver-signer", "cdi-apiserver-server-cert", "cdi-apiserver-entrance")
+# Certificates and their authorities, and the last segment of the path by which API servers come: made and renewed by
+# cdi-apiserver.
+_CHAINS = (chains.APISERVER, chains.UPLOAD_PROXY, chains.UPLOAD_SERVER, chains.UPLOAD_CLIENT)
+_RENEWED_SECRETS = (*(name for chain in _CHAINS for name in chain.secrets), "cdi-apiserver-entrance")
+_RENEWED_BUNDLES = tuple(chain.bundle for chain in _CHAINS)
 _LASTING = tuple(name for name in MUTATING if name != RENDERING)
-_SERVING_BUNDLE = "cdi-apiserver-signer-bundle"
 
 
 def rule(group: str, resources: str, *verbs: str, names: tuple[str, ...] = ()) -> Manifest:
@@ -117,8 +119,8 @@ _APISERVER_CLUSTER = (
 )
 _APISERVER_HERE = (
     rule("", "secrets configmaps", *_READ, "create"),
-    rule("", "secrets", "update", "patch", names=_SERVING_SECRETS),  # renewal
-    rule("", "configmaps", "update", "patch", names=(_SERVING_BUNDLE,)),
+    rule("", "secrets", "update", "patch", names=_RENEWED_SECRETS),
+    rule("", "configmaps", "update", "patch", names=_RENEWED_BUNDLES),
 )
 _UPLOADPROXY_CLUSTER = (rule("", "persistentvolumeclaims", "get"),)
 _UPLOADPROXY_HERE = (rule("", "configmaps", "get"),)

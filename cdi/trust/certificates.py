@@ -124,12 +124,20 @@ def may_stay(
     It outlives the authority that signed it in use. When it is due just as a new authority has come, it waits until
     API servers have noticed that one: a refused handshake would be a refused request of somebody.
     """
-    if not is_pair(pair) or not any(is_signed_by(pair.certificate, ca) for ca in trusted):
-        return False
-    if not asked and not is_due(pair.certificate, life, now):
+    if not asked and _is_believed(pair, trusted) and not is_due(pair.certificate, life, now):
         return True
-    wait = NOTICED_SOON if asked else NOTICED
-    return now - span(trusted[0])[0] < wait and not ends_within(pair.certificate, wait, now)
+    return can_wait(pair, trusted, NOTICED_SOON if asked else NOTICED, now)
+
+
+def can_wait(pair: Pair, trusted: Sequence[bytes], noticed: datetime.timedelta, now: datetime.datetime) -> bool:
+    """Whether it is used on, however old it is, until the newest authority is known to all who verify it. ``noticed``:
+    when that is, after its making."""
+    is_young = _is_believed(pair, trusted) and now - span(trusted[0])[0] < noticed
+    return is_young and not ends_within(pair.certificate, min(noticed, NOTICED), now)
+
+
+def _is_believed(pair: Pair, trusted: Sequence[bytes]) -> bool:
+    return is_pair(pair) and any(is_signed_by(pair.certificate, ca) for ca in trusted)
 
 
 def is_signed_by(certificate: bytes, ca: bytes) -> bool:

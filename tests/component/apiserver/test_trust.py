@@ -23,7 +23,7 @@ from support.webhooks import NAMESPACE, Kubectl, install
 from cdi.api.cdi import CDI
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import application
-from cdi.apiserver.trust import BUNDLE, SERVER, SIGNER, Trust
+from cdi.apiserver.trust import Trust
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.client import Client
 from cdi.kube.config import load
@@ -33,12 +33,15 @@ from cdi.serving.leaving import Leaving
 from cdi.serving.listening import serve
 from cdi.trust import certificates
 from cdi.trust.certificates import Pair
+from cdi.trust.chains import APISERVER
+from cdi.trust.configured import Configured
 from cdi.trust.lifetimes import CA
 from cdi.trust.lifetimes import SERVER as SERVERS
 from cdi.trust.stated import CONFIG, NOT_AFTER, NOT_BEFORE
 from cdi.trust.tokens import Permit
 
 PORT = free_port()
+SIGNER, SERVER, BUNDLE = APISERVER.signer, APISERVER.target, APISERVER.bundle
 NAMES = ["cdi-api.cdi.svc", "127.0.0.1"]
 H = datetime.timedelta(hours=1)
 
@@ -56,7 +59,7 @@ def unsigned(permit: Permit, now: datetime.datetime) -> str:
 @asynccontextmanager
 async def serving(api: ApiServer, systems: Store[CDI] | None = None) -> AsyncIterator[tuple[Client, Trust]]:
     async with Client(load(str(api.kubeconfig()))) as client:
-        trust = Trust(client, NAMESPACE, NAMES, Store() if systems is None else systems)
+        trust = Trust(client, NAMESPACE, NAMES, Configured(Store() if systems is None else systems))
         await trust.renew()
         runner: web.AppRunner = await serve(
             application(Lookup(client), unsigned, Leaving()), trust.handshakes.context, "127.0.0.1", PORT

@@ -116,6 +116,14 @@ def test_the_api_server_changes_only_objects_that_are_its_own() -> None:
         "cdi-apiserver-server-cert": ("update", "patch"),
         "cdi-apiserver-entrance": ("update", "patch"),
         "cdi-apiserver-signer-bundle": ("update", "patch"),
+        "cdi-uploadproxy-signer": ("update", "patch"),
+        "cdi-uploadproxy-server-cert": ("update", "patch"),
+        "cdi-uploadproxy-signer-bundle": ("update", "patch"),
+        "cdi-uploadserver-signer": ("update", "patch"),
+        "cdi-uploadserver-signer-bundle": ("update", "patch"),
+        "cdi-uploadserver-client-signer": ("update", "patch"),
+        "cdi-uploadserver-client-cert": ("update", "patch"),
+        "cdi-uploadserver-client-signer-bundle": ("update", "patch"),
     }
 
 
