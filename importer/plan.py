@@ -182,6 +182,7 @@ def _declared_raw(facts: Facts, tables: Tables, wishes: Wishes) -> Plan:
         resumes=what_resumes(route, facts, False, wishes.checksum),
         warnings=tuple(_warnings(facts, route, "raw", wishes)),
         declared=True,
+        image=_mapped(facts),
         tables=tables,
     )
 
@@ -277,7 +278,8 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
         if compression:
             return _Disk(format, _declared_size(compression, facts), _PAGE)
         size = _disk_size(facts, read_at)
-        return _Disk("raw" if size == facts.size else "vhd", size, _PAGE)
+        is_vhd = size != facts.size
+        return _Disk("vhd" if is_vhd else "raw", size, _PAGE, None if is_vhd else _mapped(facts))
     image = None
     if facts.ranges and facts.size is not None and not compression:
         from importer.formats.registry import open_image
@@ -291,6 +293,15 @@ def _disk(facts: Facts, content: _Content, blocks: XzBlockReader | None, read_at
     # Blocks of vhd, vdi and vmdk stand at any sector of the file, so a part of one may end at any sector of disk. From
     # a stream they tell how large they are when they have been spooled.
     return _Disk(format, image.virtual_size if image else None, None, image)
+
+
+def _mapped(facts: Facts) -> Image | None:
+    """The raw disk of a source that knows what of it is data."""
+    if facts.extents is None or facts.size is None:
+        return None
+    from importer.formats.raw import Raw
+
+    return Raw(lambda _offset, _length: b"", facts.size, facts.extents)
 
 
 def _disk_size(facts: Facts, read_at: ReadAt) -> int | None:

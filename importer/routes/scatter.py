@@ -47,6 +47,8 @@ class _Scatter:
         return REQUEST if self._reader.quickest_s > _NEAR_S else NEAR_REQUEST
 
     def _hole(self, offset: int, length: int) -> None:
+        if self._image.format == "raw":  # it is in the file too, and need not be transferred
+            self._job.progress.spare(length)
         for start, end in self._job.kept.ranges.missing(offset, offset + length):
             self._job.zero(start, end - start)
 

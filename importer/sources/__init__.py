@@ -6,7 +6,7 @@ thread. A source never retries and never hides a fault: retrying belongs to ``im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,9 @@ from cdi.base.units import KiB
 
 # A zstd block may be 128 KiB packed: with less than one nothing of the content can be recognised.
 HEAD_SIZE = 192 * KiB
+
+# (start, end) of what may be data, in order and apart; the rest is known to read as zeros.
+Extents = Iterator[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Facts:
     from, after all redirects, without its query. ``local``: what is read, when it is a file or device of this machine.
     ``coding``: the packing that the transfer has, and the file perhaps not (Content-Encoding): the bytes are given as
     they are transferred. ``once``: what breaks off cannot be asked for again, ``open`` works one time.
+    ``extents``: what of a source with ranges is data, asked for anew at each call and while it is read; None: nobody
+    knows.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Facts:
     local: Path | None = None
     coding: str = ""
     once: bool = False
+    extents: Callable[[], Extents] | None = field(default=None, compare=False, repr=False)
 
 
 class Body(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from cdi.base.faults import Fault
-from importer.sources import HEAD_SIZE, Facts, Source, SourceSpec
+from importer.sources import HEAD_SIZE, Extents, Facts, Source, SourceSpec
 from importer.sources.url import display_name, resource_of
 
 
@@ -58,10 +59,11 @@ class FileSource:
         except OSError as error:
             raise self._unreadable(error) from error
         # Of a device nothing tells whether it was written to since: no other process goes on with it.
-        known = None if stat.S_ISBLK(os.fstat(self._fd).st_mode) else etag
+        is_device = stat.S_ISBLK(os.fstat(self._fd).st_mode)
+        known = None if is_device else etag
         resource = resource_of(self._path)
         facts = Facts(name=self.name, size=size, ranges=True, etag=known, head=head, resource=resource)
-        return replace(facts, local=Path(self._path))
+        return replace(facts, local=Path(self._path), extents=None if is_device else self._extents)
 
     def open(self, offset: int, length: int | None) -> FileBody:
         if self._version is None:
@@ -72,6 +74,22 @@ class FileSource:
         if not 0 <= offset <= end <= size:
             raise ValueError(f"bytes [{offset}, {end}) of a source of {size} bytes")
         return FileBody(self, offset, end)
+
+    def _extents(self) -> Extents:
+        """What the file system has blocks for, or is still to write. Raises FileUnreadable, SourceChanged."""
+        assert self._version is not None
+        size, end = self._version[0], 0
+        while end < size:
+            try:
+                start = os.lseek(self._fd, end, os.SEEK_DATA)
+                end = min(size, os.lseek(self._fd, start, os.SEEK_HOLE))
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise self._unreadable(error) from error
+                start = end = size  # a hole is all that is left
+            self._check_unchanged()  # behind the look: so what was a hole was one when anything else was read
+            if start < end:
+                yield start, end
 
     def _check_unchanged(self) -> None:
         now = self._measure()

@@ -1,4 +1,5 @@
-"""Imports of images drawn at random, packed or not, from servers with and without ranges: the disk that qemu-img reads.
+"""Imports of images drawn at random, packed or not, from servers with and without ranges, or given once as an upload
+is: the disk that qemu-img reads.
 
 In this process, so that an error which no fault foresees shows as what it is. A failure names its seed and how the
 image was made; FUZZ_SEED=n makes that one again.
@@ -14,12 +15,13 @@ from pathlib import Path
 import pytest
 from support.drawn import Drawn, SparseDisk, draw_image, may_be_told
 from support.fuzzing import seeded
+from support.giving import Giver
 from support.nginx import Nginx
 
 from cdi.base.faults import Fault
 from importer.cancel import Cancel
 from importer.progress import Progress
-from importer.sources import SourceSpec
+from importer.sources import Opener, SourceSpec
 from importer.target import Target
 from importer.transfer import Request, run
 
@@ -63,7 +65,15 @@ def may_refuse(fault: Fault, image: Drawn, expected: SparseDisk | None) -> bool:
     return expected is None or may_be_told(image, fault.code)
 
 
-@pytest.mark.parametrize("kind", ["plain", "stream"])
+def source_of(kind: str, nginx: Nginx, chance: random.Random) -> SourceSpec | Opener:
+    if kind != "given":
+        return SourceSpec(nginx.url("disk", kind))
+    data = (nginx.root / "disk").read_bytes()
+    pieces = chance.choice(((1000, 5000), (16 * 1024,), (1, 511, 70_000, MiB)))
+    return Giver(data, lambda: chance.choice(pieces), chance.choice((None, len(data)))).source().opened
+
+
+@pytest.mark.parametrize("kind", ["plain", "stream", "given"])
 def test_a_drawn_image_becomes_the_disk_that_qemu_img_reads(kind: str, nginx: Nginx, tmp_path: Path) -> None:
     folder, target = tmp_path / "drawn", tmp_path / "disk.img"
     folder.mkdir()
@@ -74,7 +84,7 @@ def test_a_drawn_image_becomes_the_disk_that_qemu_img_reads(kind: str, nginx: Ng
         wanted = Target.at_path(target, preallocation=chance.random() < 0.2, overwrite=True)
         what = f"FUZZ_SEED={seed}\n" + "\n".join(image.said)
         try:
-            result = run(Request(SourceSpec(nginx.url("disk", kind)), wanted), Progress(), Cancel())
+            result = run(Request(source_of(kind, nginx, chance), wanted), Progress(), Cancel())
         except BaseException as error:
             if isinstance(error, Fault) and may_refuse(error, image, expected):
                 continue

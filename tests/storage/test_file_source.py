@@ -40,3 +40,7 @@ def test_of_a_device_nothing_tells_whether_it_was_written_to_since(device: str) 
     source = FileSource(SourceSpec(device))
     assert source.probe().etag is None
     source.close()
+
+
+def test_of_a_device_nobody_knows_what_is_data(device: str) -> None:
+    assert FileSource(SourceSpec(device)).probe().extents is None

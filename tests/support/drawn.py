@@ -11,6 +11,7 @@ from pathlib import Path
 KiB, MiB = 1024, 1024 * 1024
 _SECTOR = 512
 _BLOCK = 64 * KiB
+_STEP = 16 * MiB
 _LARGEST = 160 * MiB  # of a file: tests hold it in memory
 _FORMATS = ("qcow2",) * 8 + ("vmdk",) * 4 + ("vdi", "vhdx", "vpc", "vpc", "vdi", "vhdx", "raw")
 
@@ -29,7 +30,8 @@ class SparseDisk:
             end = 0
             while (start := _next(file.fileno(), end, os.SEEK_DATA)) is not None:
                 end = _next(file.fileno(), start, os.SEEK_HOLE) or disk.size
-                disk.write(start, os.pread(file.fileno(), end - start, start))
+                for at in range(start, end, _STEP):  # one read gives 2 GiB at most
+                    disk.write(at, os.pread(file.fileno(), min(_STEP, end - at), at))
         return disk
 
     def write(self, offset: int, data: bytes | memoryview) -> None:

@@ -11,7 +11,8 @@ from importer.sources import HEAD_SIZE, Body, Facts
 
 @dataclass
 class MemorySource:
-    """``breaks``: absolute byte offsets at which an answer that reaches them breaks off, each once."""
+    """``breaks``: absolute byte offsets at which an answer that reaches them breaks off, each once. ``extents``: what
+    it says is data, when it says so."""
 
     data: bytes
     ranges: bool = True
@@ -20,12 +21,14 @@ class MemorySource:
     breaks: list[int] = field(default_factory=list)
     opened: list[tuple[int, int | None]] = field(default_factory=list)
     served: int = 0
+    extents: list[tuple[int, int]] | None = None
     trust_checksum: bool = False
     mixed: tuple[str, str] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def probe(self) -> Facts:
-        return Facts(self.name, len(self.data), self.ranges, self.etag, self.data[:HEAD_SIZE])
+        known = None if self.extents is None else lambda: iter(self.extents or ())
+        return Facts(self.name, len(self.data), self.ranges, self.etag, self.data[:HEAD_SIZE], extents=known)
 
     def open(self, offset: int, length: int | None) -> Body:
         assert self.ranges or offset == 0, "a source without ranges was asked for one"

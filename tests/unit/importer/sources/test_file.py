@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdi.base.faults import Fault
+from cdi.base.units import MiB
 from importer.sources import HEAD_SIZE, SourceSpec
 from importer.sources.file import FileSource
 
@@ -55,6 +56,45 @@ def test_what_is_no_file_is_unreadable(tmp_path: Path, kind: str) -> None:
     with pytest.raises(Fault) as caught:
         FileSource(SourceSpec(str(place))).probe()
     assert caught.value.code == "FileUnreadable"
+
+
+def extents(source: FileSource) -> list[tuple[int, int]]:
+    known = source.probe().extents
+    assert known is not None
+    return list(known())
+
+
+def test_a_file_knows_what_of_it_is_data(path: Path) -> None:
+    end = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(8 * MiB + 5)
+        file.seek(5 * MiB)
+        file.write(b"x")
+    (first, second) = extents(FileSource(SourceSpec(str(path))))
+    assert first[0] == 0
+    assert end <= first[1] < MiB
+    assert second[0] <= 5 * MiB < second[1] < 6 * MiB
+
+
+def test_a_hole_is_no_data(path: Path) -> None:
+    path.unlink()
+    path.touch()
+    os.truncate(path, 8 * MiB)
+    assert extents(FileSource(SourceSpec(str(path)))) == []
+
+
+def test_data_that_comes_into_a_hole_is_another_version(path: Path) -> None:
+    os.truncate(path, 8 * MiB)
+    source = FileSource(SourceSpec(str(path)))
+    known = source.probe().extents
+    assert known is not None
+    (_, behind), times = next(known()), path.stat()
+    with path.open("r+b") as file:
+        file.seek(behind + MiB)
+        file.write(b"x")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(Fault, match="SourceChanged"):
+        list(known())
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
