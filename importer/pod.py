@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdi.base.faults import Exit, Fault
-from cdi.base.sources import imported, is_empty, source_of_word
+from cdi.base.sources import imported, is_empty, listed, source_of_word
 from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment, decode_import
 from cdi.base.wire.termination import Termination
@@ -40,12 +40,11 @@ class Importing:
     def work(self, progress: Progress, cancel: Cancel) -> Termination:
         told = decode_import(self.environ)
         if source_of_word(told.source) is None:
-            *most, last = (source.word for source in imported())
             raise Fault(
                 "SourceUrlInvalid",
                 contract=f"Unknown data source: {told.source}",
                 source=told.source,
-                cause=f"this worker does {', '.join(most)} and {last}",
+                cause=f"this worker does {listed((source.word for source in imported()), 'and')}",
             )
         if is_empty(told.source):
             from importer.blank import make_blank

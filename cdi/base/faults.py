@@ -13,6 +13,9 @@ from enum import IntEnum
 from string import Formatter
 
 from cdi.base.printable import one_line
+from cdi.base.sources import imported, listed, urls
+
+_IMPORTED = [source.name for source in imported()]
 
 
 class Exit(IntEnum):
@@ -289,7 +292,7 @@ CATALOGUE: dict[str, Entry] = {
     "SourceUrlInvalid": _permanent(
         Exit.USAGE,
         "{source} is not a usable source: {cause}.",
-        "Sources are http://, https://, s3:// URLs and files.",
+        f"Sources are {', '.join(urls())} URLs and files.",
         "write for example https://host/disk.qcow2, s3://bucket/disk.qcow2 or ./disk.qcow2.",
     ),
     "FileUnreadable": _permanent(
@@ -613,7 +616,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.USAGE,
         "{source} is accepted, but not acted on by this version.",
         "Nothing will happen.",
-        "use a source of http, s3 or blank.",
+        f"use a source of {listed(_IMPORTED, 'or')}.",
     ),
     "WorkerDied": _transient(
         "the worker ended with status {status} and left no message; its log is {log}.",
@@ -623,7 +626,7 @@ CATALOGUE: dict[str, Entry] = {
     "ManifestUnsupported": _permanent(
         Exit.USAGE,
         "{where}: {detail}.",
-        "cdi run makes files of this machine, from http, s3, blank and pvc sources.",
+        f"cdi run makes files of this machine, from {listed([*_IMPORTED, 'pvc'], 'and')} sources.",
         "take that out of the manifest, or apply it to a cluster.",
     ),
     # --- the command, on a cluster or here ------------------------------------------------------------------------
@@ -648,7 +651,7 @@ CATALOGUE: dict[str, Entry] = {
     "SourceOfThisMachine": _permanent(
         Exit.USAGE,
         "{source} cannot be imported by a cluster.",
-        "Its workers read http://, https:// and s3:// URLs, and no file of this machine.",
+        f"Its workers read {listed(urls(), 'and')} URLs, and no file of this machine.",
         "serve it where the cluster's pods can fetch it, or import it into a file or device here.",
     ),
     "NameInvalid": _permanent(

@@ -6,6 +6,7 @@ is told, and ``importer.sources.NAME`` gives the bytes. docs/adding-a-source.md 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,6 +34,17 @@ SERVED = (
 def imported() -> tuple[ServedSource, ...]:
     """Those that a DataVolume can have."""
     return tuple(source for source in SERVED if source.word)
+
+
+def urls() -> list[str]:
+    """How the URLs begin that a cluster can import."""
+    return [f"{scheme}://" for source in imported() for scheme in source.schemes]
+
+
+def listed(words: Iterable[str], last: str) -> str:
+    """For people, with ``last`` before the last one: ``http, s3 or blank``."""
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def is_imported(member: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
+from cdi.base.sources import listed, urls
 from cdi.base.units import human_duration, human_size, parse_quantity
 from cdi.cli import names, output_options, source_options, unfit
 from cdi.cli.spoken import say
@@ -28,7 +29,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Import SOURCE as a raw, sparse, verified disk. Ctrl-C stops; the same command continues. "
         "Of dv/NAME it only detaches: the cluster goes on.",
     )
-    parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
+    parser.add_argument("source", metavar="SOURCE", help=f"{listed(urls(), 'or')} URL, or a file")
     parser.add_argument("target", metavar="TARGET", help="a path (contains / or exists), or dv/[NAMESPACE/]NAME")
     parser.add_argument("--size", metavar="SIZE", type=_size, help="make the disk this large, for example 20Gi")
     parser.add_argument("--checksum", metavar="ALG:HEX", help="md5, sha1, sha256 or sha512 of the transferred bytes")

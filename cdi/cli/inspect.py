@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cdi.base.faults import Fault
 from cdi.base.printable import one_line
+from cdi.base.sources import listed, urls
 from cdi.base.units import GiB, MiB, format_quantity, human_size, round_up
 from cdi.cli import output_options, source_options
 from cdi.cli.spoken import say
@@ -31,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show format, sizes and route of a source",
         description="Show what SOURCE is and how it would be imported. Reads its header and tables only.",
     )
-    parser.add_argument("source", metavar="SOURCE", help="http://, https:// or s3:// URL, or a file")
+    parser.add_argument("source", metavar="SOURCE", help=f"{listed(urls(), 'or')} URL, or a file")
     output_options.add_lines(parser, "print JSON")
     parser.add_argument("--checksum", metavar="ALG:HEX", help="plan for an import with this checksum")
     source_options.add(parser)

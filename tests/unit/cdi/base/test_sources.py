@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from cdi.api.datavolume import DataVolumeSource
 from cdi.api.populators import ImportSource
 from cdi.base.sources import SERVED, ServedSource, imported, is_empty, scheme_of, source_of_scheme, source_of_word
 from cdi.sources.kind import kind_of
+
+_TABLE = "cdi/base/sources.py"
 
 
 def test_a_word_a_scheme_and_a_name_stand_for_one_source() -> None:
@@ -35,6 +39,20 @@ def test_what_is_imported_has_a_member_and_a_module_on_each_side(source: ServedS
 def test_what_has_bytes_can_be_opened(source: ServedSource) -> None:
     if not source.is_empty:
         assert callable(import_module(f"importer.sources.{source.name}").open_source)
+
+
+def test_nobody_else_names_a_source() -> None:
+    """Told by two whose names mean nothing else: http is a scheme, and the API has rules for those to come."""
+    root = Path(__file__).parents[4]
+    paths = [path for package in ("cdi", "importer") for path in (root / package).rglob("*.py")]
+    others = [path for path in paths if path.parent.name not in ("api", "sources") and path != root / _TABLE]
+    found = [
+        f"{path.relative_to(root)}:{node.lineno}: {node.value}"
+        for path in others
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in ("s3", "blank")
+    ]
+    assert found == []
 
 
 def test_what_no_datavolume_has_has_no_word() -> None:
