@@ -1,4 +1,4 @@
-"""Names of the webhook configurations. Contract: clients and administrators look for them."""
+"""Names of the webhook configurations and of the APIService. Contract: clients and administrators look for them."""
 
 from __future__ import annotations
 
@@ -11,3 +11,4 @@ VALIDATING = (
     "objecttransfer-api-validate",
     "cdi-api-validate",
 )
+API_SERVICE = "v1beta1.upload.cdi.kubevirt.io"

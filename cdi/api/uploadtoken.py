@@ -6,9 +6,10 @@ from msgspec import Struct, field
 
 from cdi.api.datavolume import ObjectMeta
 
-GROUP = "upload.cdi.kubevirt.io"
+GROUP, VERSION = "upload.cdi.kubevirt.io", "v1beta1"
 KIND = "UploadTokenRequest"
-PLURAL = "uploadtokenrequests"
+SINGULAR, PLURAL = "uploadtokenrequest", "uploadtokenrequests"
+SHORT = ("utr", "utrs")
 
 
 class UploadTokenRequestSpec(Struct, rename="camel", omit_defaults=True):
@@ -24,7 +25,7 @@ class UploadTokenRequestStatus(Struct, rename="camel", omit_defaults=True):
 class UploadTokenRequest(Struct, rename="camel", omit_defaults=True, kw_only=True):
     """UploadTokenRequest asks for a token to upload to a claim."""
 
-    api_version: str = f"{GROUP}/v1beta1"
+    api_version: str = f"{GROUP}/{VERSION}"
     kind: str = KIND
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: UploadTokenRequestSpec = field(default_factory=UploadTokenRequestSpec)

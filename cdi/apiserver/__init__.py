@@ -1,1 +1,1 @@
-"""The API server pod: admission webhooks."""
+"""The API server pod: admission webhooks and the aggregated API."""

@@ -22,6 +22,7 @@ class Right:
     name: str = ""
     subresource: str = ""
     verb: str = "create"
+    version: str = ""
 
 
 class Lookup:
@@ -45,6 +46,7 @@ class Lookup:
             "namespace": right.namespace,
             "verb": right.verb,
             "group": right.group,
+            "version": right.version,
             "resource": right.resource,
             "subresource": right.subresource,
             "name": right.name,

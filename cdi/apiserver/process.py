@@ -1,4 +1,4 @@
-"""``cdi-apiserver``: the webhooks in one process. Any number of them may run."""
+"""``cdi-apiserver``: the webhooks and the aggregated API in one process. Any number of them may run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from cdi.apiserver.aggregated import requestheader
+from cdi.apiserver.aggregated.served import MOST_HEADERS, Aggregated
 from cdi.apiserver.configurations import MUTATING
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.server import application
@@ -21,6 +23,7 @@ from cdi.kube.cache import Cache
 from cdi.kube.cdi_resources import CDI_CONFIGS, CDIS
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
+from cdi.kube.resources import CONFIG_MAPS
 from cdi.operator.webhooks import DATAVOLUME_MUTATE
 from cdi.serving.configured import adopt_verbosity
 from cdi.serving.leaving import Leaving
@@ -28,6 +31,7 @@ from cdi.serving.listening import serve
 from cdi.trust import signing_key
 from cdi.trust.configured import Configured
 from cdi.trust.tokens import Signer
+from cdi.trust.upload_tokens import upload_token
 from cdi.trust.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -37,7 +41,9 @@ _LEAVES_S = 5.0  # a node's proxy learns within it that this process takes no mo
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="cdi-apiserver", description="Serves the admission webhooks.")
+    parser = argparse.ArgumentParser(
+        prog="cdi-apiserver", description="Serves the admission webhooks and upload tokens."
+    )
     parser.add_argument("--kubeconfig", help="default: the pod's service account, else KUBECONFIG")
     parser.add_argument("--address", default="", help="where it listens; default: all addresses of the pod")
     parser.add_argument("--port", type=int, default=8443)
@@ -75,13 +81,18 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         way = cache.store(MUTATING, name=DATAVOLUME_MUTATE.configuration, awaited=False)
         way.subscribe(trust.adopt_way)
         configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
+        front = cache.store(CONFIG_MAPS, namespace=requestheader.NAMESPACE, name=requestheader.NAME)
         group.create_task(cache.run(), name="cache")
         await cache.synced()  # nothing is served on terms that an administrator has ruled out
         signer = await _begun(client, namespace, trust)
         leaving, asked = Leaving(), asyncio.Event()
         served = application(Lookup(client), signer.token, leaving, trust.entrance, signer.verified)
-        runner = await serve(served, trust.handshakes.context, arguments.address, arguments.port)
-        log.info("webhooks are served on port %s", arguments.port)
+        sign = partial(upload_token, key=signer.key)
+        aggregated = Aggregated(Lookup(client), sign, trust.handshakes)
+        aggregated.add_to(served)
+        front.subscribe(aggregated.adopt)
+        runner = await serve(served, trust.handshakes.context, arguments.address, arguments.port, MOST_HEADERS)
+        log.info("webhooks and upload tokens are served on port %s", arguments.port)
         loop.add_signal_handler(signal.SIGTERM, asked.set)
         renewing = (
             group.create_task(trust.run(), name="trust"),

@@ -1,4 +1,5 @@
-"""Serves the newest certificate of cdi-apiserver, and keeps the webhook configurations trusting it and leading to it.
+"""Serves the newest certificate of cdi-apiserver, and keeps the webhook configurations and the APIService trusting it,
+and the former leading to it.
 
 Several pods may do this at once: who comes second finds what the first one made.
 """
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 from cdi.api import admission
 from cdi.api.cdiconfig import CDIConfig
+from cdi.apiserver import apiservice
 from cdi.apiserver.configurations import MUTATING, VALIDATING, Aim, Configuration, Configurations, leads_elsewhere
 from cdi.apiserver.entrance import Entrance
 from cdi.controllers.cluster import cluster_of
@@ -49,12 +51,13 @@ class Trust:
 
     def __init__(self, client: Client, namespace: str, names: Sequence[str], lives: Configured) -> None:
         self.handshakes = Handshakes()
+        self._client = client
         self._keeper = Keeper(client, namespace)
         self._names = tuple(names)
         self._served = b""
         self._lives = lives
         self._changed = asyncio.Event()
-        self._missing: frozenset[str] = frozenset()  # configurations that are not there: made, they trust nobody yet
+        self._missing: frozenset[str] = frozenset()  # what is not there: once made it trusts nobody yet
         self._configurations = Configurations(client, namespace)
         self.entrance = Entrance(client, namespace, self._look_again)
         self._looked = float("-inf")
@@ -111,4 +114,8 @@ class Trust:
             missing.add(name)
             if name not in self._missing:
                 log.warning("%s %s is missing: what it checks is not checked", resource.kind, name)
+        if not await apiservice.keep(self._client, aim.bundle):
+            missing.add(admission.API_SERVICE)
+            if admission.API_SERVICE not in self._missing:
+                log.warning("APIService %s is missing: nobody gets upload tokens", admission.API_SERVICE)
         self._missing = frozenset(missing)

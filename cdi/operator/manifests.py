@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cdi.api.crd import Manifest, as_yaml, definitions
+from cdi.operator.apiservice import apiservice
 from cdi.operator.deployments import deployments, services
 from cdi.operator.installation import Installation, labels
 from cdi.operator.rbac import rbac
@@ -22,6 +23,7 @@ def manifests(installation: Installation) -> list[Manifest]:
         *services(installation),
         *webhooks(installation),
         *deployments(installation),
+        apiservice(installation),
     ]
 
 

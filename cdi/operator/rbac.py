@@ -5,7 +5,7 @@ What goes beyond the contract's matrix has a comment that says which of our ways
 
 from __future__ import annotations
 
-from cdi.api.admission import MUTATING, RENDERING, VALIDATING
+from cdi.api.admission import API_SERVICE, MUTATING, RENDERING, VALIDATING
 from cdi.api.crd import Manifest
 from cdi.operator.installation import Installation, metadata
 from cdi.trust import chains
@@ -109,6 +109,7 @@ _APISERVER_CLUSTER = (
     # "list" and "watch", of this one name: manifests that are applied again lead past its last segment.
     rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", *_READ, "patch", names=_LASTING),
     rule("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get", "patch", names=VALIDATING),
+    rule("apiregistration.k8s.io", "apiservices", "get", "patch", names=(API_SERVICE,)),  # the same
     # This one goes and comes with webhookPvcRendering. "create" counts by name for server-side apply alone.
     rule(
         "admissionregistration.k8s.io",

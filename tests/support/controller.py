@@ -23,11 +23,12 @@ from cdi.operator.installation import Installation
 from cdi.operator.manifests import manifests
 
 _WAIT_S = 60
+_ANSWERED = ("WebhookConfiguration", "APIService")
 
 
 def install(kubectl: Kubectl) -> None:
-    """All of ``deploy/cdi.yaml`` but the webhooks: nothing answers them here."""
-    found = [item for item in manifests(Installation()) if not item["kind"].endswith("WebhookConfiguration")]
+    """All of ``deploy/cdi.yaml`` but webhooks and the aggregated API: nothing answers them here."""
+    found = [item for item in manifests(Installation()) if not item["kind"].endswith(_ANSWERED)]
     kubectl.done("apply", "--server-side", "-f", "-", objects={"apiVersion": "v1", "kind": "List", "items": found})
     kubectl.done("wait", "--for=condition=Established", "crd", "--all", f"--timeout={_WAIT_S}s")
 

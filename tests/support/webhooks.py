@@ -1,6 +1,6 @@
 """cdi-apiserver beside a real API server that asks it.
 
-Everything is installed as ``deploy/cdi.yaml`` has it, but for the webhooks' address: nothing routes to services here.
+Everything is installed as ``deploy/cdi.yaml`` has it, but for addresses: nothing routes to services here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from support.ports import free_port, wait_for_port
 
 from cdi.operator.installation import Installation
 from cdi.operator.manifests import manifests
+from cdi.operator.webhooks import SERVICE
 
 NAMESPACE = Installation.namespace
 _WAIT_S = 60
@@ -54,8 +55,8 @@ class Kubectl:
 
 
 def install(kubectl: Kubectl, url: str) -> None:
-    """``url``: where the webhooks are."""
-    found = manifests(Installation())
+    """``url``: where the webhooks and the aggregated API are."""
+    found = [_reachable(item, url) for item in manifests(Installation())]
     hooks = [item for item in found if item["kind"].endswith("WebhookConfiguration")]
     others = [item for item in found if item not in hooks]
     for hook in (hook for configuration in hooks for hook in configuration["webhooks"]):
@@ -64,6 +65,16 @@ def install(kubectl: Kubectl, url: str) -> None:
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         kubectl.done("apply", "--server-side", "-f", "-", objects=listed)
     kubectl.done("wait", "--for=condition=Established", "crd", "--all", f"--timeout={_WAIT_S}s")
+
+
+def _reachable(item: dict[str, Any], url: str) -> dict[str, Any]:
+    """The API server asks aggregated APIs at what an ExternalName says, and at the port of the APIService."""
+    if (item["kind"], item["metadata"]["name"]) == ("Service", SERVICE):
+        return {**item, "spec": {"type": "ExternalName", "externalName": "127.0.0.1"}}
+    if item["kind"] == "APIService":
+        service = {**item["spec"]["service"], "port": int(url.rpartition(":")[2])}
+        return {**item, "spec": {**item["spec"], "service": service}}
+    return item
 
 
 class Process:

@@ -112,6 +112,7 @@ def test_the_api_server_changes_only_objects_that_are_its_own() -> None:
         "cdi-api-populator-validate": ("get", "patch"),
         "objecttransfer-api-validate": ("get", "patch"),
         "cdi-api-validate": ("get", "patch"),
+        "v1beta1.upload.cdi.kubevirt.io": ("get", "patch"),
         "cdi-apiserver-signer": ("update", "patch"),
         "cdi-apiserver-server-cert": ("update", "patch"),
         "cdi-apiserver-entrance": ("update", "patch"),

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -103,6 +104,15 @@ async def test_a_client_is_who_its_certificate_says(place: Place, version: ssl.T
         assert await greeted(port, client(place, place.client, version)) == "front"
         assert await greeted(port, client(place, None, version)) == "nobody"
         assert await greeted(port, client(place, place.stranger, version)) == "refused"
+
+
+@asynchronous
+async def test_an_authority_in_the_middle_is_believed_by_itself(place: Place, tmp_path: Path) -> None:
+    middle = Authority(tmp_path, "middle", place.others)
+    async with serving(place) as port:
+        place.believe(middle)
+        assert await greeted(port, client(place, middle.issue("front"), VERSIONS[1])) == "front"
+        assert await greeted(port, client(place, place.stranger, VERSIONS[1])) == "refused"
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
