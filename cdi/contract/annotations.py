@@ -64,6 +64,7 @@ CLONE_TYPE = C + "cloneType"
 EXTERNAL = C + "externalPopulation"
 OWNER_UID = C + "ownerUID"
 CREATED_BY = S + "createdByController"
+CREATED_BY_UPLOAD = S + "createdByUploadController"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 MIGRATED_TO = "pv.kubernetes.io/migrated-to"
 
@@ -91,6 +92,8 @@ OWN_RETAINED = S + "populator.retained"  # on a PVC' that is kept: its event was
 # Labels.
 APP = {"app": "containerized-data-importer"}
 COMPONENT = C.rstrip("/")
+UPLOAD_SERVER = "cdi-upload-server"  # the component of upload servers and their services
+UPLOAD_TARGET_LABEL = C + "uploadTarget"  # on the pod: the uid of the claim that it fills
 PROMETHEUS = {"prometheus.cdi.kubevirt.io": "true"}
 NO_BACKUP = {"velero.io/exclude-from-backup": "true"}
 NO_FILLING_ALERT = {"alerts.k8s.io/KubePersistentVolumeFillingUp": "disabled"}

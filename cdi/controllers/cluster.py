@@ -10,6 +10,9 @@ from msgspec import to_builtins
 
 from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import CDIConfig
+from cdi.api.tlsprofile import terms_of
+from cdi.base.tls import TlsTerms
+from cdi.trust.lifetimes import Lifetimes, lifetimes
 
 HONOR_WAIT_FOR_FIRST_CONSUMER = "HonorWaitForFirstConsumer"
 CLAIM_ADOPTION = "DataVolumeClaimAdoption"
@@ -32,6 +35,7 @@ class Cluster:
     """Defaults are those of a cluster whose CDIConfig is not there yet.
 
     ``placement``: nodeSelector, affinity and tolerations of worker pods, as Kubernetes writes them.
+    ``tls`` and ``lifetimes``: of what upload servers show and accept.
     ``overheads``: share of a Filesystem volume that a file system takes, by storage class; else ``global_overhead``.
     """
 
@@ -48,6 +52,8 @@ class Cluster:
     webhook_rendering: bool = True
     verbosity: str = ""
     pull_policy: str = ""
+    tls: TlsTerms = field(default_factory=lambda: terms_of(None))
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
     @property
     def honors_consumers(self) -> bool:
@@ -69,7 +75,8 @@ def cluster_of(config: CDIConfig | None, system: CDI | None) -> Cluster:
     if system is None:
         return found
     placement = to_builtins(system.spec.workload) if system.spec.workload is not None else {}
-    return replace(found, placement=placement, pull_policy=system.spec.image_pull_policy)
+    pull_policy = system.spec.image_pull_policy
+    return replace(found, placement=placement, pull_policy=pull_policy, lifetimes=lifetimes(system))
 
 
 def _configured(config: CDIConfig) -> Cluster:
@@ -90,6 +97,7 @@ def _configured(config: CDIConfig) -> Cluster:
         insecure_registries=tuple(spec.insecure_registries),
         webhook_rendering=spec.webhook_pvc_rendering != "Disabled",
         verbosity=str(spec.log_verbosity) if spec.log_verbosity is not None else "",
+        tls=terms_of(spec.tls_security_profile),
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cdi.base.verbosity import level_of, log_to_stderr
+from cdi.contract import annotations as a
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.datasource.reconcile import DataSources
@@ -125,12 +126,13 @@ class System:
             claims,
             cache.store(resources.PODS),
             volumes,
-            {ours.VOLUME_IMPORT_SOURCES.kind: cache.store(ours.VOLUME_IMPORT_SOURCES)},
+            {item.kind: cache.store(item) for item in (ours.VOLUME_IMPORT_SOURCES, ours.VOLUME_UPLOAD_SOURCES)},
             classes,
             configs,
             systems,
             datavolumes,
             cache.store(resources.RESOURCE_QUOTAS, awaited=False),
+            {resources.SERVICES: cache.store(resources.SERVICES, labels=f"{a.COMPONENT}={a.UPLOAD_SERVER}")},
         )
         drivers = cache.store(resources.CSI_DRIVERS)
         own = VolumeStores(datavolumes, profiles, drivers, sources)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeImportSource, VolumeSource, VolumeUploadSource
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.population.decide import decide
@@ -27,12 +27,19 @@ from cdi.controllers.population.plan import (
 )
 from cdi.controllers.settings import Settings
 from cdi.kube.objects import Event, Object, ObjectReference
-from cdi.kube.pods import Pod
-from cdi.kube.resources import PODS
+from cdi.kube.pods import Pod, Service
+from cdi.kube.resources import PODS, SECRETS, SERVICES
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 CLUSTER = Cluster(gates=frozenset({HONOR_WAIT_FOR_FIRST_CONSUMER}))
 _SUCCESS = '{"message": "Import Complete", "preallocationApplied": false}'
+
+
+_ASKED = {"import": {a.ENDPOINT: "http://a/disk.img", a.SOURCE: "http"}, "upload": {a.UPLOAD_TARGET: ""}}
+_SOURCES: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    "import": (VolumeImportSource, {"source": {"http": {"url": "http://a/disk.img"}}}),
+    "upload": (VolumeUploadSource, {}),
+}
 
 
 def _converted(body: Any, kind: type[Any]) -> Any:
@@ -40,12 +47,15 @@ def _converted(body: Any, kind: type[Any]) -> Any:
 
 
 class World:
-    """``way``: direct or populator. ``binding``: of the storage class."""
+    """``way``: direct or populator. ``binding``: of the storage class. ``work``: import or upload."""
 
-    def __init__(self, way: str = "direct", binding: str = "Immediate") -> None:
+    def __init__(self, way: str = "direct", binding: str = "Immediate", work: str = "import") -> None:
+        self._container_name = {"import": "importer", "upload": "cdi-upload-server"}[work]
         self._uids = map(str, itertools.count(1))
         self.storage_class = StorageClass(provisioner="csi.test", volume_binding_mode=binding)
-        self.source: VolumeImportSource | None = None
+        self.source: VolumeSource | None = None
+        self.service: Service | None = None
+        self.secrets: list[Any] = []  # made for workers, each with its owner's uid
         self.prime: PersistentVolumeClaim | None = None
         self.pod: Pod | None = None
         self.volume: PersistentVolume | None = None
@@ -53,12 +63,12 @@ class World:
         self.event: Event | None = None  # the newest about the claim that a worker writes to
         self.events: list[Emit] = []
         self.workers = 0  # made so far
-        annotations, spec = {a.ENDPOINT: "http://a/disk.img", a.SOURCE: "http"}, self._spec()
+        annotations, spec = dict(_ASKED[work]), self._spec()
         if way == "populator":
-            annotations = {}
-            spec["dataSourceRef"] = {"apiGroup": "cdi.kubevirt.io", "kind": "VolumeImportSource", "name": "source"}
-            body = {"metadata": {"name": "source"}, "spec": {"source": {"http": {"url": "http://a/disk.img"}}}}
-            self.source = _converted(body, VolumeImportSource)
+            annotations, kind = {}, _SOURCES[work][0]
+            name = {"apiGroup": "cdi.kubevirt.io", "kind": kind.__name__, "name": "source"}
+            spec["dataSourceRef"] = name
+            self.source = _converted({"metadata": {"name": "source"}, "spec": _SOURCES[work][1]}, kind)
         metadata = {"name": "disk", "namespace": "ns", "uid": next(self._uids), "annotations": annotations}
         body = {"metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
         self.target: PersistentVolumeClaim = _converted(body, PersistentVolumeClaim)
@@ -76,7 +86,7 @@ class World:
             prime=self.prime,
             volume=self.volume,
             source=self.source,
-            objects=objects(pod=self.pod, scratch=self.scratch),
+            objects=objects(pod=self.pod, scratch=self.scratch, service=self.service),
             storage_class=self.storage_class,
             pod_age_s=600.0,
             event=self.event,
@@ -117,6 +127,11 @@ class World:
                     born = {"uid": next(self._uids), "creation_timestamp": "2026-01-01T00:00:00Z"}
                     self.pod = replace(made, metadata=replace(made.metadata, **born))
                     self.pod = replace(self.pod, status=replace(made.status, phase="Pending"))
+                    self.secrets += [self.pod.metadata.uid for item in wanted.belongings if item.resource is SECRETS]
+            case Create(wanted) if wanted.role is Role.SERVICE:
+                self.service = self.service or _converted(wanted.body, Service)
+            case Delete(resource) if resource is SERVICES:
+                self.service = None
             case Delete(resource) if resource is PODS:
                 self.pod = None
             case DeleteClaim():
@@ -168,8 +183,12 @@ class World:
         """A consumer came, and the scheduler says where."""
         self._annotate(self.target.metadata.uid, {a.SELECTED_NODE: "node1"})
 
-    def run(self) -> None:
-        self._container({"running": {"startedAt": "2026-01-01T00:00:00Z"}}, "Running")
+    def run(self, ready: bool = False) -> None:
+        self._container({"running": {"startedAt": "2026-01-01T00:00:00Z"}}, "Running", ready=ready)
+
+    def annotate(self, changed: dict[str, str | None]) -> None:
+        """Somebody else does, the target."""
+        self._annotate(self.target.metadata.uid, changed)
 
     def fail(self, message: str = "[SourceNotFound] gone. Try: mend it") -> None:
         ended = {"exitCode": 1, "message": message, "finishedAt": "2026-01-01T00:00:00Z"}
@@ -178,6 +197,10 @@ class World:
     def succeed(self, message: str = _SUCCESS) -> None:
         ended = {"exitCode": 0, "message": message, "finishedAt": "2026-01-01T00:00:00Z"}
         self._container({"terminated": ended}, "Running")
+
+    def expire(self) -> None:
+        """Nobody has sent anything while the server's certificate was good."""
+        self.succeed('{"message": "Deadline Passed", "deadlinePassed": true}')
 
     def evict(self) -> None:
         if self.pod is not None:
@@ -192,11 +215,12 @@ class World:
             going = replace(self.pod.metadata, deletion_timestamp="2026-01-01T00:00:00Z")
             self.pod = replace(self.pod, metadata=going)
 
-    def _container(self, state: dict[str, Any], phase: str, restarts: int = 0) -> None:
+    def _container(self, state: dict[str, Any], phase: str, restarts: int = 0, *, ready: bool = False) -> None:
         claim = self.prime or self.target
         if self.pod is None or claim.status.phase != "Bound":
             return
-        status = {"phase": phase, "containerStatuses": [{"name": "importer", "restartCount": restarts, "state": state}]}
+        container = {"name": self._container_name, "restartCount": restarts, "state": state, "ready": ready}
+        status = {"phase": phase, "containerStatuses": [container]}
         self.pod = replace(self.pod, status=_converted({"status": status}, Pod).status)
 
 
@@ -221,7 +245,8 @@ DELETE_POD = "delete Pod"
 
 
 def changes_something(action: Action) -> bool:
-    return not isinstance(action, Follow)
+    """Not of what nobody can look up: who performs a plan makes it once."""
+    return not isinstance(action, Follow) and not (isinstance(action, Create) and not action.wanted.is_seen)
 
 
 def _with_phase(claim: PersistentVolumeClaim, phase: str) -> PersistentVolumeClaim:

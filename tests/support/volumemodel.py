@@ -99,7 +99,7 @@ class VolumeWorld:
                 if self.source is None:
                     made = _document(body)
                     self.source = made | {"metadata": self._metadata(made["metadata"])}
-            case CorrectSource(_, spec):
+            case CorrectSource(_, _, spec):
                 assert self.source is not None
                 _merge(self.source, {"spec": spec})
             case DeleteSource():

@@ -30,15 +30,17 @@ from cdi.controllers.datavolume.plan import (
 )
 from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.written import Written
-from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES
+from cdi.kube.cdi_resources import DATA_VOLUMES, VOLUME_IMPORT_SOURCES, VOLUME_UPLOAD_SOURCES
 from cdi.kube.client import Client
 from cdi.kube.errors import AlreadyExists, ApiError, BadRequest, NotOurs
 from cdi.kube.recorder import Recorder
-from cdi.kube.resources import CLAIMS
+from cdi.kube.resources import CLAIMS, Resource
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.kube.store import Key
 
 log = logging.getLogger(__name__)
+
+_SOURCES: dict[str, Resource[Any]] = {item.kind: item for item in (VOLUME_IMPORT_SOURCES, VOLUME_UPLOAD_SOURCES)}
 
 
 @dataclass
@@ -89,12 +91,10 @@ class Actor:
                 await self._create_claim(seen, body, result)
             case CreateSource(body):
                 await self._create_source(seen, body)
-            case CorrectSource(name, spec):
-                await self._client.merge_patch(
-                    VOLUME_IMPORT_SOURCES, name, {"spec": spec}, namespace=metadata.namespace
-                )
-            case DeleteSource(name, uid):
-                await self._client.delete(VOLUME_IMPORT_SOURCES, name, metadata.namespace, uid=uid)
+            case CorrectSource(kind, name, spec):
+                await self._client.merge_patch(_SOURCES[kind], name, {"spec": spec}, namespace=metadata.namespace)
+            case DeleteSource(kind, name, uid):
+                await self._client.delete(_SOURCES[kind], name, metadata.namespace, uid=uid)
             case AnnotateVolume(annotations):
                 patch = {"metadata": {"uid": metadata.uid, "annotations": annotations}}
                 answer = await self._client.merge_patch(
@@ -137,16 +137,15 @@ class Actor:
             result.wait = refused.again_s
 
     async def _create_source(self, seen: Observed, body: Mapping[str, Any]) -> None:
-        metadata = body["metadata"]
+        metadata, kind = body["metadata"], body["kind"]
         try:
-            await self._client.create(VOLUME_IMPORT_SOURCES, body)
+            await self._client.create(_SOURCES[kind], body)
         except AlreadyExists:
-            found = await self._client.find(VOLUME_IMPORT_SOURCES, metadata["name"], metadata["namespace"])
+            found = await self._client.find(_SOURCES[kind], metadata["name"], metadata["namespace"])
             if found is None or found.metadata.controller_uid == seen.uid:
                 return  # the stores will show it
-            kind = VOLUME_IMPORT_SOURCES.kind
             text = (
-                f"{kind} {metadata['name']} is not ours, and the import needs an object of that name. "
+                f"{kind} {metadata['name']} is not ours, and the volume needs an object of that name. "
                 f"Try: kubectl delete {kind.lower()} {metadata['name']} -n {metadata['namespace']}"
             )
             self.emit(seen.volume, Emit("Warning", "ErrSourceExists", text))

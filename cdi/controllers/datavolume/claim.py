@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE, GROUP, StorageSpec
-from cdi.api.populators import IMPORT_KIND
 from cdi.base.units import MiB, parse_quantity
 from cdi.contract import annotations as a
 from cdi.contract.ownership import owner_reference
+from cdi.controllers.datavolume.filling import Filling
 from cdi.controllers.datavolume.observed import Observed
 from cdi.sources.request import asked_of
 from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
@@ -19,16 +19,14 @@ NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def source_name(uid: str) -> str:
-    return f"volume-import-source-{uid}"
-
-
-def claim_body(seen: Observed, *, populator: bool, static: str = "") -> dict[str, Any]:
-    """Raises ClaimNotValid. ``static``: JSON list of volumes, one of which is taken as it is."""
+def claim_body(seen: Observed, populator: Filling | None, static: str = "") -> dict[str, Any]:
+    """Raises ClaimNotValid. ``populator``: what fills it, where a populator does. ``static``: JSON list of volumes, one
+    of which is taken as it is."""
     spec = claim_spec(seen)
     volume = seen.volume
     if populator and not static:
-        spec["dataSourceRef"] = {"apiGroup": GROUP, "kind": IMPORT_KIND, "name": source_name(seen.uid)}
+        name = populator.source_name(seen.uid)
+        spec["dataSourceRef"] = {"apiGroup": GROUP, "kind": populator.source_kind, "name": name}
     labels = volume.metadata.labels | a.APP | dict(seen.settings.labels)
     if spec.get("volumeMode") != "Block":
         labels |= a.NO_FILLING_ALERT
@@ -39,7 +37,7 @@ def claim_body(seen: Observed, *, populator: bool, static: str = "") -> dict[str
             "name": volume.metadata.name,
             "namespace": volume.metadata.namespace,
             "labels": labels,
-            "annotations": _annotations(seen, populator=populator, static=static),
+            "annotations": _annotations(seen, populator=populator is not None, static=static),
             "ownerReferences": [owner_of(seen)],
         },
         "spec": spec,
@@ -72,6 +70,7 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
         found[a.USE_POPULATOR] = "true"
     elif spec.source is not None:
         found |= asked_of(spec.source, volume.metadata.annotations)
+        found |= {a.UPLOAD_TARGET: ""} if spec.source.upload is not None else {}
         found[a.USE_POPULATOR] = "false"
     if not seen.cluster.honors_consumers:
         found[a.IMMEDIATE] = ""
@@ -81,20 +80,21 @@ def _annotations(seen: Observed, *, populator: bool, static: str) -> dict[str, s
 _KEPT_BACK = (a.POPULATED_FOR, a.VOLUME_LIST, _LAST_APPLIED)
 
 
-def source_body(seen: Observed) -> dict[str, Any]:
+def source_body(seen: Observed, filling: Filling) -> dict[str, Any]:
     metadata = {
-        "name": source_name(seen.uid),
+        "name": filling.source_name(seen.uid),
         "namespace": seen.volume.metadata.namespace,
         "ownerReferences": [owner_of(seen)],
     }
-    body = {"apiVersion": f"{GROUP}/v1beta1", "kind": IMPORT_KIND, "metadata": metadata}
+    body = {"apiVersion": f"{GROUP}/v1beta1", "kind": filling.source_kind, "metadata": metadata}
     return body | {"spec": source_spec(seen)}
 
 
 def source_spec(seen: Observed) -> dict[str, Any]:
     spec = seen.volume.spec
     wanted = seen.cluster.preallocation if spec.preallocation is None else spec.preallocation
-    found: dict[str, Any] = {"source": to_builtins(spec.source), "preallocation": wanted}
+    imported = {"source": to_builtins(spec.source)} if spec.source is not None and spec.source.upload is None else {}
+    found: dict[str, Any] = imported | {"preallocation": wanted}
     return found | ({"contentType": spec.content_type} if spec.content_type else {})
 
 

@@ -8,8 +8,8 @@ from cdi.api.datavolume import Condition
 from cdi.api.phase import Phase
 from cdi.base.printable import excerpt
 from cdi.contract import annotations as a
+from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
-from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit, Hold
 from cdi.controllers.datavolume.status import shown, with_times
 from cdi.controllers.population.report import NEEDS_SCRATCH_REASON
@@ -63,7 +63,7 @@ def _bound(seen: Observed, phase: str, hold: Hold | None) -> Condition:
     waiting = f"PVC {name} Pending"
     if phase in (Phase.WAIT_FOR_FIRST_CONSUMER, Phase.PENDING_POPULATION) and seen.storage_class is not None:
         waiting += _CONSUMER.format(storage_class=seen.storage_class.metadata.name)
-        waiting += _AT_ONCE if operation_of(seen.volume, seen.referred)[0] is Operation.IMPORT else ""
+        waiting += _AT_ONCE if filling_of(seen.volume) is not None else ""
     return Condition("Bound", "False", "Pending", waiting)
 
 

@@ -17,7 +17,7 @@ from msgspec import to_builtins
 
 from cdi.api.datavolume import FROM_PROFILE
 from cdi.api.phase import Phase
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeImportSource, VolumeSource
 from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
 from cdi.contract import annotations as a
@@ -29,11 +29,11 @@ from cdi.controllers.datavolume.claim import (
     claim_body,
     claim_spec,
     source_body,
-    source_name,
     source_spec,
     wants_preallocation,
 )
 from cdi.controllers.datavolume.external import external_obstacle
+from cdi.controllers.datavolume.filling import Filling, filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import (
@@ -83,9 +83,10 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
         # Said before it is done: a bound claim of a DataVolume that has Succeeded is never worked on.
         return Plan(hold=Hold("NotFound", "No PVC found", Phase.PENDING, ready=False))
     try:
-        populator = operation is Operation.IMPORT and uses_populator(seen)
+        filling = filling_of(seen.volume)
+        populator = filling if filling is not None and uses_populator(seen) else None
         static = _static(seen)
-        body = claim_body(seen, populator=populator, static=static)
+        body = claim_body(seen, populator, static)
     except ClaimNotValid as refused:
         text = str(refused)  # the watch on classes, profiles, volumes and the configuration tells when to look again
         hold = Hold("ErrClaimNotValid", text, "", fault=_no_claim(seen, text))
@@ -96,8 +97,8 @@ def _claimed(seen: Observed, operation: Operation) -> Plan:
     actions: list[Action] = _warned(seen)
     if a.USE_POPULATOR not in seen.volume.metadata.annotations:
         actions.append(AnnotateVolume({a.USE_POPULATOR: "true" if populator else "false"}))
-    if populator and not static and _own_source(seen) is None:
-        actions.append(CreateSource(source_body(seen)))
+    if populator is not None and not static and _own_source(seen) is None:
+        actions.append(CreateSource(source_body(seen, populator)))
     return Plan((*actions, CreateClaim(body)))
 
 
@@ -182,8 +183,9 @@ def _with_claim(seen: Observed, claim: PersistentVolumeClaim, operation: Operati
     if a.VOLUME_LIST in claim.metadata.annotations and not stays_succeeded(seen.volume, claim):
         return _static_bound(seen, claim)
     actions = [*_marked(seen, claim)]
-    if operation is Operation.IMPORT and was_made_for(seen, claim):
-        actions += [*_hastened(seen, claim), *_strict(seen, claim), *_source_kept(seen, claim)]
+    filling = filling_of(seen.volume)
+    if filling is not None and was_made_for(seen, claim):
+        actions += [*_hastened(seen, claim), *_strict(seen, claim), *_source_kept(seen, claim, filling)]
     if operation is Operation.EXTERNAL and (obstacle := external_obstacle(seen, claim)):
         actions.append(obstacle)
     return Plan(tuple(actions))
@@ -253,14 +255,14 @@ def _static_bound(seen: Observed, claim: PersistentVolumeClaim) -> Plan:
     return Plan((DeleteClaim(claim),), wait=_TRY_AGAIN_S)
 
 
-def _own_source(seen: Observed) -> VolumeImportSource | None:
+def _own_source(seen: Observed) -> VolumeSource | None:
     """Anybody may have made an object of its name: that one is not corrected, and not deleted."""
     return seen.source if seen.source is not None and seen.source.metadata.controller_uid == seen.uid else None
 
 
-def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
+def _source_kept(seen: Observed, claim: PersistentVolumeClaim, filling: Filling) -> list[Action]:
     source, spec = _own_source(seen), seen.volume.spec
-    over: list[Action] = [DeleteSource(source.metadata.name, source.metadata.uid)] if source else []
+    over: list[Action] = [DeleteSource(source.kind, source.metadata.name, source.metadata.uid)] if source else []
     if claim.spec.data_source_ref is None:
         if spec.source is None or claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded":
             return over
@@ -272,9 +274,15 @@ def _source_kept(seen: Observed, claim: PersistentVolumeClaim) -> list[Action]:
     if seen.volume.status.phase == "Succeeded" and claim.status.phase == "Bound":
         return over
     if source is None:
-        return [] if claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded" else [CreateSource(source_body(seen))]
+        is_done = claim.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
+        return [] if is_done else [CreateSource(source_body(seen, filling))]
+    return _source_corrected(seen, claim, source) if isinstance(source, VolumeImportSource) else []
+
+
+def _source_corrected(seen: Observed, claim: PersistentVolumeClaim, source: VolumeImportSource) -> list[Action]:
+    """What is imported may be edited while the import is held."""
     changes = difference({"source": to_builtins(source.spec.source)}, {"source": source_spec(seen)["source"]})
-    corrected: list[Action] = [CorrectSource(source_name(seen.uid), changes)] if changes else []
+    corrected: list[Action] = [CorrectSource(source.kind, source.metadata.name, changes)] if changes else []
     checksum = seen.volume.metadata.annotations.get(a.CHECKSUM)
     if claim.metadata.annotations.get(a.CHECKSUM) != checksum:
         corrected.append(AnnotateClaim(claim, {a.CHECKSUM: checksum}))

@@ -14,6 +14,7 @@ from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
 from cdi.controllers.datavolume.conditions import MESSAGE, conditions
 from cdi.controllers.datavolume.decide import needs_work
+from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.phases import phase_of
@@ -55,7 +56,9 @@ def _progress(seen: Observed, phase: str) -> str:
     if seen.claim is None or stays_over:
         return before
     operation, _ = operation_of(seen.volume, seen.referred)
-    if operation in (Operation.NONE, Operation.EXTERNAL) or not needs_work(seen, seen.claim):
+    filling = filling_of(seen.volume)
+    is_silent = filling is not None and not filling.tells_progress
+    if is_silent or operation in (Operation.NONE, Operation.EXTERNAL) or not needs_work(seen, seen.claim):
         return "N/A"
     if operation is Operation.UNSERVED and phase != Phase.SUCCEEDED:
         return before or "N/A"

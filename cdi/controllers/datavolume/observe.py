@@ -9,14 +9,13 @@ from typing import cast
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
-from cdi.api.populators import IMPORT_KIND, VolumeImportSource
+from cdi.api.populators import VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
-from cdi.contract import names
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.datavolume.claim import source_name
+from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.offers import Offers
@@ -82,7 +81,7 @@ class Observer:
             is_assumed=self._is_assumed(cluster, storage_class),
             has_driver=storage_class is not None and self._own.drivers.get(storage_class.provisioner) is not None,
             volumes=self._reserved(volume) if a.CHECK_STATIC in volume.metadata.annotations else (),
-            progress=self._progress(claim),
+            progress=self._progress(claim, volume),
             now=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             cluster=cluster,
             settings=self._settings,
@@ -132,15 +131,21 @@ class Observer:
             item for item in found if item.status.phase == "Available" and not item.metadata.deletion_timestamp
         )
 
-    def _source(self, volume: DataVolume) -> VolumeImportSource | None:
-        found = self._stores.sources[IMPORT_KIND].get(source_name(volume.metadata.uid), volume.metadata.namespace)
-        return cast("VolumeImportSource | None", found)
+    def _source(self, volume: DataVolume) -> VolumeSource | None:
+        filling = filling_of(volume)
+        if filling is None:
+            return None
+        found = self._stores.sources[filling.source_kind].get(
+            filling.source_name(volume.metadata.uid), volume.metadata.namespace
+        )
+        return cast("VolumeSource | None", found)
 
-    def _progress(self, claim: PersistentVolumeClaim | None) -> ProgressLine | None:
-        if claim is None:
+    def _progress(self, claim: PersistentVolumeClaim | None, volume: DataVolume) -> ProgressLine | None:
+        filling = filling_of(volume)
+        if claim is None or filling is None:
             return None
         worked_on = claim.metadata.annotations.get(a.PRIME, claim.metadata.name)
-        pod = self._stores.pods.get(names.importer(worked_on), claim.metadata.namespace)
+        pod = self._stores.pods.get(filling.worker_name(worked_on), claim.metadata.namespace)
         return self._followers.latest(pod.metadata.uid) if pod else None
 
 

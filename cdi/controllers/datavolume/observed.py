@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
-from cdi.api.populators import VolumeImportSource
+from cdi.api.populators import VolumeSource
 from cdi.base.wire.progress import ProgressLine
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.settings import Settings
@@ -24,7 +24,7 @@ class Observed:
 
     volume: DataVolume
     claim: PersistentVolumeClaim | None = None
-    source: VolumeImportSource | None = None
+    source: VolumeSource | None = None
     referred: DataSource | None = None
     storage_class: StorageClass | None = None
     named_class: str | None = None

@@ -12,6 +12,7 @@ from cdi.base.sources import is_imported
 class Operation(Enum):
     NONE = "none"  # nothing yet: what it refers to is not there
     IMPORT = "import"
+    UPLOAD = "upload"
     EXTERNAL = "external population"  # somebody else fills the claim
     UNSERVED = "unserved"  # accepted, but no controller of this version acts on it
 
@@ -27,6 +28,8 @@ def operation_of(volume: DataVolume, referred: DataSource | None) -> tuple[Opera
     if not members:
         external = spec.target.data_source or spec.target.data_source_ref
         return (Operation.EXTERNAL, external.name) if external else (Operation.NONE, "")
+    if members[0] == Operation.UPLOAD.value:
+        return Operation.UPLOAD, members[0]
     return (Operation.IMPORT if is_imported(members[0]) else Operation.UNSERVED), members[0]
 
 

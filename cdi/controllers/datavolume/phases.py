@@ -17,6 +17,7 @@ from cdi.api.phase import Phase
 from cdi.contract import annotations as a
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.external import external_obstacle
+from cdi.controllers.datavolume.filling import Filling, filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
@@ -47,9 +48,10 @@ def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
         return _external(seen, claim, before)
     if not needs_work(seen, claim):
         return Phase.SUCCEEDED
-    if operation is Operation.UNSERVED:
+    filling = filling_of(seen.volume)
+    if filling is None:
         return _elsewhere(claim, before)
-    return _unbound(seen, claim) if claim.status.phase != "Bound" else _worked_on(claim)
+    return _unbound(seen, claim, filling) if claim.status.phase != "Bound" else _worked_on(claim, filling)
 
 
 def _is_ours(seen: Observed, claim: PersistentVolumeClaim) -> bool:
@@ -72,31 +74,31 @@ def _elsewhere(claim: PersistentVolumeClaim, before: str) -> str:
     return before if before and before != Phase.SUCCEEDED else Phase.PENDING
 
 
-def _unbound(seen: Observed, claim: PersistentVolumeClaim) -> str:
+def _unbound(seen: Observed, claim: PersistentVolumeClaim, filling: Filling) -> str:
     if a.POD_PHASE in claim.metadata.annotations:
-        return _worked_on(claim)
+        return _worked_on(claim, filling)
     if claim.spec.data_source_ref is not None:
         if awaits_consumer(claim, seen.storage_class):
             return Phase.PENDING_POPULATION
-        return Phase.IMPORT_SCHEDULED if a.PRIME in claim.metadata.annotations else Phase.PENDING
+        return filling.scheduled if a.PRIME in claim.metadata.annotations else Phase.PENDING
     if seen.cluster.honors_consumers and waits_for_consumer(seen.storage_class):
         return Phase.WAIT_FOR_FIRST_CONSUMER
     return Phase.PENDING
 
 
-def _worked_on(claim: PersistentVolumeClaim) -> str:
+def _worked_on(claim: PersistentVolumeClaim, filling: Filling) -> str:
     annotations = claim.metadata.annotations
     match annotations.get(a.POD_PHASE):
         case "Succeeded":
             return Phase.SUCCEEDED
-        case "Running":
-            return Phase.IMPORT_IN_PROGRESS
+        case "Running" if filling.works(annotations):
+            return filling.working
         case "Failed" if annotations.get(a.FATAL) == "true":
             return Phase.FAILED
-        case None if a.POD_NAME not in annotations and a.PRIME not in annotations:
+        case None if filling.pod_name not in annotations and a.PRIME not in annotations:
             return Phase.PVC_BOUND
         case _:
-            return Phase.IMPORT_SCHEDULED
+            return filling.scheduled
 
 
 def announcement(seen: Observed, phase: str) -> Emit | None:
@@ -111,12 +113,9 @@ def announcement(seen: Observed, phase: str) -> Emit | None:
     if operation is Operation.EXTERNAL and phase == Phase.SUCCEEDED:
         text = f"PVC {name} successfully populated by {source}"
         return Emit("Normal", "ExternalPopulationSucceeded", text)
-    failed = ("Warning", "ImportFailed", f"Failed to import into PVC {name}")
-    scheduled = ("Normal", "ImportScheduled", f"Import into {name} scheduled")
-    told = {
-        Phase.IMPORT_SCHEDULED: failed if annotations.get(a.POD_PHASE) == "Failed" else scheduled,
-        Phase.IMPORT_IN_PROGRESS: ("Normal", "ImportInProgress", f"Import into {name} in progress"),
-        Phase.FAILED: failed,
-        Phase.SUCCEEDED: ("Normal", "ImportSucceeded", f"Successfully imported into PVC {name}"),
-    }
-    return Emit(*told[Phase(phase)]) if phase in told and a.POD_PHASE in annotations else None
+    filling = filling_of(seen.volume)
+    if filling is None or a.POD_PHASE not in annotations:
+        return None
+    has_failed = phase == Phase.FAILED or (phase == filling.scheduled and annotations[a.POD_PHASE] == "Failed")
+    told = filling.failed if has_failed else filling.events.get(Phase(phase))
+    return Emit(told[0], told[1], told[2].format(name=name)) if told is not None else None

@@ -22,14 +22,16 @@ class CreateSource:
 
 @dataclass(frozen=True, slots=True)
 class CorrectSource:
-    """The source was edited while the import is held. ``spec``: what changes, as a merge patch."""
+    """The source was edited while the import is held. ``kind``: of its object. ``spec``: a merge patch."""
 
+    kind: str
     name: str
     spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteSource:
+    kind: str
     name: str
     uid: str
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
 from cdi.api.phase import Phase
-from cdi.api.populators import IMPORT_KIND, VolumeSource
+from cdi.api.populators import VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.controllers.cluster import cluster_of
 from cdi.controllers.datavolume.act import Actor
-from cdi.controllers.datavolume.claim import source_name
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
+from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observe import Observer, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
@@ -55,7 +55,7 @@ class DataVolumes:
         self._unconfigured = Unconfigured(shared, self.controller.enqueue)
         own.volumes.index(_WAITING, _waits_for)
         own.volumes.index(_REFERENCE, _references)
-        own.volumes.index(_SOURCE, lambda item: [source_name(item.metadata.uid)])
+        own.volumes.index(_SOURCE, _source_name)
         self._watch()
         population.on_progress(self.controller.enqueue)
 
@@ -93,7 +93,8 @@ class DataVolumes:
         shared.quotas.subscribe(refusals.quota_changed)
         self.controller.watches(own.volumes, lambda item: [_key(item)])
         self.controller.watches(shared.claims, self._keys_of_claim)
-        self.controller.watches(shared.sources[IMPORT_KIND], self._keys_of_source)
+        for store in shared.sources.values():
+            self.controller.watches(store, self._keys_of_source)
         self.controller.watches(shared.classes, self._keys_of_class, _of_class)
         self.controller.watches(own.profiles, lambda item: self._waiting_for(item.metadata.name), _of_profile)
         self.controller.watches(shared.configs, lambda _: self._unmade(_ALL), lambda item: cluster_of(item, None))
@@ -139,6 +140,11 @@ class DataVolumes:
     def _keys_of_reference(self, source: DataSource) -> list[Key]:
         metadata = source.metadata
         return [_key(item) for item in self._own.volumes.by(_REFERENCE, f"{metadata.namespace}/{metadata.name}")]
+
+
+def _source_name(volume: DataVolume) -> list[str]:
+    filling = filling_of(volume)
+    return [] if filling is None else [filling.source_name(volume.metadata.uid)]
 
 
 def _key(volume: DataVolume) -> Key:

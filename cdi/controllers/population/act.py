@@ -30,7 +30,7 @@ from cdi.controllers.refusals import Refusals, Refused
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.errors import AlreadyExists, Conflict, NotOurs
+from cdi.kube.errors import AlreadyExists, Conflict, Forbidden, NotOurs
 from cdi.kube.objects import Object
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS, VOLUMES, Resource
@@ -112,31 +112,40 @@ class Actor:
         await self._make(action.wanted)
 
     async def _make(self, wanted: Wanted) -> None:
-        made = await self._made_or_found(wanted)
-        if made is not None and wanted.role is Role.WORKER:
-            self._followers.made(made.metadata.uid)
-        if not wanted.is_seen:
-            self._made[_owner_uid(wanted), wanted.role] = None
-            if len(self._made) > _REMEMBERED:
-                del self._made[next(iter(self._made))]
-        if made is not None:
-            owner = owner_reference(wanted.resource.api_version, wanted.resource.kind, made.metadata)
-            for belonging in wanted.belongings:
-                await self._make(owned_by(owner, belonging))
-
-    async def _made_or_found(self, wanted: Wanted) -> Object | None:
-        """None: it was there, and is ours as far as anybody can see."""
-        namespace, name = wanted.body["metadata"]["namespace"], wanted.body["metadata"]["name"]
-        content = await wanted.content.members(self._client, self._settings) if wanted.content is not None else {}
+        """And what belongs to it, also where it was there: whoever made it may have been stopped before that."""
+        body = wanted.body
+        if wanted.content is not None:
+            body = await wanted.content.filled(body, self._client, self._settings)
         try:
-            made: Object = await self._client.create(wanted.resource, {**wanted.body, **content})
-            return made
+            found: Object | None = await self._client.create(wanted.resource, body)
+            if found is not None and wanted.role is Role.WORKER:
+                self._followers.made(found.metadata.uid)
         except AlreadyExists:
-            found: Any = await self._client.find(wanted.resource, name, namespace)
-            if found is not None and found.metadata.controller_uid != _owner_uid(wanted):
-                text = f"{wanted.resource.kind} {namespace}/{name} exists and is not ours"
-                raise NotOurs(409, "AlreadyExists", text) from None
-            return None
+            found = await self._found(wanted)
+        if found is None:
+            return
+        if not wanted.is_seen:
+            self._remember(wanted)
+        owner = owner_reference(wanted.resource.api_version, wanted.resource.kind, found.metadata)
+        for belonging in wanted.belongings:
+            await self._make(owned_by(owner, belonging))
+
+    async def _found(self, wanted: Wanted) -> Object | None:
+        """What has its name, and is ours. None: it is gone by now, or nobody may say. Raises NotOurs."""
+        namespace, name = wanted.body["metadata"]["namespace"], wanted.body["metadata"]["name"]
+        try:
+            found: Object | None = await self._client.find(wanted.resource, name, namespace)
+        except Forbidden:
+            return None  # Secrets of other namespaces: looked at again while their pod waits for them
+        if found is not None and found.metadata.controller_uid != _owner_uid(wanted):
+            text = f"{wanted.resource.kind} {namespace}/{name} exists and is not ours"
+            raise NotOurs(409, "AlreadyExists", text)
+        return found
+
+    def _remember(self, wanted: Wanted) -> None:
+        self._made[_owner_uid(wanted), wanted.role] = None
+        if len(self._made) > _REMEMBERED:
+            del self._made[next(iter(self._made))]
 
     async def _ensure_unchanged(self, claim: ClaimRef) -> None:
         """Raises Conflict when it is another one than was decided on. Asked of the API server: a cache may lag, also a

@@ -21,6 +21,7 @@ class Role(StrEnum):
     SCRATCH = "scratch"
     SERVICE = "service"
     CERTIFICATES = "certificates"
+    IDENTITY = "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Refusal:
 class Content(Protocol):
     """What is in an object, where that is known only when the object is made."""
 
-    async def members(self, client: Client, settings: Settings) -> Mapping[str, Any]:
-        """Members of the body, such as ``data``. Raises ApiError; one that is ``refused`` tells that people have to do
+    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
+        """``body`` with what was missing in it. Raises ApiError; one that is ``refused`` tells that people have to do
         something first."""
         ...
 

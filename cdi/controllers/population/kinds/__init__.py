@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cdi.controllers.population.kind import Kind
 from cdi.controllers.population.kinds.importing.kind import Importing
+from cdi.controllers.population.kinds.uploading.kind import Uploading
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS
 
-KINDS: tuple[Kind, ...] = (Importing(),)
+KINDS: tuple[Kind, ...] = (Uploading(), Importing())
 
 
 def kind_of_worker(pod: Pod) -> Kind | None:

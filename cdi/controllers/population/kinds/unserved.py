@@ -1,13 +1,13 @@
-"""What claims may ask for, and this version does not do: uploads and clones. Pure."""
+"""What claims may ask for, and this version does not do: clones. Pure."""
 
 from __future__ import annotations
 
 from cdi.contract import annotations as a
 from cdi.kube.storage import PersistentVolumeClaim
 
-TEXT = "uploads and clones are accepted, but not acted on by this version"
+TEXT = "clones are accepted, but not acted on by this version"
 _GROUP = "cdi.kubevirt.io"
-_SOURCE_KINDS = ("VolumeUploadSource", "VolumeCloneSource")
+_SOURCE_KIND = "VolumeCloneSource"
 
 
 def is_asked(claim: PersistentVolumeClaim) -> bool:
@@ -15,11 +15,10 @@ def is_asked(claim: PersistentVolumeClaim) -> bool:
     if names_source(claim):
         return not claim.spec.volume_name
     annotations = claim.metadata.annotations
-    asks = a.UPLOAD_TARGET in annotations or a.CLONE_REQUEST in annotations
     is_done = annotations.get(a.POD_PHASE) == "Succeeded" or annotations.get(a.CLONE_OF) == "true"
-    return asks and not is_done
+    return a.CLONE_REQUEST in annotations and not is_done
 
 
 def names_source(claim: PersistentVolumeClaim) -> bool:
     reference = claim.spec.data_source_ref
-    return reference is not None and reference.api_group == _GROUP and reference.kind in _SOURCE_KINDS
+    return reference is not None and reference.api_group == _GROUP and reference.kind == _SOURCE_KIND

@@ -8,20 +8,12 @@ from typing import Any
 
 from cdi.contract import annotations as a
 from cdi.contract import names
+from cdi.controllers.population.missing import Missing
 from cdi.controllers.population.plan import Role, Wanted
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
-from cdi.kube.errors import ApiError
 from cdi.kube.resources import CONFIG_MAPS
 from cdi.kube.storage import PersistentVolumeClaim
-
-
-class _Missing(ApiError):
-    """Something that a worker needs, and that only people can make."""
-
-    @property
-    def refused(self) -> bool:
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +22,13 @@ class CopyOf:
 
     name: str
 
-    async def members(self, client: Client, settings: Settings) -> Mapping[str, Any]:
+    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
         source = await client.find(CONFIG_MAPS, self.name, settings.namespace)
         if source is None:
             where = f"{settings.namespace}/{self.name}"
             text = f"the worker waits for ConfigMap {where}, which importProxy.trustedCAProxy names: it does not exist"
-            raise _Missing(404, "ProxyCertificatesMissing", text)
-        return {"data": source.data}
+            raise Missing(404, "ProxyCertificatesMissing", text)
+        return {**body, "data": source.data}
 
 
 def proxy_certificates(claim: PersistentVolumeClaim, source: str) -> Wanted:

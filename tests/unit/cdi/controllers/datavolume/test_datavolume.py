@@ -146,9 +146,9 @@ def test_an_assumed_profile_is_warned_about() -> None:
     assert (first.type, first.reason) == ("Warning", "DefaultClaimProperties")
 
 
-@pytest.mark.parametrize("source", ["upload", "registry", "imageio", "vddk", "gcs"])
+@pytest.mark.parametrize("source", ["registry", "imageio", "vddk", "gcs"])
 def test_a_source_that_nobody_serves_says_so(source: str) -> None:
-    members = {"upload": {}, "registry": {"url": "docker://a"}, "gcs": {"url": "gs://a/b"}}
+    members = {"registry": {"url": "docker://a"}, "gcs": {"url": "gs://a/b"}}
     at = seen(volume({"source": {source: members.get(source, {"url": "https://a"})}, "storage": _size()}))
     plan = decide(at)
     assert plan.hold is not None
@@ -499,20 +499,21 @@ def test_no_warning_about_what_is_in_order(found: PersistentVolumeClaim) -> None
 
 
 SIZELESS = {"storage": {"storageClassName": "fast"}}
+UPLOAD = {"source": {"upload": {}}}
 UNSERVED = {
-    "upload": {"source": {"upload": {}}},
     "clone": {"source": {"pvc": {"namespace": "ns", "name": "golden"}}},
     "snapshot": {"source": {"snapshot": {"namespace": "ns", "name": "golden"}}},
     "registry": {"source": {"registry": {"url": "docker://a/b"}}},
 }
 
 
-@pytest.mark.parametrize("source", UNSERVED)
+@pytest.mark.parametrize("source", ["upload", *UNSERVED])
 def test_a_prepared_volume_is_taken_whatever_the_source_is(source: str) -> None:
-    noted = volume(UNSERVED[source] | {"storage": _size()}, annotations={a.CHECK_STATIC: ""})
+    noted = volume((UNSERVED | {"upload": UPLOAD})[source] | {"storage": _size()}, annotations={a.CHECK_STATIC: ""})
     plan = decide(seen(noted, volumes=(reserved(),)))
     made = plan.actions[-1]
     assert isinstance(made, CreateClaim)
+    assert not [action for action in plan.actions if isinstance(action, CreateSource)]
     assert made.body["metadata"]["annotations"][a.VOLUME_LIST] == '["prepared"]'
     assert "dataSourceRef" not in made.body["spec"]
     assert not [action for action in plan.actions if isinstance(action, Emit)]

@@ -11,17 +11,21 @@ from cdi.contract import annotations as a
 from cdi.kube.objects import Event
 
 WAYS = ("direct", "populator")
+WORKS = ("import", "upload")
 BINDINGS = ("Immediate", "WaitForFirstConsumer")
-MOVES = ("bind", "choose_node", "run", "fail", "evict", "remove_pod")
+MOVES = ("bind", "choose_node", "run", "fail", "expire", "evict", "remove_pod")
 
 
 @given(
+    work=st.sampled_from(WORKS),
     way=st.sampled_from(WAYS),
     binding=st.sampled_from(BINDINGS),
     moves=st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 3)), max_size=12),
 )
-def test_it_settles_after_every_move_and_ends_populated(way: str, binding: str, moves: list[tuple[str, int]]) -> None:
-    world = World(way, binding)
+def test_it_settles_after_every_move_and_ends_populated(
+    work: str, way: str, binding: str, moves: list[tuple[str, int]]
+) -> None:
+    world = World(way, binding, work)
     for move, lost in moves:
         getattr(world, move)()
         world.reconcile(lost)  # dies among its actions, or not
@@ -40,8 +44,7 @@ def test_it_settles_after_every_move_and_ends_populated(way: str, binding: str, 
     assert world.target.status.phase == "Bound"
     assert annotations[a.POD_PHASE] == "Succeeded"
     assert (annotations[a.RUNNING], annotations[a.RUNNING_REASON]) == ("false", "Completed")
-    assert world.pod is None
-    assert world.prime is None
+    assert (world.pod, world.service, world.prime) == (None, None, None)
     assert not [action for action in world.reconcile() if changes_something(action)]
 
 

@@ -28,12 +28,12 @@ def claim(kind: str = "", volume: str = "", **annotations: str) -> PersistentVol
         (claim(), Way.NONE),
         (claim(**{a.ENDPOINT: "http://a/disk"}), Way.DIRECT),
         (claim("VolumeImportSource"), Way.POPULATOR),
-        (claim("VolumeUploadSource"), Way.UNSERVED),
+        (claim("VolumeUploadSource"), Way.POPULATOR),
         (claim("VolumeCloneSource"), Way.UNSERVED),
-        (claim("VolumeUploadSource", "pv"), Way.NONE),  # done by whoever was here before
+        (claim("VolumeCloneSource", "pv"), Way.NONE),  # done by whoever was here before
         (claim("SomethingElse"), Way.NONE),
-        (claim(**{a.UPLOAD_TARGET: ""}), Way.UNSERVED),
-        (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.NONE),
+        (claim(**{a.UPLOAD_TARGET: ""}), Way.DIRECT),
+        (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.DIRECT),
         (claim(**{a.CLONE_REQUEST: "ns/golden"}), Way.UNSERVED),
         (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "true"}), Way.NONE),
         (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "false"}), Way.UNSERVED),

@@ -1,0 +1,1 @@
+"""Uploads: a worker waits for a client that sends the data."""
