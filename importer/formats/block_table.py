@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from importer.formats.window import Window
 
 _PIECE = MiB
+_MOST = (1 << 29) - 1  # entries, as in qemu: half a minute of work, whatever a server says how long its file is
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class BlockTable:
     floor: int
 
     def check(self) -> None:
+        if self.count > _MOST:
+            detail = f"{self.count} entries, at most {_MOST} are read"
+            raise Fault("ImageTableTooBig", format=self.file.format, table=self.name, detail=detail)
         self.file.check_table(self.name, self.offset, self.count * self.width, self.floor)
 
     def pieces(self) -> Iterator[tuple[int, array[int]]]:

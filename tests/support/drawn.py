@@ -90,9 +90,17 @@ class Drawn:
 
 def may_be_told(image: Drawn, code: str) -> bool:
     """Whether an image that qemu-img reads may be refused with ``code``: one that qemu itself has marked (7.2 does so
-    when it shrinks some with compressed clusters), and one whose end is missing, which qemu-img reads as zeros."""
+    when it shrinks some with compressed clusters), or has damaged without a mark (with clusters of 512 bytes it places
+    compressed ones into one that holds plain data), and one whose end is missing, which qemu-img reads as zeros."""
     cut = ("ImageTruncated", "ImageTableOutside", "ImageInvalid", "ImageClusterShared")
-    return code == "ImageMarkedCorrupt" or (image.cut > 0 and code in cut)
+    if code == "ImageMarkedCorrupt" or (image.cut > 0 and code in cut):
+        return True
+    return code == "ImageClusterShared" and _is_damaged(image.path)
+
+
+def _is_damaged(path: Path) -> bool:
+    """What ``qemu-img check`` calls corruption; leaked clusters are another exit code."""
+    return subprocess.run(["qemu-img", "check", path], capture_output=True).returncode == 2
 
 
 def draw_image(chance: random.Random, folder: Path, format: str | None = None) -> Drawn:

@@ -7,30 +7,52 @@ prints [fault code or "", CPU seconds, MiB of memory above the start].
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import os
 import random
 import resource
 import struct
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support.hostile import qcow2, vhd, vmdk
+from support.hostile import qcow2, vdi, vhd, vmdk
 from support.images import reader
+from support.vhdx import (
+    LOG_ID,
+    METADATA,
+    METADATA_REGION,
+    SECTOR,
+    TABLE_REGION,
+    entry,
+    image,
+    items,
+    metadata,
+    regions,
+)
 
 from cdi.base.faults import Fault
 from importer.archive import extract
+from importer.contents import unwrap
+from importer.decode.registry import open_decoder
+from importer.decode.xz_blocks import read_index
 from importer.fetch.rangeset import RangeSet
 from importer.formats import ReadAt
 from importer.formats.foreign import document, packing, refuse_unread_formats
 from importer.formats.magic import looks_like_a_page, recognise
+from importer.formats.qcow2_pending import Pending
 from importer.formats.qcow2_stream import Qcow2Placer
 from importer.formats.registry import open_image
 from importer.formats.vmdk_descriptor import check_descriptor
+from importer.sources import HEAD_SIZE, Facts
 
 KiB, MiB = 1024, 1024 * 1024
 COPIED = 1 << 63
+PART = int(os.environ.get("LARGEST_PART", "1"))  # of the tables of a stream, and of what is held of them, only 1/PART
 
 
 class _Nowhere:
@@ -42,7 +64,8 @@ class _Nowhere:
 
 def _stream(bits: int, tables: int, entries: Callable[[int, int], Iterator[int]]) -> None:
     """A qcow2 stream of nothing but L2 tables, the entries of each by its number and how many there are."""
-    size = 1 << bits
+    Pending.MOST //= PART
+    size, tables = 1 << bits, tables // PART
     l1_clusters = -(-tables * 8 // size)
     head = qcow2(
         cluster_bits=bits,
@@ -115,6 +138,130 @@ def _long_directory() -> None:
 def _long_vhd_table() -> None:
     image = vhd(size=2040 << 30, entries=2040 << 11, block=512 * KiB)[:1536]
     _by_ranges("vhd", lambda offset, length: image[offset : offset + length].ljust(length, b"\xff"), 64 * MiB)
+
+
+def _long_map() -> None:
+    """Blocks that were never written or given up, one by one: a 32nd part of the 2 GiB that are read at most."""
+    count, head = 1 << 24, bytes(vdi(size=(1 << 24) * MiB, blocks=1 << 24)[:512])
+    table = b"\xff" * 4 + b"\xfe" + b"\xff" * 3
+    _by_ranges(
+        "vdi",
+        lambda offset, length: head[offset : offset + length] if offset < 512 else (table * (length // 8 + 1))[:length],
+        512 + 4 * count,
+    )
+
+
+def _long_block_table() -> None:
+    """A VHDX of 64 TiB without a block, in each of the states that say so."""
+    length = (64 * MiB + 16 * KiB) * 8
+    found = (
+        regions(((TABLE_REGION, 8 * MiB, length, 1), (METADATA_REGION, METADATA, MiB, 1))),
+        metadata(items(1 << 46)),
+    )
+    head = bytes(image({192 * KiB: found[0], METADATA: found[1]}))
+    table = struct.pack("<4Q", 0, 1, 2, 3) * (MiB // 32)
+    _by_ranges("vhdx", lambda offset, size: head[offset : offset + size] if offset < 8 * MiB else table[:size], 1 << 47)
+
+
+def _most_regions() -> None:
+    """As many regions, and as many items of metadata, as their tables hold."""
+    nothing = (bytes(16), 0, 0, 0)
+    places = ((TABLE_REGION, 3 * MiB, MiB, 1), (METADATA_REGION, METADATA, MiB, 1))
+    table = bytearray(metadata(items(MiB)))
+    known = bytes(table[32 : 32 + 5 * 32])
+    table[10:12], table[32 : 64 * KiB] = struct.pack("<H", 2047), known.rjust(64 * KiB - 32, b"\0")
+    data = bytes(image({192 * KiB: regions([*[nothing] * 2045, *places]), METADATA: bytes(table)}))
+    _by_ranges("vhdx", reader(data), len(data))
+
+
+def _torn_log() -> None:
+    """The longest, with an entry at every sector that is as long as all of it, and none of them whole."""
+    length = 16 * MiB
+    torn = bytearray(entry(length=length)[:SECTOR])
+    torn[4] ^= 1
+    head = bytes(image({}, log_id=LOG_ID, log=(8 * MiB, length)))
+    log = bytes(torn) * (length // SECTOR)
+    _by_ranges("vhdx", lambda at, size: log[:size] if at == 8 * MiB else head[at : at + size], 32 * MiB)
+
+
+def _number(value: int) -> bytes:
+    """As xz writes it, 63 bits at most."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
+
+
+def _long_index() -> None:
+    """An index of an xz with as many records, each as long, as are read at most."""
+    count = 1 << 20
+    body = b"\0" + _number(count) + (_number(1 << 21) + _number(1 << 20)) * count
+    body += bytes(-len(body) % 4)
+    body += zlib.crc32(body).to_bytes(4, "little")
+    fields = (len(body) // 4 - 1).to_bytes(4, "little") + b"\0\1"
+    tail = body + zlib.crc32(fields).to_bytes(4, "little") + fields + b"YZ"
+    start = b"\xfd7zXZ\0\0\1" + zlib.crc32(b"\0\1").to_bytes(4, "little")
+    size = len(start) + (count << 21) + len(tail)
+
+    def read_at(offset: int, length: int) -> bytes:
+        if offset < len(start):
+            return (start + bytes(length))[offset : offset + length]
+        behind = offset - (size - len(tail))
+        return bytes(min(length, max(0, -behind))) + tail[max(0, behind) : max(0, behind + length)]
+
+    found = read_index(read_at, size)
+    assert found is not None
+    assert len(found) == count
+
+
+def _many_streams() -> None:
+    """Each costs a request: so many are one too many."""
+    stream = lzma.compress(b"")
+    data = stream * 1025
+    assert read_index(reader(data), len(data)) is None
+    assert read_index(reader(data[: -len(stream)]), len(data) - len(stream)) is not None
+
+
+EMPTY = {
+    "gz": gzip.compress(b"", mtime=0),
+    "xz": lzma.compress(b""),
+    "zst": b"\x28\xb5\x2f\xfd\x20\0\1\0\0",
+    "zst, skippable": b"\x50\x2a\x4d\x18\0\0\0\0",
+}
+_GZIP = EMPTY["gz"]
+
+
+def _unpacked(kind: str, unit: bytes, size: int = 4 * MiB) -> Callable[[], None]:
+    """A file of nothing but ``unit``, as a stream."""
+
+    def run() -> None:
+        data, position, buffer = memoryview(unit * (size // len(unit))), 0, memoryview(bytearray(MiB))
+
+        def read(view: memoryview) -> int:
+            nonlocal position
+            part = data[position : position + len(view)]
+            view[: len(part)] = part
+            position += len(part)
+            return len(part)
+
+        decoder = open_decoder(kind, read)
+        while decoder.readinto(buffer):
+            pass
+
+    return run
+
+
+def _gzip_header(flags: int, fields: bytes, end: bytes = b"") -> bytes:
+    return _GZIP[:3] + bytes((flags,)) + _GZIP[4:10] + fields + end
+
+
+def _head_of_nothing(kind: str) -> Callable[[], None]:
+    """What is inside is looked for in up to 4 MiB."""
+    unit = EMPTY[kind]
+    data = unit * (8 * MiB // len(unit))
+    facts = Facts(name="it", size=1 << 40, ranges=True, etag=None, head=data[:HEAD_SIZE])
+    return lambda: str(unwrap(facts, lambda offset, length: data[offset : offset + length])) and None
 
 
 def _feature_names() -> None:
@@ -226,6 +373,25 @@ INPUTS: dict[str, Callable[[], None]] = {
     "vmdk, a descriptor of extents": _descriptor(b"RW 1 SPARSE\n"),
     "vmdk, a descriptor of one line": _descriptor(b"a="),
     "vhd, the longest table": _long_vhd_table,
+    "vdi, a long map": _long_map,
+    "vhdx, the longest table": _long_block_table,
+    "vhdx, the most regions and metadata": _most_regions,
+    "vhdx, a torn log": _torn_log,
+    "xz, the longest index": _long_index,
+    "xz, many streams": _many_streams,
+    "gz, an endless name": _unpacked("gz", _gzip_header(8, b"n" * (4 * MiB - 10))),
+    "gz, an endless comment": _unpacked("gz", _gzip_header(16, b"n" * (4 * MiB - 10))),
+    "gz, an extra field and an endless name": _unpacked("gz", _gzip_header(12, b"\xff" * 65537 + b"n" * 3 * MiB)),
+    "gz, the longest headers": _unpacked(
+        "gz", _gzip_header(12, b"\xff\xff" + bytes(65535) + b"n" * 65524, b"\0" + _GZIP[10:]), 64 * MiB
+    ),
+    "gz, empty members": _unpacked("gz", EMPTY["gz"]),
+    "xz, empty streams": _unpacked("xz", EMPTY["xz"]),
+    "zst, empty frames": _unpacked("zst", EMPTY["zst"]),
+    "zst, skippable frames": _unpacked("zst", EMPTY["zst, skippable"]),
+    "gz, a head of empty members": _head_of_nothing("gz"),
+    "zst, a head of empty frames": _head_of_nothing("zst"),
+    "zst, a head of skippable frames": _head_of_nothing("zst, skippable"),
     "beginnings": _heads,
     "tar, closed directories": lambda: _archive(_closed_directories()),
     "tar, pax records": _extended_headers(b"8 a=bcd\n"),

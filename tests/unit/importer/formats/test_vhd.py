@@ -4,6 +4,7 @@ import pytest
 from support.hostile import vhd
 from support.images import reader
 
+from cdi.base.faults import Fault
 from importer.formats.registry import open_image
 from importer.formats.vhd import fixed_vhd_footer
 
@@ -29,6 +30,14 @@ def test_a_footer_that_says_another_size_is_the_end_of_a_raw_disk(said: int) -> 
 
 def test_a_footer_alone_is_no_disk() -> None:
     assert fixed_vhd_footer(footer(0), 512) is None
+
+
+def test_a_table_has_no_more_entries_than_qemu_reads() -> None:
+    for count, code in (((1 << 29) - 1, "ImageTableOutside"), (1 << 29, "ImageTableTooBig")):
+        data = vhd(size=count * 512, entries=count, block=512)
+        with pytest.raises(Fault) as caught:
+            open_image("vhd", reader(data), len(data))
+        assert caught.value.code == code
 
 
 def test_a_fixed_vhd_opens_by_its_footer() -> None:
