@@ -4,56 +4,84 @@ keys. What the worker could not open fails here, before there is a DataVolume th
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cdi.base.faults import Fault
-from cdi.cli import source_options
+from cdi.base.wire.environment import CERTIFICATES, CREDENTIALS
+from cdi.cli import source_options, unfit
 from cdi.cli.cluster_place import ClusterPlace
 from cdi.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from cdi.sources.kind import kind_of, needs_of
+from cdi.sources.needs import Files, Key
 from importer.sources import SourceSpec
 
 T = TypeVar("T")
 
-_KEYS = ("accessKeyId", "secretKey")
 # An endpoint is a place, a key is not: the worker gets keys from its Secret only.
 _PLACES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+def member_of(args: argparse.Namespace) -> Any:  # noqa: ANN401  each source has its own type
+    """What the DataVolume has in ``spec.source``, from the options that the source has a member for."""
+    kind = kind_of(unfit.source_of(args.source))
+    given = {
+        "url": kind.url(args.source, os.environ),
+        "secret_ref": args.secret,
+        "cert_config_map": args.ca_configmap,
+        "checksum": args.checksum,
+        "extra_headers": args.header,
+        "insecure_skip_verify": args.insecure,
+    }
+    return kind.spec(**{name: value for name, value in given.items() if value and name in kind.spec.__struct_fields__})
 
 
 @contextmanager
 def as_the_worker_sees_it(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> Iterator[SourceSpec]:
     """Raises Fault ReferredMissing, CredentialsMissing, and SizeUnknown where this user may not read what is named."""
+    needs = needs_of(kind_of(unfit.source_of(args.source)).parameters(member_of(args)))
     spec = source_options.spec(args.source, args)
     known = {name: value for name, value in spec.environ.items() if name in _PLACES or not name.startswith("AWS_")}
-    spec = _with_keys(replace(spec, environ=known, password=""), args, here, namespace)
-    with tempfile.TemporaryDirectory(prefix="cdi-certs-") as certificates:
-        if args.ca_configmap:
-            found = _referred(CONFIG_MAPS, args.ca_configmap, args, here, namespace)
-            for name, text in found.data.items():
-                Path(certificates, name).write_text(text)  # an API server lets no "/" into a key
-            spec = replace(spec, ca_files=(Path(certificates),))
-        yield spec
+    told = dict(needs.variables) | _keys(needs.keys, args, here, namespace)
+    with tempfile.TemporaryDirectory(prefix="cdi-certs-") as private:
+        for files in needs.files:
+            directory = Path(private, files.volume)
+            directory.mkdir()
+            for name, content in _contents(files, args, here, namespace).items():
+                (directory / name).write_bytes(content)  # an API server lets no "/" into a key
+            told |= files.variables(str(directory))
+        login = {key: told.get(variable, "") for key, variable in CREDENTIALS.items()}
+        yield replace(
+            spec,
+            user=login["accessKeyId"],
+            password=login["secretKey"],
+            session_token=login["sessionToken"],
+            region=login["region"],
+            ca_files=(Path(told[CERTIFICATES]),) if CERTIFICATES in told else (),
+            environ=known | told,
+        )
 
 
-def _with_keys(spec: SourceSpec, args: argparse.Namespace, here: ClusterPlace, namespace: str) -> SourceSpec:
-    if not args.secret:
-        return spec
-    found = _referred(SECRETS, args.secret, args, here, namespace)
-    keys = {name: value.decode() for name, value in found.data.items()}
-    missing = [name for name in _KEYS if not keys.get(name)]
+def _keys(keys: tuple[Key, ...], args: argparse.Namespace, here: ClusterPlace, namespace: str) -> dict[str, str]:
+    """Variable -> value."""
+    found = {name: _referred(SECRETS, name, args, here, namespace).data for name in {key.secret for key in keys}}
+    values = {key: found[key.secret].get(key.key, b"").decode(errors="surrogateescape") for key in keys}
+    missing = [key.key for key, value in values.items() if not (value or key.optional)]
     if missing:
         raise Fault("CredentialsMissing", missing=" and ".join(missing))
-    return replace(
-        spec,
-        user=keys["accessKeyId"],
-        password=keys["secretKey"],
-        session_token=keys.get("sessionToken", ""),
-        region=keys.get("region", ""),
-    )
+    return {key.variable: value for key, value in values.items() if value}
+
+
+def _contents(files: Files, args: argparse.Namespace, here: ClusterPlace, namespace: str) -> Mapping[str, bytes]:
+    if files.kind == "Secret":
+        return _referred(SECRETS, files.name, args, here, namespace).data
+    texts = _referred(CONFIG_MAPS, files.name, args, here, namespace).data
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _referred(resource: Resource[T], name: str, args: argparse.Namespace, here: ClusterPlace, namespace: str) -> T:

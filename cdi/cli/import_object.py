@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import Any
 
@@ -17,12 +16,11 @@ from cdi.base.units import format_quantity, human_size
 from cdi.cli import names, unfit
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_place import ClusterPlace, connected
-from cdi.cli.cluster_source import as_the_worker_sees_it
+from cdi.cli.cluster_source import as_the_worker_sees_it, member_of
 from cdi.cli.inspect import needed_volume, planned, roomy
 from cdi.cli.spoken import say
 from cdi.cli.watch import attached
 from cdi.contract import annotations as a
-from cdi.sources.kind import kind_of
 from importer.target import too_small
 
 
@@ -53,7 +51,7 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
     """The DataVolume for ``kubectl apply``."""
     metadata: dict[str, Any] = {"name": name.name, "namespace": name.namespace}
     annotations = {a.IMMEDIATE: "true"} if immediate else {}
-    source, members = _source(args)
+    members = to_builtins(member_of(args))
     if args.checksum and "checksum" not in members:
         annotations[a.CHECKSUM] = args.checksum
     if annotations:
@@ -61,28 +59,12 @@ def body(args: argparse.Namespace, name: names.Name, size: int, *, immediate: bo
     storage: dict[str, Any] = {"resources": {"requests": {"storage": format_quantity(size)}}}
     if args.storage_class:
         storage["storageClassName"] = args.storage_class
-    spec: dict[str, Any] = {"source": {source: members}, "storage": storage}
+    spec: dict[str, Any] = {"source": {unfit.source_of(args.source).name: members}, "storage": storage}
     if args.preallocation:
         spec["preallocation"] = True
     if args.archive:
         spec["contentType"] = "archive"
     return {"apiVersion": f"{GROUP}/v1beta1", "kind": "DataVolume", "metadata": metadata, "spec": spec}
-
-
-def _source(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """The member of ``spec.source`` and its own, from the options that it has a member for."""
-    source = unfit.source_of(args.source)
-    kind = kind_of(source)
-    given = {
-        "url": kind.url(args.source, os.environ),
-        "secret_ref": args.secret,
-        "cert_config_map": args.ca_configmap,
-        "checksum": args.checksum,
-        "extra_headers": args.header,
-        "insecure_skip_verify": args.insecure,
-    }
-    known = {name: value for name, value in given.items() if value and name in kind.spec.__struct_fields__}
-    return source.name, dict(to_builtins(kind.spec(**known)))
 
 
 def _size(args: argparse.Namespace, here: ClusterPlace, namespace: str) -> int:
