@@ -6,23 +6,28 @@ from dataclasses import dataclass
 
 from cdi.api.crd import Manifest
 from cdi.operator.installation import COMPONENT, PART_OF, VERSION, Installation, labels, metadata
-from cdi.operator.rbac import APISERVER, CONTROLLER
+from cdi.operator.rbac import APISERVER, CONTROLLER, UPLOADPROXY
 from cdi.operator.webhooks import SERVICE
+from cdi.trust import signing_key
+from cdi.trust.chains import UPLOAD_CLIENT, UPLOAD_PROXY
 
 METRICS_PORT = 8443
 HEALTH_PORT = 8444
 API_PORT = 8443
+UPLOAD_PORT = 8443
+CERTIFICATES = "/var/run/certs"
 
 _PROBE = {"initialDelaySeconds": 2, "periodSeconds": 5, "timeoutSeconds": 1, "successThreshold": 1}
 _READY = {**_PROBE, "failureThreshold": 3}
 # An API server that is down is waited for, an hour if need be: a process that is killed meanwhile comes later.
 _STARTED = {"periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 3600}
+_UPLOADS_END_S = 300  # a pod that is replaced passes on what it has begun
 _ALIVE = {**_PROBE, "timeoutSeconds": 5, "failureThreshold": 6}  # busy is not dead: half a minute of silence is
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One of our programs as a deployment of the same name."""
+    """One of our programs as a deployment of the same name. ``secrets``: mounted at ``CERTIFICATES``/NAME."""
 
     name: str
     command: str
@@ -33,16 +38,20 @@ class Program:
     env: tuple[Manifest, ...] = ()
     started: Manifest | None = None  # where the others answer only when it has begun
     has_metrics: bool = False
+    secrets: tuple[str, ...] = ()
+    grace_s: int | None = None  # Kubernetes' own, 30
 
 
 def deployments(installation: Installation) -> list[Manifest]:
-    return [_deployment(program, installation) for program in (_controller(installation), _apiserver(installation))]
+    programs = (_controller(installation), _apiserver(installation), _uploadproxy(installation))
+    return [_deployment(program, installation) for program in programs]
 
 
 def services(installation: Installation) -> list[Manifest]:
     here = installation.namespace
     return [
         _service(SERVICE, here, {COMPONENT: "cdi-apiserver"}, {"port": 443, "targetPort": API_PORT}),
+        _service(UPLOADPROXY, here, {COMPONENT: "cdi-uploadproxy"}, {"port": 443, "targetPort": UPLOAD_PORT}),
         _service(
             "cdi-prometheus-metrics",
             here,
@@ -88,6 +97,27 @@ def _apiserver(installation: Installation) -> Program:
     )
 
 
+def _uploadproxy(installation: Installation) -> Program:
+    """Its Secrets are made by cdi-apiserver: the kubelet starts it when they are there."""
+    health = _http("/healthz", "cdi-uploadproxy", scheme="HTTPS")
+    key = {"name": signing_key.NAME, "key": signing_key.PUBLIC}
+    return Program(
+        "cdi-uploadproxy",
+        "cdi-uploadproxy",
+        UPLOADPROXY,
+        (("cdi-uploadproxy", UPLOAD_PORT),),
+        health,
+        health,
+        env=(
+            {"name": "APISERVER_PUBLIC_KEY", "valueFrom": {"secretKeyRef": key}},
+            *_everywhere(installation),
+        ),
+        started=health,
+        secrets=(UPLOAD_PROXY.target, UPLOAD_CLIENT.target),
+        grace_s=_UPLOADS_END_S,
+    )
+
+
 def _everywhere(installation: Installation) -> tuple[Manifest, ...]:
     return (
         _value("VERBOSITY", str(installation.verbosity)),
@@ -126,7 +156,11 @@ def _pod(program: Program, installation: Installation) -> Manifest:
         "affinity": _apart(program.name),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(program, installation)],
-        "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}],
+        **({"terminationGracePeriodSeconds": program.grace_s} if program.grace_s else {}),
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+            *({"name": name, "secret": {"secretName": name}} for name in program.secrets),
+        ],
     }
 
 
@@ -149,7 +183,10 @@ def _container(program: Program, installation: Installation) -> Manifest:
             "readOnlyRootFilesystem": True,
         },
         # The one place to write to. In memory: private keys pass through it, as Python's ssl reads them from files.
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
+            *({"name": name, "mountPath": f"{CERTIFICATES}/{name}", "readOnly": True} for name in program.secrets),
+        ],
     }
 
 

@@ -11,7 +11,7 @@ from cdi.kube.resources import SECRETS
 from cdi.trust.tokens import Signer, key_pair
 
 NAME = "cdi-api-signing-key"
-_PRIVATE, _PUBLIC = "id_rsa", "id_rsa.pub"
+_PRIVATE, PUBLIC = "id_rsa", "id_rsa.pub"
 _LABELS = {"cdi.kubevirt.io": "keystore"}
 
 
@@ -23,7 +23,7 @@ async def signer(client: Client, namespace: str) -> Signer:
 
 async def _made(client: Client, namespace: str) -> Secret:
     pair = key_pair()
-    data = {name: base64.b64encode(pem).decode() for name, pem in ((_PRIVATE, pair.private), (_PUBLIC, pair.public))}
+    data = {name: base64.b64encode(pem).decode() for name, pem in ((_PRIVATE, pair.private), (PUBLIC, pair.public))}
     metadata = {"name": NAME, "namespace": namespace, "labels": _LABELS}
     try:
         return await client.create(SECRETS, {"metadata": metadata, "type": "Opaque", "data": data})

@@ -6,6 +6,8 @@ import pytest
 
 from cdi.operator.deployments import deployments, services
 from cdi.operator.installation import Installation
+from cdi.trust.tokens import key_pair
+from uploadproxy.proxy.process import GRACE_S, LEAVES_S, settings
 
 PLACE = Installation(image="localhost/built:1", verbosity=3)
 BY_NAME = {one["metadata"]["name"]: one for one in deployments(PLACE)}
@@ -25,8 +27,10 @@ def test_deployments_have_the_contract_s_names_and_accounts() -> None:
     assert {name: pod(name)["serviceAccountName"] for name in BY_NAME} == {
         "cdi-deployment": "cdi-sa",
         "cdi-apiserver": "cdi-apiserver",
+        "cdi-uploadproxy": "cdi-uploadproxy",
     }
-    assert [container(name)["command"] for name in BY_NAME] == [["cdi-controller"], ["cdi-apiserver"]]
+    commands = [container(name)["command"] for name in BY_NAME]
+    assert commands == [["cdi-controller"], ["cdi-apiserver"], ["cdi-uploadproxy"]]
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -89,6 +93,26 @@ def test_the_api_service_leads_to_the_api_server() -> None:
     assert service["selector"].items() <= BY_NAME["cdi-apiserver"]["spec"]["template"]["metadata"]["labels"].items()
     assert service["ports"] == [{"port": 443, "targetPort": 8443, "protocol": "TCP"}]
     assert container("cdi-apiserver")["ports"][0]["containerPort"] == 8443
+
+
+def test_the_upload_proxy_finds_its_certificates_and_the_key_of_tokens() -> None:
+    found = settings({"APISERVER_PUBLIC_KEY": key_pair().public.decode()})
+    files = {str(file) for pair in (found.served, found.shown) for file in (pair.certificate, pair.key)}
+    mounts = {one["mountPath"]: one["name"] for one in container("cdi-uploadproxy")["volumeMounts"]}
+    secrets = {one["name"]: one["secret"]["secretName"] for one in pod("cdi-uploadproxy")["volumes"] if "secret" in one}
+    mounted = {place: secrets[name] for place, name in mounts.items() if name in secrets}
+    assert files == {f"{place}/{key}" for place in mounted for key in ("tls.crt", "tls.key")}
+    assert sorted(mounted.values()) == ["cdi-uploadproxy-server-cert", "cdi-uploadserver-client-cert"]
+    (key,) = (one["valueFrom"] for one in container("cdi-uploadproxy")["env"] if one["name"] == "APISERVER_PUBLIC_KEY")
+    assert key == {"secretKeyRef": {"name": "cdi-api-signing-key", "key": "id_rsa.pub"}}
+
+
+def test_the_upload_proxy_is_where_the_contract_has_it_and_may_end_what_it_has_begun() -> None:
+    service = SERVICES["cdi-uploadproxy"]
+    labels = BY_NAME["cdi-uploadproxy"]["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+    assert service["ports"] == [{"port": 443, "targetPort": 8443, "protocol": "TCP"}]
+    assert pod("cdi-uploadproxy")["terminationGracePeriodSeconds"] > LEAVES_S + GRACE_S
 
 
 def test_metrics_are_scraped_from_pods_that_have_them() -> None:
