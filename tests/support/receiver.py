@@ -57,6 +57,7 @@ class Receiver:
     def __init__(self, servers: Authority, clients: Authority, host_names: str) -> None:
         self.conduct = Conduct()
         self.taken: list[Taken] = []
+        self.stopped = threading.Event()
         self._arrived = threading.Condition()
         self.use(servers.issue("upload server", host_names), clients)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -76,6 +77,7 @@ class Receiver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stopped.set()
         self._listener.close()
         for connection in self._connections:
             connection.close()

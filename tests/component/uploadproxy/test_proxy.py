@@ -94,6 +94,7 @@ def test_a_server_that_becomes_ready_is_waited_for(
     assert answers == [200]
 
 
+@pytest.mark.slow
 def test_a_client_is_held_up_by_a_slow_server_and_nothing_is_kept(
     proxy: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str
 ) -> None:
@@ -234,6 +235,7 @@ def test_ten_thousand_headers_are_refused(proxy: ProxyProcess, receiver: Receive
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.slow
 def test_who_does_not_say_what_is_wanted_is_left(proxy: ProxyProcess) -> None:
     with proxy.connected() as connection:
         connection.sendall(b"POST /v1beta1/upload HTTP/1.1\r\nHost: p\r\n")
@@ -282,6 +284,7 @@ def test_claims_that_take_nothing_are_said_at_once(
     assert not receiver.taken
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_become_ready_is_said_after_ten_seconds(
     proxy: ProxyProcess, trust: Trust, claims: Claims, name: str
 ) -> None:
