@@ -7,7 +7,8 @@ from functools import partial
 
 from support.apiserver import ApiServer
 from support.asynchronous import asynchronous
-from support.webhooks import NAMESPACE, Kubectl, Process, soon
+from support.controller import wait_until
+from support.webhooks import NAMESPACE, Kubectl, Process
 
 from cdi.kube.client import Client
 from cdi.kube.config import load
@@ -29,7 +30,7 @@ def made(kubectl: Kubectl) -> dict[str, str]:
 
 
 def test_all_are_made_and_other_lifetimes_count_for_all(process: Process, kubectl: Kubectl) -> None:
-    assert soon(lambda: set(SECRET_NAMES) <= set(made(kubectl)))
+    wait_until(lambda: set(SECRET_NAMES) <= set(made(kubectl)), "all are made")
     before = made(kubectl)
     life = {"ca": {"duration": "20m", "renewBefore": "10m"}}
     ends = {name: {"duration": "5m", "renewBefore": "2m"} for name in ("server", "client")}
@@ -41,9 +42,9 @@ def test_all_are_made_and_other_lifetimes_count_for_all(process: Process, kubect
         now = made(kubectl)
         return all(now[chain.signer] != before[chain.signer] for chain in CHAINS)
 
-    assert soon(renewed), process.log.read_text()
+    wait_until(renewed, "all authorities are made anew")
     for chain in CHAINS:
-        assert soon(partial(_trusts_both, kubectl, chain.bundle))
+        wait_until(partial(_trusts_both, kubectl, chain.bundle), f"{chain.bundle} has both")
     for name in SECRET_NAMES:
         allowed = kubectl.done("auth", "can-i", "patch", f"secret/{name}", "-n", NAMESPACE, f"--as={ACCOUNT}")
         assert allowed.strip() == "yes"
@@ -59,7 +60,7 @@ def _trusts_both(kubectl: Kubectl, bundle: str) -> bool:
 async def test_the_controller_signs_for_a_pod_what_the_proxy_believes(
     api: ApiServer, process: Process, kubectl: Kubectl
 ) -> None:
-    assert soon(lambda: set(SECRET_NAMES) <= set(made(kubectl)))
+    wait_until(lambda: set(SECRET_NAMES) <= set(made(kubectl)), "all are made")
     token = kubectl.done("create", "token", "cdi-sa", "-n", NAMESPACE).strip()
     async with Client(load(str(api.kubeconfig(token)))) as controller:
         found = await authorities(controller, NAMESPACE)
