@@ -28,6 +28,10 @@ def uploadproxy() -> int:
     return _run("uploadproxy.proxy.process")
 
 
+def uploadserver() -> int:
+    return _run("uploadproxy.server.pod")
+
+
 def _run(module: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     return int(importlib.import_module(module).main())

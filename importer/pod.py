@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.sources import imported, is_empty, listed, source_of_word
-from cdi.base.verbosity import level_of, log_to_stderr
+from cdi.base.verbosity import level_of, log_to_stderr, verbosity_in
 from cdi.base.wire.environment import CREDENTIALS, ImportEnvironment, decode_import
 from cdi.base.wire.termination import Termination
 from importer import worker
@@ -125,16 +125,10 @@ def _secret_headers(directory: Path) -> tuple[str, ...]:
 
 
 def main() -> int:
-    level = level_of(_verbosity(sys.argv[1:]))
+    level = level_of(verbosity_in(sys.argv[1:]))
     log_to_stderr(level, "%(asctime)s %(levelname)s %(message)s")
     importing = Importing(os.environ)
     return worker.run(worker.Worker(importing.work, importing.prefix, worker.IMPORT_METRIC), os.environ)
-
-
-def _verbosity(arguments: Sequence[str]) -> int:
-    """Of ``-v=N``. Whatever else the contract's importer may be told does not stop this one."""
-    said = [text.removeprefix("-v=") for text in arguments if text.startswith("-v=")]
-    return int(said[-1][:9]) if said and said[-1].isdecimal() else 1
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ log = logging.getLogger("importer")
 class Request:
     """What to import and where to.
 
-    ``raw``: the bytes are the disk, whatever they look like. ``received``: called once, in the thread that reads, when
-    the last byte of the source has come and nothing more is needed of it: what is left is to write, to verify and to
-    flush. It must not raise.
+    ``raw``: the bytes are the disk, whatever they look like. ``received``: called once, in the caller's thread, when
+    all bytes of the source have come and were found to be an image that fits: what is left is to convert an image
+    that was kept whole, to verify and to flush. It must not raise.
     """
 
     source: SourceSpec | Opener
@@ -307,4 +307,6 @@ def _unpack(feed: Feed, request: Request) -> tuple[int, int]:
     with unfinished(directory, over=request.target.overwrite):
         feed.limit = request.target.limit(None)  # what an earlier attempt left has gone
         with feed.alone_afterwards():
-            return unpack.run(feed, directory), 0
+            size = unpack.run(feed, directory)
+        feed.received()
+        return size, 0

@@ -32,11 +32,11 @@ _INTERVAL_S = 2.0
 @dataclass(frozen=True, slots=True)
 class Worker:
     """``work``: does it, and says what was done. ``prefix``: the words that controllers look for in front of a fault.
-    ``metric``: the name of the progress metric."""
+    ``metric``: the name of the progress metric, empty for none."""
 
     work: Callable[[Progress, Cancel], Termination]
     prefix: Callable[[Progress, Fault], str]
-    metric: str
+    metric: str = ""
 
 
 def run(worker: Worker, environ: Mapping[str, str]) -> int:
@@ -64,8 +64,8 @@ def _worked(worker: Worker, environ: Mapping[str, str], progress: Progress, canc
 
 def _metric(name: str, environ: Mapping[str, str], progress: Progress) -> contextlib.AbstractContextManager[object]:
     owner_uid = environ.get("OWNER_UID", "")
-    if not owner_uid:
-        return contextlib.nullcontext()  # no cluster around it
+    if not name or not owner_uid:
+        return contextlib.nullcontext()  # no owner: no cluster around it
     from importer.metric import serve
 
     return serve(name, progress, owner_uid, metric_address(environ))

@@ -166,6 +166,18 @@ CATALOGUE: dict[str, Entry] = {
         "Its bytes come once and cannot be asked for again, so nothing was published.",
         "send it again from its first byte; if it breaks off again, look at the network between its sender and here.",
     ),
+    "UploadStalled": _transient(
+        "only {got} bytes came from the client while it was waited for during {seconds} s.",
+        "Who sends less than {least} bytes in that time does not hold the place of others.",
+        "look at the network between the client and here, and send it again from its first byte.",
+        Exit.SOURCE,
+    ),
+    "UploadMalformed": _permanent(
+        Exit.SOURCE,
+        "the request is no upload: {cause}.",
+        "Its bytes cannot be told from what is around them.",
+        "send it with curl -T FILE, or curl -F file=@FILE to an address for forms.",
+    ),
     "SourceStalled": _transient(
         "no bytes from {source} for {seconds} s at {got} bytes.",
         "The connection is open but nothing arrives.",

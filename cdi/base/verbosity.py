@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 
 from cdi.base.printable import one_line
 
 _DETAILS = 3
 _Failure = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+def verbosity_in(arguments: Sequence[str]) -> int:
+    """Of ``-v=N``, 1 without it. Whatever else CDI's workers may be told does not stop ours."""
+    said = [text.removeprefix("-v=") for text in arguments if text.startswith("-v=")]
+    return int(said[-1][:9]) if said and said[-1].isdecimal() else 1
 
 
 def level_of(verbosity: int) -> int:

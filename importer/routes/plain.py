@@ -25,9 +25,6 @@ class PlainSource(Protocol):
     limit: int  # plain bytes that the target may hold
     hasher: Hasher | None
 
-    def received(self) -> None:
-        """Told at the end of the source."""
-
     def stream(self, start: int = 0, end: int | None = None) -> Stream: ...
 
 
@@ -44,7 +41,6 @@ class PlainStream:
         self._start = start
         self._limit = _plain_limit(job)
         self._stream: Stream = job.stream(start[0], end)
-        self._ends_early = end is not None
         self.position = start[1]  # plain bytes given, counted from the start of the whole
         self._taken = 0
         read: ReadInto = self._take
@@ -62,8 +58,6 @@ class PlainStream:
         if self._job.hasher is not None:
             self._job.hasher.update(buffer[:count])
         self._taken += count
-        if not count and not self._ends_early:
-            self._job.received()
         return count
 
     def readinto(self, buffer: memoryview) -> int:

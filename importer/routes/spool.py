@@ -30,11 +30,12 @@ def run(job: Job, directory: Path) -> int:
         size = _fill_spool(job, descriptor, str(directory))
         if job.hasher is not None:
             job.hasher.verify()  # before the converter looks at a single byte
-        job.progress.enter(Stage.CONVERTING)
         spool = SpoolSource(job.source.name, descriptor, size)
         image = open_image(job.plan.format, spool.read_at, size)
         if image.virtual_size > job.limit:
             raise too_small(image.virtual_size, job.limit)
+        job.received()
+        job.progress.enter(Stage.CONVERTING)
         job.sink.grow(image.virtual_size)
         # Counted as transferred once already, so the second reading is not progress of the transfer.
         plan = replace(job.plan, facts=replace(job.plan.facts, head=b""), tables=None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import time
+from typing import Protocol
 
 from importer.sources.patient import PatientSocket
 
@@ -18,11 +18,17 @@ class Ended(ConnectionError):
     """The peer closed where something had to follow."""
 
 
+class Receiving(Protocol):
+    """A socket, or what stands before one."""
+
+    def recv_into(self, buffer: memoryview | bytearray, nbytes: int = 0, flags: int = 0) -> int: ...
+
+
 class Incoming:
     """One reader at a time. Sockets' timeouts hold for each receive; ``until_s`` (time.monotonic()) for a whole line,
     so that one that comes byte by byte ends as well."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: Receiving) -> None:
         self._sock = sock
         self._ahead = b""  # received together with a line; given up to _at
         self._at = 0

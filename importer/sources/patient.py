@@ -28,7 +28,7 @@ class PatientSocket(socket.socket):
         self.settimeout(None)
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
 
-    def recv_into(self, buffer: memoryview, nbytes: int = 0, flags: int = 0) -> int:  # type: ignore[override]
+    def recv_into(self, buffer: memoryview | bytearray, nbytes: int = 0, flags: int = 0) -> int:  # type: ignore[override]
         """http.client reads headers with it as well."""
         began_s = 0.0
         while True:

@@ -1,0 +1,72 @@
+"""One upload at a time, and the order in which things end."""
+
+from __future__ import annotations
+
+import threading
+
+from cdi.base.faults import Fault
+from cdi.base.wire.termination import Termination
+from uploadproxy.server.slot import Slot, Take
+
+DONE = Termination("Upload Complete")
+
+
+def nothing() -> None:
+    """A stop that nobody waits for."""
+
+
+def test_there_is_one_until_it_is_given_back() -> None:
+    slot = Slot()
+    assert [slot.take(nothing), slot.take(nothing)] == [Take.TAKEN, Take.BUSY]
+    slot.free()
+    assert slot.take(nothing) is Take.TAKEN
+
+
+def test_when_the_disk_is_there_none_begins_and_the_end_waits_for_the_answer() -> None:
+    slot = Slot()
+    slot.take(nothing)
+    slot.finish()
+    assert slot.take(nothing) is Take.FINISHED
+    slot.end(DONE)
+    assert slot.wait(None) == DONE
+    assert slot.take(nothing) is Take.FINISHED
+
+
+def test_a_failure_that_ends_the_process_is_the_outcome() -> None:
+    slot, fault = Slot(), Fault("ScratchRequired")
+    slot.take(nothing)
+    slot.end(fault)
+    assert slot.wait(None) is fault
+    assert slot.take(nothing) is Take.CLOSED
+
+
+def test_a_deadline_without_an_upload_has_no_outcome() -> None:
+    slot = Slot()
+    assert slot.wait(0) is None
+    assert slot.take(nothing) is Take.CLOSED
+
+
+def test_a_deadline_waits_for_the_one_that_runs_and_takes_no_other() -> None:
+    slot, found = Slot(), []
+    slot.take(nothing)
+    waiting = threading.Thread(target=lambda: found.append(slot.wait(0)))
+    waiting.start()
+    while slot.take(nothing) is Take.BUSY:
+        """Until the deadline has been seen."""
+    assert found == []
+    slot.end(DONE)
+    waiting.join()
+    assert found == [DONE]
+
+
+def test_a_stop_stops_the_one_that_runs_and_the_wait() -> None:
+    slot, stopped = Slot(), []
+
+    def stop() -> None:
+        stopped.append(True)
+        slot.free()
+
+    slot.take(stop)
+    slot.stop()
+    assert stopped == [True]
+    assert slot.wait(None) is None

@@ -1,0 +1,140 @@
+"""One client's connection: its requests, one after the other, each answered before the connection is closed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from cdi.base.units import GiB, KiB
+from importer.cancel import Cancel
+from importer.progress import Progress
+from importer.sources.incoming import Incoming
+from uploadproxy.server.answer import (
+    ALIVE,
+    BUSY,
+    CLOSED,
+    CONTINUE,
+    DONE,
+    FINISHED,
+    NOT_FOUND,
+    Answer,
+    unauthorized,
+)
+from uploadproxy.server.attempt import Attempt, Stream, Volume
+from uploadproxy.server.body import Body
+from uploadproxy.server.channel import Channel
+from uploadproxy.server.request import BadRequest, Request, read_request
+from uploadproxy.server.routes import HEALTH, UPLOADS, Upload
+from uploadproxy.server.slot import Slot, Take
+
+log = logging.getLogger("uploadserver")
+
+# A client that sends its whole body before it reads the answer loses that when the connection is closed under it. So
+# the rest is read and thrown away, within these bounds.
+_REST_S, _REST = 10.0, 4 * GiB
+_TAKING = ("POST", "PUT")  # PUT is what ``curl -T`` sends
+_REFUSALS = {Take.BUSY: BUSY, Take.FINISHED: FINISHED, Take.CLOSED: CLOSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all connections share. ``client_name``: of the one who may upload."""
+
+    slot: Slot
+    volume: Volume
+    progress: Progress
+    client_name: str
+
+
+class Connection:
+    def __init__(self, channel: Channel, service: Service) -> None:
+        self._channel = channel
+        self._service = service
+        self._incoming = Incoming(channel)
+
+    def attend(self) -> None:
+        """Blocking, until one of both is through with the other. Raises OSError."""
+        self._channel.shake_hands()
+        goes_on = True
+        while goes_on:
+            self._channel.can_go = True
+            try:
+                request = read_request(self._incoming, self._channel)
+            except BadRequest as error:
+                self._send(Answer(error.status, f"{error}."), Request("", "", None), goes_on=False)
+                self._throw_away(None)
+                return
+            if request is None:
+                return
+            self._channel.can_go = False
+            goes_on = self._attend(request)
+
+    def _attend(self, request: Request) -> bool:
+        """Whether another request may follow."""
+        body = Body(request, self._incoming)
+        upload = UPLOADS.get(request.path)
+        goes_on = request.goes_on and not request.has_body
+        if upload is not None and request.method in _TAKING:
+            goes_on = False
+            self._upload(upload, request, body)
+        else:
+            self._send(_answer_to(request, upload), request, goes_on=goes_on)
+        if body.left != 0:
+            self._throw_away(body.left)
+        return goes_on
+
+    def _upload(self, upload: Upload, request: Request, body: Body) -> None:
+        def answer(said: Answer) -> None:
+            self._send(said, request, goes_on=False)
+
+        if not self._service.client_name or self._channel.client_name != self._service.client_name:
+            answer(unauthorized(self._service.client_name))
+            return
+        cancel = Cancel()
+        taken = self._service.slot.take(cancel.request)
+        if taken is not Take.TAKEN:
+            answer(_REFUSALS[taken])
+            return
+        attempt = Attempt(upload, self._service.volume, self._service.slot, answer)
+        with self._channel.of_a_body():
+            attempt.run(lambda: self._stream(upload, request, body), self._service.progress, cancel)
+
+    def _stream(self, upload: Upload, request: Request, body: Body) -> Stream:
+        if not upload.form:
+            stream = Stream(body.readinto, request.length, self._channel.interrupt)
+        else:
+            from uploadproxy.server.form import Form
+
+            stream = Stream(Form(request.content_type, body.readinto).readinto, None, self._channel.interrupt)
+        if request.expects:
+            self._channel.send(CONTINUE)
+        return stream
+
+    def _send(self, answer: Answer, request: Request, *, goes_on: bool) -> None:
+        """The client may have gone: what it did stays done."""
+        try:
+            self._channel.send(answer.encode(with_body=request.method != "HEAD", goes_on=goes_on))
+        except OSError as error:
+            log.info("the client did not wait for its answer %d: %s", answer.status, error)
+
+    def _throw_away(self, left: int | None) -> None:
+        """``left``: bytes that are to come, None when that is not known."""
+        self._channel.can_go = True
+        self._channel.until_s = time.monotonic() + _REST_S
+        left = _REST if left is None else min(left, _REST)
+        buffer = memoryview(bytearray(64 * KiB))
+        while left > 0 and time.monotonic() < self._channel.until_s:
+            count = self._incoming.fill(buffer[: min(left, len(buffer))])
+            if count == 0:
+                return
+            left -= count
+
+
+def _answer_to(request: Request, upload: Upload | None) -> Answer:
+    """Of what is no upload."""
+    if request.path == HEALTH and request.method in ("GET", "HEAD"):
+        return ALIVE
+    if upload is not None and upload.asynchronous and request.method == "HEAD":
+        return DONE  # clients ask so whether there are asynchronous uploads
+    return NOT_FOUND

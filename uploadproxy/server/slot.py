@@ -1,0 +1,75 @@
+"""One upload at a time, and how the server's work ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import Enum
+
+from cdi.base.faults import Fault
+from cdi.base.wire.termination import Termination
+
+
+class Take(Enum):
+    TAKEN = "taken"
+    BUSY = "busy"  # another one is running
+    FINISHED = "finished"  # one has ended well
+    CLOSED = "closed"  # the server ends
+
+
+class Slot:
+    """``take`` is for the threads of connections, and each taken is given back by ``free``, or ends the work by
+    ``finish`` or ``end``. ``wait`` is for the main thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        # Guarded by _changed:
+        self._stop: Callable[[], None] | None = None  # of the upload that runs
+        self._is_finished = self._is_closed = False
+        self._outcome: Termination | Fault | None = None
+
+    def take(self, stop: Callable[[], None]) -> Take:
+        """``stop``: ends this upload soon, from another thread."""
+        with self._changed:
+            if self._is_finished:
+                return Take.FINISHED
+            if self._is_closed:
+                return Take.CLOSED
+            if self._stop is not None:
+                return Take.BUSY
+            self._stop = stop
+            return Take.TAKEN
+
+    def free(self) -> None:
+        with self._changed:
+            self._stop = None
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """The disk is there: no other upload begins. The client has still to be told, then ``end`` follows."""
+        with self._changed:
+            self._is_finished = True
+
+    def end(self, outcome: Termination | Fault) -> None:
+        """The process ends with this."""
+        with self._changed:
+            self._stop = None
+            self._outcome, self._is_closed = outcome, True
+            self._changed.notify_all()
+
+    def wait(self, seconds: float | None) -> Termination | Fault | None:
+        """The outcome; None when there is none after ``seconds``, and no upload runs. Then none begins any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._outcome is not None or self._is_closed, seconds)
+            self._is_closed = True
+            self._changed.wait_for(lambda: self._outcome is not None or self._stop is None)
+            return self._outcome
+
+    def stop(self) -> None:
+        """No upload begins any more, and the one that runs ends soon."""
+        with self._changed:
+            self._is_closed = True
+            stop = self._stop
+            self._changed.notify_all()
+        if stop is not None:
+            stop()
