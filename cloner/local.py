@@ -11,9 +11,7 @@ import errno
 import fcntl
 import logging
 import os
-import stat
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +25,8 @@ from importer.cancel import Cancel
 from importer.progress import Progress, Stage
 from importer.sinks.file import FileSink
 from importer.sinks.refusal import refusals
+from importer.sources import Extents, SourceSpec
+from importer.sources.file import FileSource
 from importer.target import Target
 
 _FICLONE = 0x40049409  # linux/fs.h
@@ -49,69 +49,46 @@ def clone(source: Path, target: Path, wanted: Result, progress: Progress, cancel
     """
     place = Target.at_path(target, size=wanted.size, preallocation=wanted.preallocation, overwrite=True)
     place.check_apart(source)
-    with _opened(source) as reading:
-        before = _version_of(reading)
-        with place.made_anew(place.final_size(before.size), unaligned=True) as site, refusals(str(target)):
+    with contextlib.closing(FileSource(SourceSpec(str(source)))) as disk:
+        facts = disk.probe()
+        if facts.size is None or facts.extents is None:
+            raise Fault("FileUnreadable", source=str(source), cause="it is no file")
+        with refusals(str(source)):
+            # A store to a mapped page sets the file's times when it is the first since the page was written out.
+            os.fdatasync(disk.descriptor)
+        with place.made_anew(place.final_size(facts.size), unaligned=True) as site, refusals(str(target)):
             sink = site.sink
             if not isinstance(sink, FileSink):
                 raise Fault("TargetForeign", name=str(target), kind="a block device")
-            method = _copy(reading, sink.descriptor, before.size, progress, cancel)
-            _check_unchanged(source, before, _version_of(reading))
-            sink.grow(place.final_size(before.size, sink.block))
+            progress.enter(Stage.FETCHING)
+            progress.expect(facts.size)
+            method = _copy(disk.descriptor, sink.descriptor, _Data(facts.size, facts.extents()), progress, cancel)
+            disk.check_unchanged()
+            sink.grow(place.final_size(facts.size, sink.block))
             progress.enter(Stage.FLUSHING)
     progress.enter(Stage.DONE)
     return method
 
 
-class _Version(NamedTuple):
+class _Data(NamedTuple):
+    """What of the ``size`` bytes of a disk is data."""
+
     size: int
-    modified_ns: int
-    changed_ns: int
-
-    def __str__(self) -> str:
-        return f"{self.size} bytes {self.modified_ns}-{self.changed_ns}"
+    extents: Extents
 
 
-@contextlib.contextmanager
-def _opened(source: Path) -> Iterator[int]:
-    with refusals(str(source)):
-        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(reading).st_mode):
-            raise Fault("FileUnreadable", source=str(source), cause="it is no file")
-        with refusals(str(source)):
-            # A store to a mapped page sets the file's times when it is the first since the page was written out.
-            os.fdatasync(reading)
-        yield reading
-    finally:
-        os.close(reading)
-
-
-def _version_of(reading: int) -> _Version:
-    facts = os.fstat(reading)
-    return _Version(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-
-
-def _check_unchanged(source: Path, before: _Version, after: _Version) -> None:
-    if before != after:
-        raise Fault("SourceChanged", source=str(source), before=before, after=after)
-
-
-def _copy(reading: int, writing: int, length: int, progress: Progress, cancel: Cancel) -> str:
-    progress.enter(Stage.FETCHING)
-    progress.expect(length)
+def _copy(reading: int, writing: int, data: _Data, progress: Progress, cancel: Cancel) -> str:
     try:
         fcntl.ioctl(writing, _FICLONE, reading)
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
     else:
-        progress.fetched(length)
+        progress.fetched(data.size)
         return "reflink"
     method = "copy_file_range"
     position = 0
-    while position < length:
-        start, end = _data_after(reading, position, length)
+    for start, end in data.extents:
         progress.fetched(start - position)
         position = start
         while position < end:
@@ -128,21 +105,11 @@ def _copy(reading: int, writing: int, length: int, progress: Progress, cancel: C
             else:
                 count = os.pwrite(writing, os.pread(reading, min(count, MiB), position), position)
             if count == 0:
-                raise Fault("SourceTruncated", source="the source volume", got=position, expected=length)
+                raise Fault("SourceTruncated", source="the source volume", got=position, expected=data.size)
             position += count
             progress.fetched(count)
+    progress.fetched(data.size - position)
     return method
-
-
-def _data_after(descriptor: int, position: int, length: int) -> tuple[int, int]:
-    """(start, end) of the next data; (length, length) when only a hole is left."""
-    try:
-        start = os.lseek(descriptor, position, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return length, length
-    return start, min(length, os.lseek(descriptor, start, os.SEEK_HOLE))
 
 
 def main() -> int:

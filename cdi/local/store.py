@@ -19,6 +19,7 @@ from cdi.api.validation import name_violation
 from cdi.base.faults import Fault
 from cdi.base.nearest import hint
 from cdi.base.wire.progress import ProgressLine
+from importer.sinks.lock import is_at
 from importer.sinks.refusal import fault_of, refusals
 
 DISK = "disk.img"
@@ -159,9 +160,8 @@ def _locked_directory(place: Path, name: str) -> int:
                 raise Fault("TargetBusy", target=name, cause="another cdi works on it") from error
             time.sleep(0.02)
             continue
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), place.stat()):
-                return descriptor
+        if is_at(descriptor, place.resolve()):
+            return descriptor
         os.close(descriptor)  # it was deleted between our open and our lock
 
 

@@ -24,6 +24,7 @@ from cdi.local.store import LOG
 from cdi.sources.kind import needs_of
 from cdi.sources.needs import HEADERS, Needs
 from cdi.sources.request import asked_of, parameters_of
+from importer.sinks.lock import is_at
 from importer.sinks.refusal import refusals
 
 _PASSED = frozenset(
@@ -111,7 +112,7 @@ def _locked_directory(base: Path) -> tuple[Path, int]:
         with contextlib.suppress(FileNotFoundError):  # swept between our making it and our lock
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(lock), path.stat()):
+            if is_at(lock, path):
                 return path, lock
             os.close(lock)
 

@@ -159,18 +159,21 @@ class Marks:
 
     def gap(self, size: int) -> tuple[int, int] | None:
         """The first part of [0, size) without a mark."""
-        return next(self._all().missing(0, size), None)
+        position = 0
+        while position < size:
+            reached = max(each.reach(position) for each in self._all())
+            if reached == position:
+                return position, min(next(each.missing(position, size))[1] for each in self._all())
+            position = reached
+        return None
 
     @property
     def reach(self) -> int:
         """The end of the last mark."""
-        return self._all().end
+        return max(each.end for each in self._all())
 
-    def _all(self) -> RangeSet:
-        ranges = RangeSet(self.held)
-        for layer in (self.durable, self.syncing, self.fresh):
-            ranges.update(layer.ranges)
-        return ranges
+    def _all(self) -> tuple[RangeSet, ...]:
+        return self.held, self.durable.ranges, self.syncing.ranges, self.fresh.ranges
 
     def kept(self, same_boot: bool) -> Kept:
         """All marks after a mere death of the process; only durable ones when the kernel's cache is gone too."""

@@ -65,10 +65,15 @@ class FileSource:
         facts = Facts(name=self.name, size=size, ranges=True, etag=known, head=head, resource=resource)
         return replace(facts, local=Path(self._path), extents=None if is_device else self._extents)
 
+    @property
+    def descriptor(self) -> int:
+        """For whoever copies inside the kernel, instead of ``open``, when it was probed."""
+        return self._fd
+
     def open(self, offset: int, length: int | None) -> FileBody:
         if self._version is None:
             raise ValueError("probe() comes before open()")
-        self._check_unchanged()
+        self.check_unchanged()
         size = self._version[0]
         end = size if length is None else offset + length
         if not 0 <= offset <= end <= size:
@@ -87,11 +92,12 @@ class FileSource:
                 if error.errno != errno.ENXIO:
                     raise self._unreadable(error) from error
                 start = end = size  # a hole is all that is left
-            self._check_unchanged()  # behind the look: so what was a hole was one when anything else was read
+            self.check_unchanged()  # behind the look: so what was a hole was one when anything else was read
             if start < end:
                 yield start, end
 
-    def _check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
+        """Fault SourceChanged when it is not what the probe has seen."""
         now = self._measure()
         if self._version is not None and now != self._version:
             before, after = (f"{size} bytes {etag}" for size, etag in (self._version, now))
@@ -109,7 +115,7 @@ class FileSource:
             raise Fault("SourceTruncated", source=self.name, got=position, expected=end)
         if count == wanted:  # what ends before is told as truncated, by the next read
             # After the read: so everything that was read was there before anything else was.
-            self._check_unchanged()
+            self.check_unchanged()
         return count
 
     def interrupt(self) -> None:

@@ -41,7 +41,7 @@ class SparseDisk:
         while done < len(data):
             number, at = divmod(offset + done, _BLOCK)
             part = data[done : done + _BLOCK - at]
-            if number in self._blocks or any(part):
+            if number in self._blocks or bytes(part).count(0) < len(part):
                 self._blocks.setdefault(number, bytearray(_BLOCK))[at : at + len(part)] = part
             done += len(part)
 

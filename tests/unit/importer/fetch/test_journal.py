@@ -436,6 +436,27 @@ def test_a_disk_is_whole_when_every_byte_has_a_mark(path: Path) -> None:
     assert journal.gap(12289) == (12288, 12289)
 
 
+@given(
+    marks=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9), st.sampled_from("WWWSD"))),
+    size=st.integers(0, 60),
+    head=st.integers(0, 20),
+)
+def test_a_gap_is_the_first_part_without_a_mark_of_whatever_certainty(
+    marks: list[tuple[int, int, str]], size: int, head: int
+) -> None:
+    known, written = Marks(100, [(0, head)] if head else ()), set[int]()
+    for start, length, kind in marks:
+        assert known.apply(kind, [start, start + length] if kind == "W" else [])
+        written |= set(range(start, start + length)) if kind == "W" else set()
+    missing = [at for at in range(size) if at not in written]
+    gap = known.gap(size)
+    assert known.reach == max(written, default=-1) + 1
+    assert (gap is None) is (not missing)
+    if gap:
+        first = missing[0]
+        assert gap == (first, next((at for at in range(first, size) if at in written), size))
+
+
 def test_the_head_that_an_earlier_process_held_is_missing(path: Path) -> None:
     head = [(0, MiB)]
     journal, _ = Journal.open(path, HEADER, volatile=head)
