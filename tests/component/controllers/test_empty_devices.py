@@ -10,23 +10,32 @@ import pytest
 from support.controller import Controller, storage_class, wait_until
 from support.webhooks import Kubectl
 
+from storageprofiles.classes import ZEROED
+
 DRIVER = "rook-ceph.rbd.csi.ceph.com"
+CLASSES = {
+    "ceph": storage_class("ceph", DRIVER),
+    # Of a driver that nobody knows: its administrator says so.
+    "own": storage_class("own", "csi.example.com") | {"metadata": {"name": "own", "annotations": {ZEROED: "true"}}},
+}
 
 
-def an_empty_device(name: str) -> dict[str, Any]:
-    storage = {"storageClassName": "ceph", "volumeMode": "Block", "resources": {"requests": {"storage": "1Gi"}}}
+def an_empty_device(name: str, class_name: str) -> dict[str, Any]:
+    storage = {"storageClassName": class_name, "volumeMode": "Block", "resources": {"requests": {"storage": "1Gi"}}}
     kind = {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "metadata": {"name": name}}
     return kind | {"spec": {"source": {"blank": {}}, "storage": storage}}
 
 
 def bind(kubectl: Kubectl, claim: dict[str, Any], volume: str) -> None:
     """As a provisioner and the cluster's binder do it."""
+    class_name = claim["spec"]["storageClassName"]
+    driver = CLASSES[class_name]["provisioner"]
     spec = {
         "capacity": {"storage": "1Gi"},
         "accessModes": claim["spec"]["accessModes"],
         "volumeMode": "Block",
-        "storageClassName": "ceph",
-        "csi": {"driver": DRIVER, "volumeHandle": volume},
+        "storageClassName": class_name,
+        "csi": {"driver": driver, "volumeHandle": volume},
         "claimRef": {
             "namespace": "default",
             "name": claim["metadata"]["name"],
@@ -35,7 +44,7 @@ def bind(kubectl: Kubectl, claim: dict[str, Any], volume: str) -> None:
             "kind": "PersistentVolumeClaim",
         },
     }
-    metadata = {"name": volume, "annotations": {"pv.kubernetes.io/provisioned-by": DRIVER}}
+    metadata = {"name": volume, "annotations": {"pv.kubernetes.io/provisioned-by": driver}}
     made = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
     kubectl.done("create", "-f", "-", objects=made)
     name = claim["metadata"]["name"]
@@ -45,10 +54,20 @@ def bind(kubectl: Kubectl, claim: dict[str, Any], volume: str) -> None:
 
 
 @pytest.mark.slow
-def test_one_claim_and_no_worker_where_new_volumes_are_zeroed(kubectl: Kubectl, access: Path, tmp_path: Path) -> None:
-    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER}, "spec": {}}
-    for made in (driver, storage_class("ceph", DRIVER)):
+@pytest.mark.parametrize("class_name", CLASSES)
+def test_one_claim_and_no_worker_where_new_volumes_are_zeroed(
+    class_name: str, kubectl: Kubectl, access: Path, tmp_path: Path
+) -> None:
+    found = CLASSES[class_name]
+    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": found["provisioner"]}}
+    for made in (driver | {"spec": {}}, found):
         kubectl.done("apply", "-f", "-", objects=made)
+    new_one, old_one = f"{class_name}-new", f"{class_name}-found"
+
+    def names_of(kind: str) -> set[str]:
+        return {item["metadata"]["name"] for item in kubectl.get(kind)["items"]}
+
+    before = {kind: names_of(kind) for kind in ("pods", "pvc")}
 
     def claim_of(name: str) -> dict[str, Any]:
         wait_until(lambda: kubectl.run("get", "pvc", name).returncode == 0, f"the claim {name}")
@@ -58,19 +77,20 @@ def test_one_claim_and_no_worker_where_new_volumes_are_zeroed(kubectl: Kubectl, 
 
     with Controller(access, tmp_path) as controller:
         controller.wait_until_it_leads()
-        for name in ("new", "found"):
-            kubectl.done("apply", "-f", "-", objects=an_empty_device(name))
+        for name in (new_one, old_one):
+            kubectl.done("apply", "-f", "-", objects=an_empty_device(name, class_name))
 
-        new = claim_of("new")
+        new = claim_of(new_one)
         bind(kubectl, new, f"pvc-{new['metadata']['uid']}")
-        wait_until(lambda: kubectl.get("dv", "new")["status"].get("phase") == "Succeeded", "it is done")
-        told = {item["type"]: item for item in kubectl.get("dv", "new")["status"]["conditions"]}
+        wait_until(lambda: kubectl.get("dv", new_one)["status"].get("phase") == "Succeeded", "it is done")
+        told = {item["type"]: item for item in kubectl.get("dv", new_one)["status"]["conditions"]}
         assert told["Ready"]["status"] == "True"
-        text = "Import Complete: nothing was written, as new volumes of storage class ceph are zero"
+        text = f"Import Complete: nothing was written, as new volumes of storage class {class_name} are zero"
         assert (told["Running"]["reason"], told["Running"]["message"]) == ("Completed", text)
-        assert kubectl.get("pods")["items"] == []
+        assert names_of("pods") == before["pods"]
 
-        bind(kubectl, claim_of("found"), "of-before")
-        wait_until(lambda: kubectl.run("get", "pod", "importer-found").returncode == 0, "a worker, for an old volume")
-        assert [item["metadata"]["name"] for item in kubectl.get("pvc")["items"]] == ["found", "new"]
+        bind(kubectl, claim_of(old_one), f"{class_name}-of-before")
+        worker = f"importer-{old_one}"
+        wait_until(lambda: kubectl.run("get", "pod", worker).returncode == 0, "a worker, for an old volume")
+        assert names_of("pvc") - before["pvc"] == {old_one, new_one}
         assert kubectl.get("volumeimportsources")["items"] == []
