@@ -20,8 +20,21 @@ HEAD_S = 10.0  # the contract's: for a handshake, and then for the head of a con
 LARGEST_HEADERS, LARGEST_HEADER = 128, 8190  # a count, and bytes
 
 
+class Turned(asyncio.Protocol):
+    """One too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
 class Connection(web.RequestHandler):
     _head_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """No request of it is being answered."""
+        return not self._request_in_progress
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -11,12 +11,13 @@ from aiohttp import web
 
 from cdi.serving.listening import QUIET_S
 from uploadproxy.proxy.attendance import Attendance
-from uploadproxy.proxy.connection import HEAD_S, LARGEST_HEADER, LARGEST_HEADERS, UNHEARD, Connection
+from uploadproxy.proxy.connection import HEAD_S, LARGEST_HEADER, LARGEST_HEADERS, UNHEARD, Connection, Turned
 
 log = logging.getLogger(__name__)
 
 _LINGER_S = 10.0  # what is sent to one that was refused is read for so long: else the refusal is not
 _FAREWELL_S = 5.0
+LARGEST_CROWD = 200  # connections: each may hold 1.5 MiB while its client floods us
 _QUEUE = 256 << 10  # bytes of a body that wait to be passed on; twice as many at most
 
 
@@ -64,8 +65,14 @@ class Listening:
                 log.warning("%d requests are cut off", cut_off)
         await self._runner.cleanup()
 
-    def _accepted(self) -> Connection:
+    def _accepted(self) -> asyncio.Protocol:
         assert self._runner.server is not None
+        present = self._runner.server.connections
+        if len(present) >= LARGEST_CROWD:
+            idle = next((one for one in present if isinstance(one, Connection) and one.is_idle), None)
+            if idle is None:
+                return Turned()
+            idle.force_close()  # who says nothing, or was answered, makes room
         return Connection(
             self._runner.server,
             loop=asyncio.get_running_loop(),

@@ -19,6 +19,8 @@ from support.receiver import Conduct, Receiver
 from support.uploadproxy import Claims, ProxyProcess, Trust, answer_on, sent, virtctl_post
 from support.webhooks import Kubectl
 
+from uploadproxy.proxy.listening import LARGEST_CROWD
+
 POST = "/v1beta1/upload"
 
 
@@ -150,3 +152,22 @@ def test_an_upload_that_runs_ends_before_the_process_does(
     assert (answer.status, answer.headers["Connection"]) == (200, "close")
     assert leaving.ended() == 0
     assert "Traceback" not in leaving.log.read_text()
+
+
+def test_connections_that_say_nothing_make_room_for_one_that_does(
+    leaving: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str
+) -> None:
+    token = trust.token("uploads", name, claims.make(name))
+    receiver.conduct = Conduct(hold=threading.Event())
+    with leaving.connected() as working:
+        working.sendall(virtctl_post(leaving.port, token, 8) + b"disk")
+        receiver.wait_for(lambda: bool(receiver.taken))
+        silent = [leaving.connected() for _ in range(LARGEST_CROWD + 20)]
+        assert leaving.asked("GET", "/healthz")[:2] == (200, "OK")
+        closed = [one.recv(1) for one in silent[:20]]
+        receiver.conduct.hold.set()  # type: ignore[union-attr]
+        working.sendall(b"disk")
+        assert answer_on(working).status == 200
+    assert closed == [b""] * 20
+    for one in silent:
+        one.close()
