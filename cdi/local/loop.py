@@ -15,15 +15,11 @@ from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Exit, Fault
 from cdi.base.wire.progress import ProgressLine
 from cdi.base.wire.termination import decode_termination
-from cdi.controllers.datavolume.status import (
-    Observation,
-    WorkerState,
-    failure_code,
-    is_checksum_mismatch,
-    status_of,
-)
+from cdi.contract.failures import failure_code, is_checksum_mismatch
+from cdi.controllers.datavolume.plan import Hold
 from cdi.local.decide import Action, CloneSource, Observed, Readiness, claim_of, decide
 from cdi.local.manifests import Manifests
+from cdi.local.status import Sighting, WorkerState, status_of
 from cdi.local.store import LOG, Attempt, Record, Store
 from cdi.local.worker import Worker, start_clone, start_import
 from importer.sinks.refusal import refusals
@@ -43,7 +39,7 @@ class Task:
     worker: Worker | None = None
     failures: int = 0  # in this run, one after the other
     message: str = ""
-    no_claim: tuple[str, str] | None = None
+    hold: Hold | None = None
     not_before: float = 0.0  # monotonic time of the next attempt
     next_attempt: str = ""
     finished: bool = False
@@ -138,9 +134,12 @@ class Run:
         return sum(task.worker is not None for task in self.tasks)
 
     def _advance(self, task: Task) -> None:
-        task.no_claim = None
+        task.hold = None
         try:
-            match decide(self._observe(task)):
+            action = decide(self._observe(task))
+            if action is not Action.NOTHING and task.volume.status.phase == Phase.SUCCEEDED:
+                task.volume.status.phase = Phase.PENDING  # the disk is gone: that was another one
+            match action:
                 case Action.NOTHING:
                     self._leave_alone(task)
                 case Action.START:
@@ -166,7 +165,7 @@ class Run:
         assert source.pvc is not None
         contract = f"The source pvc {source.pvc.name} doesn't exist"
         fault = Fault("CloneSourceMissing", contract=contract, source=f"{source.pvc.namespace}/{source.pvc.name}")
-        task.no_claim = ("CloneWithoutSource", fault.message)
+        task.hold = Hold("CloneWithoutSource", fault.message, task.volume.status.phase, fault=fault)
         here = any(other.key == (source.pvc.namespace, source.pvc.name) for other in self.tasks)
         self._failed(task, fault.message, final=here)  # what failed in this run comes with no later attempt
 
@@ -240,19 +239,15 @@ class Run:
 
     def _save(self, task: Task) -> None:
         task.saved_at = time.monotonic()
-        source = task.volume.spec.source
-        seen = Observation(
-            claim=task.volume.metadata.name,
+        seen = Sighting(
             state=task.state,
-            prefix="Clone" if source is not None and source.pvc is not None else "Import",
             message=task.message,
             percent=task.record.progress.percent,
-            restarts=max(0, task.record.attempts - 1),
             attempts=task.record.attempts,
             next_attempt=task.next_attempt,
-            no_claim=task.no_claim,
+            hold=task.hold,
         )
-        task.volume.status = status_of(seen, task.volume.status, now())
+        task.volume.status = status_of(task.volume, seen, now())
         self.store.save(task.record)
 
     def _stop(self) -> None:

@@ -28,11 +28,11 @@ from cdi.base.wire.progress import decode_progress
 from cdi.base.wire.termination import decode_termination
 from cdi.cli.screen import percent_of
 from cdi.contract import annotations as a
+from cdi.contract.failures import failure_code
 from cdi.controllers.datavolume.decide import decide
-from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed as SeenVolume
 from cdi.controllers.datavolume.plan import Plan
-from cdi.controllers.datavolume.status import failure_code
+from cdi.controllers.datavolume.status import status_of
 from cdi.controllers.population import decide as population
 from cdi.controllers.population.observed import Observed as SeenClaim
 from cdi.controllers.population.outputs import count

@@ -13,7 +13,6 @@ from cdi.api.populators import VolumeImportSource
 from cdi.contract import annotations as a
 from cdi.controllers.cluster import HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.decide import decide
-from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.plan import (
     Action,
@@ -27,6 +26,7 @@ from cdi.controllers.datavolume.plan import (
     DeleteSource,
     Emit,
 )
+from cdi.controllers.datavolume.status import status_of
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import ClaimPropertySet, Profile
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdi.api.datavolume import Condition
+from cdi.api.datavolume import Condition, DataVolumeStatus
 from cdi.api.phase import Phase
 from cdi.base.printable import excerpt
 from cdi.contract import annotations as a
-from cdi.controllers.datavolume.filling import filling_of
+from cdi.contract.failures import shown
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.plan import Emit, Hold
-from cdi.controllers.datavolume.status import shown, with_times
 from cdi.controllers.population.report import NEEDS_SCRATCH_REASON
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -30,7 +29,7 @@ def conditions(seen: Observed, phase: str, hold: Hold | None) -> list[Condition]
     wanted = [_bound(seen, phase, hold), _ready(phase, running, hold), running]
     for item in wanted:
         item.reason, item.message = excerpt(item.reason, _REASON), excerpt(item.message, MESSAGE)
-    return [with_times(item, seen.volume.status, seen.now) for item in wanted]
+    return [_with_times(item, seen.volume.status, seen.now) for item in wanted]
 
 
 def condition_events(before: Sequence[Condition], after: Sequence[Condition]) -> list[Emit]:
@@ -63,7 +62,7 @@ def _bound(seen: Observed, phase: str, hold: Hold | None) -> Condition:
     waiting = f"PVC {name} Pending"
     if phase in (Phase.WAIT_FOR_FIRST_CONSUMER, Phase.PENDING_POPULATION) and seen.storage_class is not None:
         waiting += _CONSUMER.format(storage_class=seen.storage_class.metadata.name)
-        waiting += _AT_ONCE if filling_of(seen.volume) is not None else ""
+        waiting += _AT_ONCE if seen.work is not None else ""
     return Condition("Bound", "False", "Pending", waiting)
 
 
@@ -99,3 +98,18 @@ def _running(claim: PersistentVolumeClaim | None) -> Condition:
             return Condition("Running", "False", reason, shown(message))
         case _:
             return Condition("Running", "Unknown", reason, message)
+
+
+def _with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:
+    old = next((known for known in before.conditions if known.type == condition.type), None)
+    if old is None or old.status != condition.status:
+        return _at(condition, now, now)
+    if (old.reason, old.message) != (condition.reason, condition.message):
+        return _at(condition, old.last_transition_time, now)
+    return old
+
+
+def _at(condition: Condition, transition: str, heartbeat: str) -> Condition:
+    condition.last_transition_time = transition
+    condition.last_heartbeat_time = heartbeat
+    return condition

@@ -15,32 +15,38 @@ from cdi.controllers.datavolume.operation import Operation, operation_of
 Event = tuple[str, str, str]  # type, reason and text, with {name} for the claim
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """``source_kind``: of the object beside the claim where a populator fills it, named after ``source_prefix`` and the
-    DataVolume's uid. ``pod_name``: the annotation that names the worker. ``scheduled``, ``working``: phases.
-    ``worker_name``: of the pod, from the name of the claim that it fills. ``failed``: the event in place of that of a
-    phase. ``waits_for_readiness``: it works when its worker is ready, not when it runs. ``tells_progress``: in percent.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is done to a volume, in the words of its status. ``pod_name``: the annotation that names the worker.
+    ``scheduled``, ``working``: phases. ``waits_for_readiness``: it works when its worker is ready, not when it runs.
+    ``tells_progress``: in percent."""
 
-    source_kind: str
-    source_prefix: str
     pod_name: str
     scheduled: Phase
     working: Phase
-    worker_name: Callable[[str], str]
-    events: Mapping[Phase, Event]
-    failed: Event
     waits_for_readiness: bool = False
     tells_progress: bool = True
-
-    def source_name(self, uid: str) -> str:
-        """``uid``: of the DataVolume."""
-        return f"{self.source_prefix}-{uid}"
 
     def works(self, annotations: Mapping[str, str]) -> bool:
         """``annotations``: of a claim whose worker runs."""
         return not self.waits_for_readiness or annotations.get(a.POD_READY) == "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling(Work):
+    """``source_kind``: of the object beside the claim where a populator fills it, named after ``source_prefix`` and the
+    DataVolume's uid. ``worker_name``: of the pod, from the name of the claim that it fills. ``failed``: the event in
+    place of that of a phase."""
+
+    source_kind: str
+    source_prefix: str
+    worker_name: Callable[[str], str]
+    events: Mapping[Phase, Event]
+    failed: Event
+
+    def source_name(self, uid: str) -> str:
+        """``uid``: of the DataVolume."""
+        return f"{self.source_prefix}-{uid}"
 
 
 _IMPORT = Filling(
@@ -73,6 +79,7 @@ _UPLOAD = Filling(
     waits_for_readiness=True,
     tells_progress=False,
 )
+CLONING = Work(pod_name=a.UPLOAD_POD_NAME, scheduled=Phase.CLONE_SCHEDULED, working=Phase.CLONE_IN_PROGRESS)
 _FILLINGS = {Operation.IMPORT: _IMPORT, Operation.UPLOAD: _UPLOAD}
 
 

@@ -9,6 +9,7 @@ from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeSource
 from cdi.base.wire.progress import ProgressLine
 from cdi.controllers.cluster import Cluster
+from cdi.controllers.datavolume.filling import CLONING, Work, filling_of
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import Profile
@@ -19,7 +20,7 @@ class Observed:
     """``storage_class``: of the claim, or of the claim to be made; None where there is none. ``named_class``: what the
     claim is to say. ``profile``: of that class; ``is_assumed``: nobody knows what it can do. ``has_driver``: whether a
     CSI driver serves it. ``volumes``: Available ones that are reserved for the claim. ``progress``: of a
-    worker that runs. ``now``: RFC 3339.
+    worker that runs. ``now``: RFC 3339. ``clones``: whether volumes are cloned here, as they are on one machine.
     """
 
     volume: DataVolume
@@ -36,7 +37,14 @@ class Observed:
     now: str = ""
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)
+    clones: bool = False
 
     @property
     def uid(self) -> str:
         return self.volume.metadata.uid
+
+    @property
+    def work(self) -> Work | None:
+        """None: nothing that is done here, or not yet known."""
+        source = self.volume.spec.source
+        return CLONING if self.clones and source is not None and source.pvc is not None else filling_of(self.volume)

@@ -17,7 +17,7 @@ from cdi.api.phase import Phase
 from cdi.contract import annotations as a
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.external import external_obstacle
-from cdi.controllers.datavolume.filling import Filling, filling_of
+from cdi.controllers.datavolume.filling import Work, filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
@@ -48,10 +48,10 @@ def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
         return _external(seen, claim, before)
     if not needs_work(seen, claim):
         return Phase.SUCCEEDED
-    filling = filling_of(seen.volume)
-    if filling is None:
+    work = seen.work
+    if work is None:
         return _elsewhere(claim, before)
-    return _unbound(seen, claim, filling) if claim.status.phase != "Bound" else _worked_on(claim, filling)
+    return _unbound(seen, claim, work) if claim.status.phase != "Bound" else _worked_on(claim, work)
 
 
 def _is_ours(seen: Observed, claim: PersistentVolumeClaim) -> bool:
@@ -74,31 +74,31 @@ def _elsewhere(claim: PersistentVolumeClaim, before: str) -> str:
     return before if before and before != Phase.SUCCEEDED else Phase.PENDING
 
 
-def _unbound(seen: Observed, claim: PersistentVolumeClaim, filling: Filling) -> str:
+def _unbound(seen: Observed, claim: PersistentVolumeClaim, work: Work) -> str:
     if a.POD_PHASE in claim.metadata.annotations:
-        return _worked_on(claim, filling)
+        return _worked_on(claim, work)
     if claim.spec.data_source_ref is not None:
         if awaits_consumer(claim, seen.storage_class):
             return Phase.PENDING_POPULATION
-        return filling.scheduled if a.PRIME in claim.metadata.annotations else Phase.PENDING
+        return work.scheduled if a.PRIME in claim.metadata.annotations else Phase.PENDING
     if seen.cluster.honors_consumers and waits_for_consumer(seen.storage_class):
         return Phase.WAIT_FOR_FIRST_CONSUMER
     return Phase.PENDING
 
 
-def _worked_on(claim: PersistentVolumeClaim, filling: Filling) -> str:
+def _worked_on(claim: PersistentVolumeClaim, work: Work) -> str:
     annotations = claim.metadata.annotations
     match annotations.get(a.POD_PHASE):
         case "Succeeded":
             return Phase.SUCCEEDED
-        case "Running" if filling.works(annotations):
-            return filling.working
+        case "Running" if work.works(annotations):
+            return work.working
         case "Failed" if annotations.get(a.FATAL) == "true":
             return Phase.FAILED
-        case None if filling.pod_name not in annotations and a.PRIME not in annotations:
+        case None if work.pod_name not in annotations and a.PRIME not in annotations:
             return Phase.PVC_BOUND
         case _:
-            return filling.scheduled
+            return work.scheduled
 
 
 def announcement(seen: Observed, phase: str) -> Emit | None:

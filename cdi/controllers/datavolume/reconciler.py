@@ -14,10 +14,10 @@ from cdi.controllers.datavolume.act import Actor
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.filling import filling_of
-from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observe import Observer, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
+from cdi.controllers.datavolume.status import status_of
 from cdi.controllers.defaults import marks_of
 from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population

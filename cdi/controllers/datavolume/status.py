@@ -1,166 +1,165 @@
-"""The status of a DataVolume from what is seen of its worker. Pure: time is a parameter.
-
-    no worker yet      -> ImportScheduled
-    worker running     -> ImportInProgress, Running=True
-    worker failed      -> held: ImportInProgress, Running=False reason Error (design: failed, held, transient)
-    no claim possible  -> phase kept, Bound=False with why (a clone without source, for instance)
-    checksum mismatch  -> Failed, reason ChecksumError
-    worker succeeded   -> Succeeded, Ready=True
-
-Texts, order of conditions and "N/A" are the contract's: KubeVirt and virtctl read them.
-"""
+"""The whole status of a DataVolume, in a cluster and on one machine. Pure."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from enum import Enum
-
 from msgspec.structs import replace
 
-from cdi.api.datavolume import Condition, DataVolumeStatus, Failure
+from cdi.api.datavolume import Attempt, Condition, DataVolumeStatus, Failure, Provenance, Transfer
 from cdi.api.phase import Phase
-from cdi.base.faults import CATALOGUE
+from cdi.base.faults import CATALOGUE, Fault
+from cdi.base.moments import moment
+from cdi.base.printable import excerpt
+from cdi.base.units import human_duration, human_size
+from cdi.base.wire.progress import ProgressLine
+from cdi.contract import annotations as a
+from cdi.contract.failures import failure_code
+from cdi.controllers.datavolume.conditions import MESSAGE, conditions
+from cdi.controllers.datavolume.decide import needs_work
+from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.operation import Operation, operation_of
+from cdi.controllers.datavolume.phases import phase_of
+from cdi.controllers.datavolume.plan import Hold
+from cdi.controllers.population.history import attempts_in
+from cdi.controllers.population.outputs import count
+from cdi.kube.decoding import told
+from cdi.sources.request import asked_of, parameters_of
 
-_TOO_SMALL = (
-    "is larger than the reported available",
-    "no space left on device",
-    "file largest block is bigger than maxblock",
-    "disk quota exceeded",
-)
-_CODE = re.compile(r"\[([A-Z][A-Za-z0-9]+)\] ")
-
-
-class WorkerState(Enum):
-    ABSENT = "absent"
-    RUNNING = "running"
-    FAILED = "failed"
-    SUCCEEDED = "succeeded"
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """``message``: the worker's last termination message. ``percent``: None when the worker cannot know.
-
-    ``no_claim``: reason and message of Bound while there can be no claim.
-    """
-
-    claim: str
-    state: WorkerState
-    prefix: str = "Import"  # or Clone: the word in phases and texts
-    message: str = ""
-    percent: float | None = None
-    restarts: int = 0
-    attempts: int = 0
-    next_attempt: str = ""
-    no_claim: tuple[str, str] | None = None
+_PROVENANCE_CHARACTERS = 1 << 14
+_PROGRESS_CHARACTERS = 16  # 100.0%
+_LONGEST_S = 30 * 86400  # that is told as the time that is left
+_NO_CODE = ("ErrExceededQuota", "ErrStartingPod", "ImagePullFailed", "ChecksumError")
 
 
-def status_of(seen: Observation, before: DataVolumeStatus, now: str) -> DataVolumeStatus:
-    """The whole status; conditions keep their times where nothing changed. ``now``: RFC 3339."""
-    phase = before.phase if seen.no_claim else _phase(seen)
-    wanted = [_bound(seen), _ready(seen, phase), _running(seen, phase)]
+def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
+    """``hold``: why there is no claim, where there is none."""
+    phase = hold.phase if hold is not None and hold.phase is not None else phase_of(seen)
+    found = conditions(seen, phase, hold)
+    before = seen.volume.status
+    restarts = seen.claim.metadata.annotations.get(a.POD_RESTARTS) if seen.claim else None
     return DataVolumeStatus(
-        claim_name="" if seen.no_claim else seen.claim,
+        claim_name=seen.claim.metadata.name if seen.claim else before.claim_name,
         phase=phase,
-        progress=_progress(seen, before),
-        restart_count=seen.restarts,
-        conditions=[with_times(condition, before, now) for condition in wanted],
-        failure=_failure(seen, before, now),
+        progress=_progress(seen, phase),
+        restart_count=before.restart_count if restarts is None else count(restarts),
+        conditions=found,
+        failure=_failure(seen, phase, found[2], hold),
+        transfer=_transfer(seen, phase),
+        provenance=_provenance(seen),
+        history=_history(seen),
     )
 
 
-def is_checksum_mismatch(message: str) -> bool:
-    return "checksum mismatch" in message
-
-
-def failure_code(message: str) -> str:
-    """The catalogue code that a worker's message carries; empty without one."""
-    match = _CODE.search(message)
-    return match.group(1) if match else ""
-
-
-def _phase(seen: Observation) -> Phase:
-    match seen.state:
-        case WorkerState.ABSENT:
-            return Phase(f"{seen.prefix}Scheduled")
-        case WorkerState.SUCCEEDED:
-            return Phase.SUCCEEDED
-        case WorkerState.FAILED if is_checksum_mismatch(seen.message):
-            return Phase.FAILED
-        case _:
-            return Phase(f"{seen.prefix}InProgress")
-
-
-def _progress(seen: Observation, before: DataVolumeStatus) -> str:
-    if seen.state is WorkerState.SUCCEEDED:
-        return "100.0%"
-    if seen.no_claim:
-        return before.progress
-    if seen.percent is None:
-        return before.progress if seen.state is WorkerState.FAILED and before.progress else "N/A"
-    return f"{seen.percent:.2f}%"
-
-
-def _bound(seen: Observation) -> Condition:
-    if seen.no_claim:
-        return Condition("Bound", "False", *seen.no_claim)
-    return Condition("Bound", "True", "Bound", f"PVC {seen.claim} Bound")
-
-
-def _ready(seen: Observation, phase: str) -> Condition:
-    if seen.no_claim:
-        return Condition("Ready", "False", *seen.no_claim)
+def _progress(seen: Observed, phase: str) -> str:
+    before = seen.volume.status.progress
+    stays_over = phase == Phase.SUCCEEDED and seen.volume.status.phase == Phase.SUCCEEDED and before
+    if seen.claim is None or stays_over:
+        return before
+    operation, _ = operation_of(seen.volume, seen.referred)
+    work = seen.work
+    is_silent = work is not None and not work.tells_progress
+    if is_silent or operation in (Operation.NONE, Operation.EXTERNAL) or not needs_work(seen, seen.claim):
+        return "N/A"
+    if work is None and operation is Operation.UNSERVED and phase != Phase.SUCCEEDED:
+        return before or "N/A"
     if phase == Phase.SUCCEEDED:
-        return Condition("Ready", "True")
-    return Condition("Ready", "False", "TransferRunning" if seen.state is WorkerState.RUNNING else "")
+        return "100.0%"
+    percent = seen.progress.percent if seen.progress else None
+    if percent is not None and phase == Phase.IMPORT_IN_PROGRESS:
+        return f"{min(percent, 99.99):.2f}%"  # 100 is said when the worker has ended
+    said = seen.claim.metadata.annotations.get(a.PROGRESS, "")
+    return (said if len(said) < _PROGRESS_CHARACTERS else "") or before or "N/A"
 
 
-def _running(seen: Observation, phase: str) -> Condition:
-    if seen.no_claim:
-        return Condition("Running", "False")
-    match seen.state:
-        case WorkerState.RUNNING:
-            return Condition("Running", "True", "Pod is running")
-        case WorkerState.SUCCEEDED:
-            return Condition("Running", "False", "Completed", f"{seen.prefix} Complete")
-        case WorkerState.FAILED:
-            reason = "ChecksumError" if phase == Phase.FAILED else "Error"
-            return Condition("Running", "False", reason, shown(seen.message))
-        case WorkerState.ABSENT:
-            return Condition("Running", "False")
-
-
-def shown(message: str) -> str:
-    """The contract's fixed text for a volume that is too small, in front of what the worker said."""
-    if any(text in message for text in _TOO_SMALL):
-        return f"DataVolume too small to contain image: {message}"
-    return message
-
-
-def _failure(seen: Observation, before: DataVolumeStatus, now: str) -> Failure | None:
-    """It stays while the next attempt runs, which has cured nothing yet: ``since`` is when the first one failed."""
-    if seen.state in (WorkerState.RUNNING, WorkerState.ABSENT):
-        return before.failure and replace(before.failure, next_attempt="")
-    if seen.state is not WorkerState.FAILED:
+def _transfer(seen: Observed, phase: str) -> Transfer | None:
+    """While the worker runs: of one that has failed, rate and remaining time say nothing."""
+    found = seen.progress
+    running = seen.claim is not None and seen.claim.metadata.annotations.get(a.RUNNING) == "true"
+    if found is None or phase != Phase.IMPORT_IN_PROGRESS or not running:
         return None
-    code = failure_code(seen.message) or "Unknown"
-    entry = CATALOGUE.get(code)
-    since = before.failure.since if before.failure and before.failure.code == code else now
-    permanent = entry.permanent if entry else False
-    return Failure(code, permanent, since, max(1, seen.attempts), seen.next_attempt, shown(seen.message))
+    remaining = _remaining_s(found)
+    return Transfer(
+        stage=found.stage,
+        bytes_done=found.bytes_done,
+        bytes_total=found.bytes_total or 0,
+        rate_bps=round(found.rate_bps),
+        eta_seconds=remaining,
+        rate=f"{human_size(found.rate_bps)}/s" if found.rate_bps else "",
+        eta=human_duration(remaining) if remaining is not None else "",
+    )
 
 
-def with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:
-    old = next((known for known in before.conditions if known.type == condition.type), None)
-    if old is None or old.status != condition.status:
-        return _at(condition, now, now)
-    if (old.reason, old.message) != (condition.reason, condition.message):
-        return _at(condition, old.last_transition_time, now)
-    return old
+def _remaining_s(line: ProgressLine) -> int | None:
+    """None while nobody can say: what stalls would take for ever."""
+    eta = line.eta_seconds
+    return round(eta) if eta is not None and 0 <= eta <= _LONGEST_S else None
 
 
-def _at(condition: Condition, transition: str, heartbeat: str) -> Condition:
-    condition.last_transition_time = transition
-    condition.last_heartbeat_time = heartbeat
-    return condition
+def _failure(seen: Observed, phase: str, running: Condition, hold: Hold | None) -> Failure | None:
+    """It stays while the next attempt has cured nothing yet: ``since`` is when the first one failed."""
+    before = seen.volume.status.failure
+    if hold is not None and hold.fault is not None:
+        return _told(seen, hold.fault.code, hold.fault.message)
+    if phase == Phase.SUCCEEDED or _is_of_a_former_source(seen) or _flows(seen, running):
+        return None
+    if missing := _missing_class(seen):
+        return _told(seen, missing.code, missing.message)
+    code = failure_code(running.message) or (running.reason if running.reason in _NO_CODE else "")
+    if not code and running.reason == "Error":
+        code = "Unknown"
+    if not code or running.status == "True":
+        return before and replace(before, next_attempt="")
+    return _told(seen, code, running.message)
+
+
+def _missing_class(seen: Observed) -> Fault | None:
+    """The class that a claim names is not there, and the cluster has complained: volumes may be of a class without an
+    object, and then the claim is bound."""
+    claim = seen.claim
+    if claim is None or claim.status.phase != "Pending" or seen.storage_class is not None:
+        return None
+    name, complaint = claim.spec.storage_class_name, claim.metadata.annotations.get(a.BOUND_MESSAGE, "")
+    if not name or not complaint:
+        return None
+    return Fault("StorageClassUnknown", contract=complaint, name=name, hint="")
+
+
+def _told(seen: Observed, code: str, message: str) -> Failure:
+    before, entry = seen.volume.status.failure, CATALOGUE.get(code)
+    annotations = seen.claim.metadata.annotations if seen.claim else {}
+    next_attempt = annotations.get(a.OWN_NEXT_ATTEMPT, "")
+    return Failure(
+        code=code,
+        permanent=entry.permanent if entry else False,
+        since=before.since if before and before.code == code else seen.now,
+        attempts=count(annotations.get(a.POD_RESTARTS, "")) + 1,
+        next_attempt=next_attempt if moment(next_attempt) else "",
+        message=excerpt(message, MESSAGE),
+        generation=seen.volume.metadata.generation,
+    )
+
+
+def _flows(seen: Observed, running: Condition) -> bool:
+    """Data comes in: whatever was in the way is gone."""
+    return running.status == "True" and seen.progress is not None and seen.progress.rate_bps > 0
+
+
+def _is_of_a_former_source(seen: Observed) -> bool:
+    """Whether what the claim says is of a worker of another source, which has been corrected since."""
+    source = seen.volume.spec.source
+    if seen.claim is None or source is None:
+        return False
+    annotations = seen.claim.metadata.annotations
+    kept = {key: annotations.get(key, "") for key in (a.CONTENT_TYPE, a.PREALLOCATION_REQUESTED)}
+    asked = parameters_of(kept | asked_of(source, seen.volume.metadata.annotations))
+    reported = annotations.get(a.OWN_DIGEST)
+    return bool(reported) and asked is not None and asked.digest != reported
+
+
+def _history(seen: Observed) -> list[Attempt]:
+    written = seen.claim.metadata.annotations.get(a.OWN_HISTORY) if seen.claim else None
+    return attempts_in(written) if written else seen.volume.status.history
+
+
+def _provenance(seen: Observed) -> Provenance | None:
+    written = seen.claim.metadata.annotations.get(a.OWN_PROVENANCE, "") if seen.claim else ""
+    return told(Provenance, written, _PROVENANCE_CHARACTERS) or seen.volume.status.provenance

@@ -23,8 +23,8 @@ from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment, written
 from cdi.base.wire.termination import decode_termination
+from cdi.contract.failures import failure_code, is_checksum_mismatch
 from cdi.contract.names import WORKER_CONTAINERS
-from cdi.controllers.datavolume.status import failure_code, is_checksum_mismatch
 from cdi.controllers.population.history import BROKEN_OFF
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 

@@ -16,10 +16,10 @@ from cdi.contract import annotations as a
 from cdi.controllers.cluster import CLAIM_ADOPTION, HONOR_WAIT_FOR_FIRST_CONSUMER, Cluster
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
-from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
+from cdi.controllers.datavolume.status import status_of
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
 from cdi.sources.request import asked_of, parameters_of

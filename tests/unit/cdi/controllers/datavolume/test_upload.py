@@ -10,10 +10,10 @@ import pytest
 from cdi.api.datavolume import DataVolume
 from cdi.contract import annotations as a
 from cdi.controllers.datavolume.decide import decide
-from cdi.controllers.datavolume.observation import status_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import CreateClaim, CreateSource
+from cdi.controllers.datavolume.status import status_of
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import ClaimPropertySet, Profile
 

@@ -1,16 +1,33 @@
 """The status of a DataVolume from what is seen of its worker."""
 
+from __future__ import annotations
+
+import msgspec
 import pytest
 
-from cdi.api.datavolume import DataVolumeStatus
-from cdi.controllers.datavolume.status import Observation, WorkerState, failure_code, status_of
+from cdi.api.datavolume import DataVolume, DataVolumeStatus
+from cdi.base.faults import Fault
+from cdi.contract.failures import failure_code
+from cdi.controllers.datavolume.plan import Hold
+from cdi.local.status import Sighting, WorkerState, status_of
 
 NOT_FOUND = "Unable to connect to http data source: expected status code 200, got 404 [SourceNotFound] GET x. Try: y."
 MISMATCH = "Unable to process data: checksum validation failed: checksum mismatch: expected a:x, calculated a:y"
 
 
-def seen(state: WorkerState, **fields: object) -> DataVolumeStatus:
-    return status_of(Observation("disk", state, **fields), DataVolumeStatus(), "T1")  # type: ignore[arg-type]
+IMPORT = {"http": {"url": "http://x/disk.img"}}
+CLONE = {"pvc": {"namespace": "default", "name": "other"}}
+
+
+def volume(source: object = IMPORT, before: DataVolumeStatus | None = None) -> DataVolume:
+    metadata = {"name": "disk", "namespace": "default", "uid": "1"}
+    made = msgspec.convert({"metadata": metadata, "spec": {"source": source}}, DataVolume)
+    made.status = before or DataVolumeStatus()
+    return made
+
+
+def seen(state: WorkerState, source: object = IMPORT, **fields: object) -> DataVolumeStatus:
+    return status_of(volume(source), Sighting(state, **fields), "T1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +39,7 @@ def seen(state: WorkerState, **fields: object) -> DataVolumeStatus:
         (seen(WorkerState.FAILED, message=NOT_FOUND), "ImportInProgress", "N/A"),
         (seen(WorkerState.FAILED, message=MISMATCH), "Failed", "N/A"),
         (seen(WorkerState.SUCCEEDED), "Succeeded", "100.0%"),
-        (seen(WorkerState.RUNNING, prefix="Clone"), "CloneInProgress", "N/A"),
+        (seen(WorkerState.RUNNING, CLONE), "CloneInProgress", "N/A"),
     ],
 )
 def test_phase_and_progress_follow_the_worker(status: DataVolumeStatus, phase: str, progress: str) -> None:
@@ -58,12 +75,27 @@ def test_too_small_a_volume_has_the_contract_s_sentence_first() -> None:
 
 def test_times_move_only_with_what_they_tell() -> None:
     first = seen(WorkerState.FAILED, message="a")
-    same = status_of(Observation("disk", WorkerState.FAILED, message="a"), first, "T2")
+    same = status_of(volume(before=first), Sighting(WorkerState.FAILED, message="a"), "T2")
     assert same.conditions == first.conditions
-    said = status_of(Observation("disk", WorkerState.FAILED, message="b"), first, "T2").conditions[2]
+    said = status_of(volume(before=first), Sighting(WorkerState.FAILED, message="b"), "T2").conditions[2]
     assert (said.last_transition_time, said.last_heartbeat_time) == ("T1", "T2")
-    ran = status_of(Observation("disk", WorkerState.RUNNING), first, "T2").conditions[2]
+    ran = status_of(volume(before=first), Sighting(WorkerState.RUNNING), "T2").conditions[2]
     assert (ran.last_transition_time, ran.last_heartbeat_time) == ("T2", "T2")
+
+
+def test_a_clone_without_source_says_why_and_when_it_is_tried_again() -> None:
+    fault = Fault("CloneSourceMissing", contract="The source pvc other doesn't exist", source="default/other")
+    hold = Hold("CloneWithoutSource", fault.message, "", fault=fault)
+    status = seen(WorkerState.FAILED, CLONE, message=fault.message, attempts=2, next_attempt="T9", hold=hold)
+    bound, ready, running = status.conditions
+    assert (bound.reason, ready.reason, running.reason) == ("CloneWithoutSource", "CloneWithoutSource", "")
+    assert (status.claim_name, status.phase) == ("", "")
+    assert status.failure is not None
+    assert (status.failure.code, status.failure.attempts, status.failure.next_attempt) == (
+        "CloneSourceMissing",
+        2,
+        "T9",
+    )
 
 
 def test_the_code_is_read_from_its_brackets() -> None:
