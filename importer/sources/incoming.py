@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
-
-from importer.sources.patient import PatientSocket
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 _PIECE = 8 * 1024
 
@@ -24,12 +23,20 @@ class Receiving(Protocol):
     def recv_into(self, buffer: memoryview | bytearray, nbytes: int = 0, flags: int = 0) -> int: ...
 
 
+@runtime_checkable
+class Filling(Receiving, Protocol):
+    """One that fills a buffer in one call."""
+
+    def fill(self, buffer: memoryview) -> int: ...
+
+
 class Incoming:
     """One reader at a time. Sockets' timeouts hold for each receive; ``until_s`` (time.monotonic()) for a whole line,
     so that one that comes byte by byte ends as well."""
 
     def __init__(self, sock: Receiving) -> None:
         self._sock = sock
+        self._fill: Callable[[memoryview], int] = sock.fill if isinstance(sock, Filling) else sock.recv_into
         self._ahead = b""  # received together with a line; given up to _at
         self._at = 0
 
@@ -58,7 +65,7 @@ class Incoming:
             view[: len(part)] = part
             self._at += len(part)
             return len(part)
-        return self._sock.fill(view) if isinstance(self._sock, PatientSocket) else self._sock.recv_into(view)
+        return self._fill(view)
 
     def _receive(self, until_s: float, begun: bool) -> None:
         if time.monotonic() >= until_s:

@@ -17,6 +17,7 @@ from cdi.base.units import KiB
 # waiting for the client.
 LEAST, WITHIN_S = 64 * KiB, 60.0
 _HANDSHAKE_S = 10.0
+_PATIENCE_S = 0.5  # what has come is handed over after so long, also when there is room for more
 _TICK_S = 1.0  # so soon does a receive that waits see an interruption or the end of its time
 
 
@@ -53,20 +54,33 @@ class Channel:
         return names[0] if len(names) == 1 else ""
 
     def recv_into(self, buffer: memoryview | bytearray, nbytes: int = 0, flags: int = 0) -> int:
-        """Blocking; 0 when the client has closed. Raises Fault UploadStalled, Interrupted, TimeoutError, OSError."""
-        while True:
+        """What has come, blocking until there is something; 0 when the client has closed. Raises Fault UploadStalled,
+        Interrupted, TimeoutError, OSError."""
+        return self._received(memoryview(buffer), 0.0)
+
+    def fill(self, buffer: memoryview) -> int:
+        """The same, but until ``buffer`` is full, or for half a second: TLS gives 16 KiB at a time."""
+        return self._received(buffer, _PATIENCE_S)
+
+    def _received(self, buffer: memoryview, patience_s: float) -> int:
+        filled, now_s = 0, time.monotonic()
+        until_s = now_s + patience_s
+        while not filled or (filled < len(buffer) and now_s < until_s):
             if self._is_interrupted:
                 raise Interrupted("not wanted any more")
-            began_s = time.monotonic()
+            began_s = now_s
             try:
-                count = self._tls.recv_into(buffer, nbytes or len(buffer))
+                count = self._tls.recv_into(buffer[filled:], len(buffer) - filled)
             except TimeoutError:
                 count = -1
-            self._watch(max(count, 0), time.monotonic() - began_s)
-            if count >= 0:
-                return count
-            if time.monotonic() >= self.until_s:
+            now_s = time.monotonic()
+            self._watch(max(count, 0), now_s - began_s)
+            if count == 0:
+                break
+            filled += max(count, 0)
+            if count < 0 and now_s >= self.until_s:
                 raise TimeoutError("timed out")
+        return filled
 
     def _watch(self, count: int, waited_s: float) -> None:
         if not self._is_body:

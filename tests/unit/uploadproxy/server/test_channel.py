@@ -20,12 +20,12 @@ class Connection:
         self.receives: list[tuple[float, int | None]] = []
         monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
 
-    def recv_into(self, buffer: bytearray, nbytes: int) -> int:
+    def recv_into(self, buffer: memoryview, nbytes: int) -> int:
         seconds, count = self.receives.pop(0)
         self.now_s += seconds
         if count is None:
             raise TimeoutError
-        return count
+        return min(count, nbytes)
 
 
 @pytest.fixture
@@ -82,3 +82,17 @@ def test_an_interruption_is_for_one_body_only(connection: Connection, channel: C
     assert channel.recv_into(BUFFER) == 5
     with channel.of_a_body():
         assert channel.recv_into(BUFFER) == 5
+
+
+def test_records_are_handed_over_together_within_half_a_second(connection: Connection, channel: Channel) -> None:
+    connection.receives = [(0.01, 16_384)] * 3 + [(0.6, 16_384)] + [(0.01, 16_384)] * 100
+    buffer = memoryview(bytearray(200_000))
+    with channel.of_a_body():
+        assert channel.fill(buffer) == 4 * 16_384
+        assert channel.fill(buffer) == len(buffer)
+
+
+def test_what_came_before_the_end_is_given_before_it(connection: Connection, channel: Channel) -> None:
+    connection.receives = [(0.0, 5), (0.0, 0), (0.0, 0)]
+    buffer = memoryview(bytearray(200))
+    assert [channel.fill(buffer), channel.fill(buffer)] == [5, 0]
