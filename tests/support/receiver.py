@@ -1,6 +1,6 @@
 """An upload server of the tests' own: it takes and answers as it is told, and keeps what it got.
 
-What it does when it is not told otherwise is what the real one does: ``component/uploadproxy/test_real_server.py``.
+What it does when it is not told otherwise is what the real one does: ``component/uploadproxy/test_passage.py``.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ def application(proxy: Proxy, leaving: Leaving, attendance: Attendance) -> web.A
         served.router.add_route("*", path, proxy.answer, expect_handler=no_invitation)
     served.router.add_get("/healthz", _alive)
     served.on_response_prepare.append(origins.allow)
+    served.on_response_prepare.append(_nameless)
     served.on_response_prepare.append(leaving.close_connections)
     return served
 
@@ -83,6 +84,11 @@ def _closing(request: web.Request, response: web.Response) -> web.Response:
     if not request.content.at_eof():
         response.force_close()
     return response
+
+
+async def _nameless(_: web.Request, response: web.StreamResponse) -> None:
+    """Which versions run here is nobody's business."""
+    response.headers.popall("Server", None)
 
 
 async def _alive(_: web.Request) -> web.Response:

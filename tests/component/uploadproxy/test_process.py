@@ -49,7 +49,8 @@ def handshake(proxy: ProxyProcess, version: ssl.TLSVersion) -> bool:
 
 
 def test_it_is_healthy_and_knows_no_other_path(proxy: ProxyProcess) -> None:
-    assert proxy.asked("GET", "/healthz")[:2] == (200, "OK")
+    status, text, headers = proxy.asked("GET", "/healthz")
+    assert (status, text, headers["Server"]) == (200, "OK", None)
     for path in ("/v1beta1/upload-archive", "/v1/upload", "/", "/v1beta1/upload/"):
         status, _, headers = proxy.asked("POST", path, "t", b"", Origin="foo.bar.com")
         assert (status, headers["Access-Control-Allow-Origin"]) == (404, "*")
