@@ -164,7 +164,7 @@ async def cluster(folder: Path, case: Case) -> AsyncIterator[Cluster]:
 @pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("kind", "number"), [("workers", 60), ("claims", 60), ("workers", 10_000)])
+@pytest.mark.parametrize(("kind", "number"), [("workers", 60), ("claims", 60), ("workers", 10_000), ("claims", 10_000)])
 def test_what_is_refused_costs_few_requests_and_begins_when_there_is_room(
     tmp_path: Path, kind: str, number: int
 ) -> None:
