@@ -103,3 +103,8 @@ APPLY_PROFILE = C + "applyStorageProfile"
 def passed_on(annotations: dict[str, str]) -> dict[str, str]:
     """What a worker pod or PVC' takes over from the claim it works for."""
     return MESH_DEFAULTS | {key: annotations[key] for key in PASSED_ON if key in annotations}
+
+
+def count(text: str) -> int:
+    """A count in an annotation, which anybody can write; 0 for what is none, or what no status could hold."""
+    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+NEEDS_SCRATCH_REASON = "Scratch space required"  # no failure: of the condition Running, until a pod has some
 _TOO_SMALL = (
     "is larger than the reported available",
     "no space left on device",

@@ -19,6 +19,7 @@ from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.contract import annotations as a
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
+from cdi.controllers.claims.stores import Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.observe import VolumeStores
@@ -27,7 +28,6 @@ from cdi.controllers.finalizers.reconcile import Release
 from cdi.controllers.installation.reconcile import Installations
 from cdi.controllers.metrics import ControllerMetrics
 from cdi.controllers.metrics import Stores as MetricStores
-from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
 from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles

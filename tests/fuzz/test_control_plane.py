@@ -28,6 +28,7 @@ from cdi.base.wire.progress import decode_progress
 from cdi.base.wire.termination import decode_termination
 from cdi.cli.screen import percent_of
 from cdi.contract import annotations as a
+from cdi.contract.annotations import count
 from cdi.contract.failures import failure_code
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.observed import Observed as SeenVolume
@@ -35,7 +36,6 @@ from cdi.controllers.datavolume.plan import Plan
 from cdi.controllers.datavolume.status import status_of
 from cdi.controllers.population import decide as population
 from cdi.controllers.population.observed import Observed as SeenClaim
-from cdi.controllers.population.outputs import count
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.report import report_of
 from cdi.controllers.written import Written

@@ -27,6 +27,7 @@ from cdi.controllers.datavolume.plan import (
     Emit,
 )
 from cdi.controllers.datavolume.status import status_of
+from cdi.controllers.population.way import is_being_filled
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import ClaimPropertySet, Profile
 
@@ -57,9 +58,11 @@ class VolumeWorld:
     # --- what the controller sees and does ------------------------------------------------------------------------
 
     def observed(self) -> Observed:
+        claim = _typed(self.claim, PersistentVolumeClaim) if self.claim else None
         return Observed(
             volume=_typed(self.volume, DataVolume),
-            claim=_typed(self.claim, PersistentVolumeClaim) if self.claim else None,
+            claim=claim,
+            is_being_filled=claim is not None and is_being_filled(claim),
             source=_typed(self.source, VolumeImportSource) if self.source else None,
             storage_class=StorageClass(provisioner="csi.test") if self.knows_class else None,
             named_class="fast" if self.knows_class else None,

@@ -8,10 +8,9 @@ from cdi.api.datavolume import Condition, DataVolumeStatus
 from cdi.api.phase import Phase
 from cdi.base.printable import excerpt
 from cdi.contract import annotations as a
-from cdi.contract.failures import shown
+from cdi.contract.failures import NEEDS_SCRATCH_REASON, shown
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.plan import Emit, Hold
-from cdi.controllers.population.report import NEEDS_SCRATCH_REASON
 from cdi.kube.storage import PersistentVolumeClaim
 
 # After the contract's text: of all waits the one that looks most like a hang.

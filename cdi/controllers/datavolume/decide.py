@@ -22,6 +22,7 @@ from cdi.base.faults import Fault
 from cdi.base.units import size_or_none
 from cdi.contract import annotations as a
 from cdi.controllers.changes import difference
+from cdi.controllers.claims.finished import stays_succeeded
 from cdi.controllers.classes import plain
 from cdi.controllers.cluster import CLAIM_ADOPTION
 from cdi.controllers.datavolume.claim import (
@@ -50,7 +51,6 @@ from cdi.controllers.datavolume.plan import (
     Hold,
     Plan,
 )
-from cdi.controllers.population.finished import is_being_filled, stays_succeeded
 from cdi.kube.decoding import told
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim
 from cdi.sources.request import asked_of, edited
@@ -206,7 +206,7 @@ def is_adoptable(seen: Observed, claim: PersistentVolumeClaim) -> bool:
     if was_made_for(seen, claim):
         return False
     if claim.metadata.controller_uid == seen.uid:
-        return not is_being_filled(claim)  # another version may have made it for us, without saying so
+        return not seen.is_being_filled  # another version may have made it for us, without saying so
     said = seen.volume.metadata.annotations.get(a.ADOPTION)
     return CLAIM_ADOPTION in seen.cluster.gates if said is None else said.lower() in ("true", "t", "1")
 

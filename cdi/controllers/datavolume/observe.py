@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
@@ -13,14 +13,13 @@ from cdi.api.populators import VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
+from cdi.controllers.claims.stores import Stores
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.offers import Offers
-from cdi.controllers.population.observe import Stores
-from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
@@ -30,6 +29,22 @@ from storageprofiles.classes import KUBERNETES_DEFAULT, VIRT_DEFAULT
 from storageprofiles.rendering import Profile
 
 _RESERVED = "reserved"  # index of volumes by the claim that they are for
+
+
+class Population(Protocol):
+    """What fills claims, as far as it is asked here."""
+
+    def is_being_filled(self, claim: PersistentVolumeClaim) -> bool:
+        """Something was asked for, and there is no sign that it was done."""
+        ...
+
+    def progress(self, worker: str) -> ProgressLine | None:
+        """``worker``: the uid of its pod. None while it has said nothing."""
+        ...
+
+    def on_progress(self, listener: Callable[[Key], None]) -> None:
+        """``listener`` gets the key of the target claim."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,12 +59,12 @@ class VolumeStores:
 
 class Observer:
     def __init__(
-        self, stores: Stores, own: VolumeStores, settings: Settings, followers: Followers, written: Written
+        self, stores: Stores, own: VolumeStores, settings: Settings, population: Population, written: Written
     ) -> None:
         self._stores = stores
         self._own = own
         self._settings = settings
-        self._followers = followers
+        self._population = population
         self._written = written
         self._offered: Callable[[str], None] = lambda _: None
         self.offers = Offers(stores.volumes, lambda name, is_new: self._offered(name) if is_new else None)
@@ -85,6 +100,7 @@ class Observer:
             now=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             cluster=cluster,
             settings=self._settings,
+            is_being_filled=claim is not None and self._population.is_being_filled(claim),
         )
 
     def _named_class(self, volume: DataVolume) -> str | None:
@@ -146,7 +162,7 @@ class Observer:
             return None
         worked_on = claim.metadata.annotations.get(a.PRIME, claim.metadata.name)
         pod = self._stores.pods.get(filling.worker_name(worked_on), claim.metadata.namespace)
-        return self._followers.latest(pod.metadata.uid) if pod else None
+        return self._population.progress(pod.metadata.uid) if pod else None
 
 
 def _reserved_for(item: PersistentVolume) -> list[str]:

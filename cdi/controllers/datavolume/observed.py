@@ -20,7 +20,8 @@ class Observed:
     """``storage_class``: of the claim, or of the claim to be made; None where there is none. ``named_class``: what the
     claim is to say. ``profile``: of that class; ``is_assumed``: nobody knows what it can do. ``has_driver``: whether a
     CSI driver serves it. ``volumes``: Available ones that are reserved for the claim. ``progress``: of a
-    worker that runs. ``now``: RFC 3339. ``clones``: whether volumes are cloned here, as they are on one machine.
+    worker that runs. ``now``: RFC 3339. ``is_being_filled``: something was asked of the claim, and there is no sign
+    that it was done. ``clones``: whether volumes are cloned here, as they are on one machine.
     """
 
     volume: DataVolume
@@ -37,6 +38,7 @@ class Observed:
     now: str = ""
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)
+    is_being_filled: bool = False
     clones: bool = False
 
     @property

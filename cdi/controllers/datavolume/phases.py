@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from cdi.api.phase import Phase
 from cdi.contract import annotations as a
+from cdi.controllers.claims.binding import awaits_consumer, waits_for_consumer
+from cdi.controllers.claims.finished import stays_succeeded, was_populated_elsewhere
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.filling import Work, filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.plan import Emit
-from cdi.controllers.population.binding import awaits_consumer, waits_for_consumer
-from cdi.controllers.population.finished import stays_succeeded, was_populated_elsewhere
 from cdi.kube.storage import PersistentVolumeClaim
 
 

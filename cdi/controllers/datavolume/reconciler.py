@@ -9,19 +9,18 @@ from cdi.api.datavolume import DataVolume, DataVolumeStatus
 from cdi.api.phase import Phase
 from cdi.api.populators import VolumeSource
 from cdi.api.storageprofile import StorageProfile
+from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.unconfigured import Unconfigured
 from cdi.controllers.cluster import cluster_of
 from cdi.controllers.datavolume.act import Actor
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.filling import filling_of
-from cdi.controllers.datavolume.observe import Observer, VolumeStores
+from cdi.controllers.datavolume.observe import Observer, Population, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.status import status_of
 from cdi.controllers.defaults import marks_of
-from cdi.controllers.population.observe import Stores
-from cdi.controllers.population.reconciler import Population
-from cdi.controllers.population.unconfigured import Unconfigured
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
@@ -50,7 +49,7 @@ class DataVolumes:
         written = Written()
         self.controller = Controller("datavolume", self._reconcile)
         self._stores, self._own = shared, own
-        self._observer = Observer(shared, own, settings, population.followers, written)
+        self._observer = Observer(shared, own, settings, population, written)
         self._actor = Actor(client, recorder, written)
         self._unconfigured = Unconfigured(shared, self.controller.enqueue)
         own.volumes.index(_WAITING, _waits_for)

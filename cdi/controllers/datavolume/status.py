@@ -13,14 +13,13 @@ from cdi.base.units import human_duration, human_size
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
 from cdi.contract.failures import failure_code
+from cdi.controllers.claims.history import attempts_in
 from cdi.controllers.datavolume.conditions import MESSAGE, conditions
 from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.phases import phase_of
 from cdi.controllers.datavolume.plan import Hold
-from cdi.controllers.population.history import attempts_in
-from cdi.controllers.population.outputs import count
 from cdi.kube.decoding import told
 from cdi.sources.request import asked_of, parameters_of
 
@@ -40,7 +39,7 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
         claim_name=seen.claim.metadata.name if seen.claim else before.claim_name,
         phase=phase,
         progress=_progress(seen, phase),
-        restart_count=before.restart_count if restarts is None else count(restarts),
+        restart_count=before.restart_count if restarts is None else a.count(restarts),
         conditions=found,
         failure=_failure(seen, phase, found[2], hold),
         transfer=_transfer(seen, phase),
@@ -131,7 +130,7 @@ def _told(seen: Observed, code: str, message: str) -> Failure:
         code=code,
         permanent=entry.permanent if entry else False,
         since=before.since if before and before.code == code else seen.now,
-        attempts=count(annotations.get(a.POD_RESTARTS, "")) + 1,
+        attempts=a.count(annotations.get(a.POD_RESTARTS, "")) + 1,
         next_attempt=next_attempt if moment(next_attempt) else "",
         message=excerpt(message, MESSAGE),
         generation=seen.volume.metadata.generation,

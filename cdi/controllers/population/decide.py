@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from cdi.contract import annotations as a
 from cdi.contract import names
+from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of, obstacle
 from cdi.controllers.population import outputs
-from cdi.controllers.population.binding import awaits_consumer, is_bound, is_prime_of, obstacle
 from cdi.controllers.population.kind import Case, Kind
 from cdi.controllers.population.kinds import kind_of_worker, unserved
 from cdi.controllers.population.observed import Observed

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import cast
 
-from cdi.api.cdi import CDI
-from cdi.api.cdiconfig import NAME as CONFIG
-from cdi.api.cdiconfig import CDIConfig
-from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeSource
 from cdi.contract import annotations as a
 from cdi.contract import names
-from cdi.contract.systems import active_of
-from cdi.controllers.cluster import Cluster, cluster_of
+from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of
+from cdi.controllers.claims.finished import stays_succeeded
+from cdi.controllers.claims.stores import Stores
+from cdi.controllers.cluster import Cluster
 from cdi.controllers.defaults import index_defaults, marked
-from cdi.controllers.population.binding import awaits_consumer, is_bound, is_prime_of
 from cdi.controllers.population.complaints import Complaints
-from cdi.controllers.population.finished import stays_succeeded
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.progress import Followers
@@ -28,43 +23,15 @@ from cdi.controllers.population.work import STUCK_S, seldom
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
-from cdi.kube.objects import Event, Object, ResourceQuota
+from cdi.kube.objects import Event, Object
 from cdi.kube.pods import Pod
-from cdi.kube.resources import Resource
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
-from cdi.kube.store import Key, Store
+from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+from cdi.kube.store import Key
 from storageprofiles.classes import KUBERNETES_DEFAULT
 
 _ASKED_AGAIN_S = 2.0  # what is said of a claim that just began to wait, when there is a reason to look at it
 
 TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
-
-
-@dataclass(frozen=True)
-class Stores:
-    """``sources``: objects that claims name as their source, by kind. ``companions``: what stands beside workers."""
-
-    claims: Store[PersistentVolumeClaim]
-    pods: Store[Pod]
-    volumes: Store[PersistentVolume]
-    sources: Mapping[str, Store[Any]]
-    classes: Store[StorageClass]
-    configs: Store[CDIConfig]
-    systems: Store[CDI]
-    datavolumes: Store[DataVolume] = field(default_factory=Store)
-    quotas: Store[ResourceQuota] = field(default_factory=Store)
-    companions: Mapping[Resource[Any], Store[Any]] = field(default_factory=dict)
-
-    def cluster(self) -> Cluster:
-        return cluster_of(self.configs.get(CONFIG), active_of(self.systems.all()))
-
-    @property
-    def are_configured(self) -> bool:
-        """Not while there is no CDI object, or its configuration is not written yet: until then nothing is decided, for
-        it would be by rules that nobody set, such as workers that do not wait for a first consumer."""
-        config = self.configs.get(CONFIG)
-        is_written = config is not None and config.status.filesystem_overhead is not None
-        return is_written and active_of(self.systems.all()) is not None
 
 
 def add_indexes(stores: Stores) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cdi.base.faults import Fault
 from cdi.contract import annotations as a
-from cdi.controllers.population.history import recorded
+from cdi.controllers.claims.history import recorded
 from cdi.controllers.population.plan import Refusal, Told, ref
 from cdi.controllers.population.report import Outcome, Report
 from cdi.kube.storage import PersistentVolumeClaim
@@ -75,7 +75,7 @@ def told(claim: PersistentVolumeClaim) -> Told:
 
 def reported(before: Mapping[str, str], report: Report) -> Outputs:
     """``before`` with what the worker says now; ``restarts`` never goes down, also when the pod is replaced."""
-    restarts = max(report.restarts, count(before.get(a.POD_RESTARTS, "")))
+    restarts = max(report.restarts, a.count(before.get(a.POD_RESTARTS, "")))
     after = {key: value for key, value in before.items() if key not in _OF_ATTEMPT or key == a.PROGRESS}
     if report.outcome is not Outcome.NEEDS_SCRATCH or a.POD_PHASE in before:
         # A worker that only found out what it needs has got no further than the phase before.
@@ -133,8 +133,3 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
     """As a merge patch wants them: None removes."""
     set_: dict[str, str | None] = {key: value for key, value in after.items() if before.get(key) != value}
     return set_ | dict.fromkeys(before.keys() - after.keys())
-
-
-def count(text: str) -> int:
-    """A count in an annotation, which anybody can write; 0 for what is none, or what no status could hold."""
-    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0

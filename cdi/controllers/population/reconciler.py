@@ -8,14 +8,16 @@ from functools import partial
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
 from cdi.api.populators import VolumeSource
+from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
+from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.unconfigured import Unconfigured
 from cdi.controllers.population.act import Actor
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.kinds import KINDS, kind_of_worker
-from cdi.controllers.population.observe import Observer, Stores, add_indexes, owners_of, target_of_pod
+from cdi.controllers.population.observe import Observer, add_indexes, owners_of, target_of_pod
 from cdi.controllers.population.progress import Followers
-from cdi.controllers.population.unconfigured import Unconfigured
-from cdi.controllers.population.way import kind_of
+from cdi.controllers.population.way import is_being_filled, kind_of
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
@@ -31,15 +33,15 @@ _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volum
 
 
 class Population:
-    """``followers`` know how far workers are; ``controller`` is to be run."""
+    """``controller`` is to be run."""
 
     def __init__(self, client: Client, stores: Stores, recorder: Recorder, settings: Settings) -> None:
         written = Written()
         self.controller = Controller("population", self._reconcile)
-        self.followers = Followers(client, self._progressed)
+        self._followers = Followers(client, self._progressed)
         self._listeners: list[Callable[[Key], None]] = []
-        self._observer = Observer(stores, settings, self.followers, written, client)
-        self._actor = Actor(client, recorder, self.followers, written, settings)
+        self._observer = Observer(stores, settings, self._followers, written, client)
+        self._actor = Actor(client, recorder, self._followers, written, settings)
         self._stores = stores
         self._actor.refusals.on_turn(self.controller.enqueue)
         add_indexes(stores)
@@ -47,6 +49,14 @@ class Population:
         stores.claims.index(_CLASS, _awaited_class)
         self._unconfigured = Unconfigured(stores, self.controller.enqueue)
         self._watch()
+
+    def is_being_filled(self, claim: PersistentVolumeClaim) -> bool:
+        """Something was asked for, and there is no sign that it was done."""
+        return is_being_filled(claim)
+
+    def progress(self, worker: str) -> ProgressLine | None:
+        """``worker``: the uid of its pod. None while it has said nothing."""
+        return self._followers.latest(worker)
 
     def on_progress(self, listener: Callable[[Key], None]) -> None:
         """``listener`` gets the key of the target claim."""
@@ -83,7 +93,7 @@ class Population:
 
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
-            self.followers.forget(old.metadata.uid)
+            self._followers.forget(old.metadata.uid)
 
     def _taken_back(self, old: DataVolume | None, new: DataVolume | None) -> None:
         """A DataVolume has Succeeded no more: its claim was not worked on before."""

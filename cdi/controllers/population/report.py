@@ -23,12 +23,11 @@ from cdi.api.datavolume import Attempt
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment, written
 from cdi.base.wire.termination import decode_termination
-from cdi.contract.failures import failure_code, is_checksum_mismatch
+from cdi.contract.failures import NEEDS_SCRATCH_REASON, failure_code, is_checksum_mismatch
 from cdi.contract.names import WORKER_CONTAINERS
-from cdi.controllers.population.history import BROKEN_OFF
+from cdi.controllers.claims.history import BROKEN_OFF
 from cdi.kube.pods import Container, ContainerStatus, Pod, Terminated, Waiting
 
-NEEDS_SCRATCH_REASON = "Scratch space required"
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _BACK_OFF = re.compile(r"back-off (?:(?P<minutes>[0-9]{1,4})m)?(?P<seconds>[0-9]{1,4})s restarting")

@@ -39,6 +39,19 @@ def kind_of(claim: PersistentVolumeClaim) -> Kind | None:
     return _kind_of_reference(claim) or populator or next(asked, None)
 
 
+def is_being_filled(claim: PersistentVolumeClaim) -> bool:
+    """Something was asked for, and there is no sign that it was done."""
+    match way_of(claim):
+        case Way.DIRECT:
+            return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
+        case Way.POPULATOR:
+            return not claim.spec.volume_name
+        case Way.UNSERVED:
+            return True
+        case _:
+            return False
+
+
 def _kind_of_reference(claim: PersistentVolumeClaim) -> Kind | None:
     reference = claim.spec.data_source_ref
     if reference is None or reference.api_group != GROUP:

@@ -7,9 +7,9 @@ from functools import partial
 
 from cdi.contract import annotations as a
 from cdi.contract.ownership import owner_reference
+from cdi.controllers.claims.binding import worker_may_start
+from cdi.controllers.claims.history import recorded
 from cdi.controllers.population import outputs
-from cdi.controllers.population.binding import worker_may_start
-from cdi.controllers.population.history import recorded
 from cdi.controllers.population.kind import Case, Kind
 from cdi.controllers.population.kinds import kind_of_worker
 from cdi.controllers.population.observed import Observed

@@ -14,11 +14,11 @@ from cdi.api.cdiconfig import CDIConfig
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
+from cdi.controllers.claims.stores import Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
-from cdi.controllers.population.observe import Stores
 from cdi.controllers.population.reconciler import Population
 from cdi.controllers.settings import Settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cdi.base.sources import is_empty
 from cdi.contract import annotations as a
+from cdi.controllers.claims.binding import is_bound
 from cdi.controllers.classes import is_untouched, may_be_untouched
 from cdi.controllers.population import outputs
-from cdi.controllers.population.binding import is_bound
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.step import Step
 from cdi.sources.parameters import Parameters

@@ -20,6 +20,7 @@ from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.plan import AdoptClaim, AnnotateClaim, AnnotateVolume, CreateClaim, CreateSource, Emit
 from cdi.controllers.datavolume.status import status_of
+from cdi.controllers.population.way import is_being_filled
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import ClaimSpec, PersistentVolume, PersistentVolumeClaim, StorageClass, TypedReference
 from cdi.sources.request import asked_of, parameters_of
@@ -55,6 +56,7 @@ def claim(phase: str = "Bound", owner: str = "u1", **notes: str) -> PersistentVo
 
 def seen(dv: DataVolume, found: PersistentVolumeClaim | None = None, **more: Any) -> Observed:
     known: dict[str, Any] = {"storage_class": FAST, "named_class": "fast", "profile": PROFILE, "cluster": CLUSTER}
+    known["is_being_filled"] = found is not None and is_being_filled(found)
     return Observed(dv, found, now=NOW, **(known | more))
 
 

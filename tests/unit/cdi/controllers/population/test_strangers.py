@@ -10,9 +10,8 @@ from support.populationmodel import DELETE_POD, objects, sort_of
 
 from cdi.api.populators import VolumeImportSource
 from cdi.contract import annotations as a
-from cdi.controllers.population import outputs
+from cdi.controllers.claims.history import attempts_in
 from cdi.controllers.population.decide import decide
-from cdi.controllers.population.history import attempts_in
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import (
     Annotate,
@@ -201,7 +200,7 @@ def test_any_text_may_stand_where_an_address_is_expected(endpoint: str) -> None:
 
 @pytest.mark.parametrize(("text", "found"), [("7", 7), ("", 0), ("-1", 0), ("9" * 5000, 0), ("3000000000", 0)])
 def test_a_count_is_one_that_a_status_can_hold(text: str, found: int) -> None:
-    assert outputs.count(text) == found
+    assert a.count(text) == found
 
 
 def test_a_claim_that_another_claim_owns_is_looked_at_itself() -> None:

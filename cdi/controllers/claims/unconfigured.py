@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdi.controllers.population.observe import Stores
+from cdi.controllers.claims.stores import Stores
 from cdi.kube.store import Key
 
 

@@ -9,27 +9,15 @@ from __future__ import annotations
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
+from cdi.api.populators import CLONE_KIND
 from cdi.contract import annotations as a
-from cdi.controllers.population.kinds import unserved
-from cdi.controllers.population.way import Way, way_of
 from cdi.kube.storage import PersistentVolumeClaim
+
+_GROUP = "cdi.kubevirt.io"
 
 
 def stays_succeeded(volume: DataVolume, claim: PersistentVolumeClaim) -> bool:
     return volume.status.phase == Phase.SUCCEEDED and _has_volume(claim)
-
-
-def is_being_filled(claim: PersistentVolumeClaim) -> bool:
-    """Something was asked for, and there is no sign that it was done."""
-    match way_of(claim):
-        case Way.DIRECT:
-            return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
-        case Way.POPULATOR:
-            return not claim.spec.volume_name
-        case Way.UNSERVED:
-            return True
-        case _:
-            return False
 
 
 def was_populated_elsewhere(claim: PersistentVolumeClaim) -> bool:
@@ -39,7 +27,12 @@ def was_populated_elsewhere(claim: PersistentVolumeClaim) -> bool:
         return False
     annotations = claim.metadata.annotations
     said = (annotations.get(a.POD_PHASE), annotations.get(a.CLONE_PHASE))
-    return "Succeeded" in said or annotations.get(a.CLONE_OF) == "true" or unserved.names_source(claim)
+    return "Succeeded" in said or annotations.get(a.CLONE_OF) == "true" or names_clone_source(claim)
+
+
+def names_clone_source(claim: PersistentVolumeClaim) -> bool:
+    reference = claim.spec.data_source_ref
+    return reference is not None and reference.api_group == _GROUP and reference.kind == CLONE_KIND
 
 
 def _has_volume(claim: PersistentVolumeClaim) -> bool:

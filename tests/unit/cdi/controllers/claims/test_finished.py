@@ -10,8 +10,8 @@ from support.populationmodel import sort_of
 
 from cdi.api.datavolume import DataVolume
 from cdi.contract import annotations as a
+from cdi.controllers.claims.finished import stays_succeeded, was_populated_elsewhere
 from cdi.controllers.population.decide import decide
-from cdi.controllers.population.finished import stays_succeeded, was_populated_elsewhere
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import Role
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cdi.api.datavolume import Attempt
-from cdi.controllers.population.history import BROKEN_OFF, attempts_in, recorded
+from cdi.controllers.claims.history import BROKEN_OFF, attempts_in, recorded
 
 
 def attempt(second: int) -> Attempt:

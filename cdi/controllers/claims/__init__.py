@@ -1,0 +1,1 @@
+"""What the controllers of DataVolumes and of claims both know of a claim, and where they see it. No controller."""
