@@ -53,6 +53,7 @@ _KINDS: dict[str, tuple[str, str, bool]] = {
     "VolumeUploadSource": (_CDI, "volumeuploadsources", True),
     "VolumeCloneSource": (_CDI, "volumeclonesources", True),
     "ObjectTransfer": (_CDI, "objecttransfers", False),
+    "UploadTokenRequest": ("upload.cdi.kubevirt.io/v1beta1", "uploadtokenrequests", True),
     "StorageProfile": (_CDI, "storageprofiles", False),
     "CDIConfig": (_CDI, "cdiconfigs", False),
     "CDI": (_CDI, "cdis", False),
