@@ -33,12 +33,14 @@ class Pair:
 
 
 def authority(name: str, duration: datetime.timedelta, now: datetime.datetime) -> Pair:
+    """``name``: of nobody for whom it signs, or OpenSSL takes their certificates for self-signed ones."""
     issued = _whole(now)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
     builder = _builder(subject, subject, key.public_key(), (issued, issued + duration))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(signs=True), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     return Pair(_pem(builder.sign(key, hashes.SHA256())), _key_pem(key))
 
 
@@ -71,9 +73,19 @@ def _signed(
     builder = _builder(_name(name), issuer.subject, key.public_key(), life)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(signs=False), critical=True)
+    builder = builder.add_extension(_signer_of(issuer), critical=False)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     return Pair(_pem(builder.sign(signer, hashes.SHA256())), _key_pem(key))
+
+
+def _signer_of(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """By its key: an authority and the one that follows it have one name, of which OpenSSL tries the first it finds."""
+    try:
+        named = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(named)
 
 
 def span(certificate: bytes) -> tuple[datetime.datetime, datetime.datetime]:

@@ -78,7 +78,7 @@ class Keeper:
             if pair is not None and is_sound and leaving is not None:
                 await leaving(pair)
             log.info("a new certificate authority is made: %s", chain.name)
-            made = certificates.authority(chain.name, life.duration, now)
+            made = certificates.authority(chain.signer, life.duration, now)
             pair = await self._kept(chain.signer, secret, made, stated(made, life))
         return Authority(pair, await self._bundle(chain, pair, now))
 

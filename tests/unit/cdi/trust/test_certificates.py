@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from cdi.trust import certificates, lifetimes
+from cdi.trust import certificates, chains, lifetimes
 from cdi.trust.certificates import Pair
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -128,3 +130,33 @@ def test_a_bundle_keeps_every_authority_that_is_still_valid_once() -> None:
     kept = certificates.still_valid([NEXT.certificate, CA.certificate, CA.certificate, b"nonsense"], T0 + 47 * H)
     assert kept == BOTH
     assert certificates.still_valid(BOTH, T0 + 48 * H) == [NEXT.certificate]
+
+
+@pytest.mark.parametrize("bundle", [BOTH, BOTH[::-1]], ids=["the newest first", "the newest last"])
+@pytest.mark.parametrize("signer", [CA, NEXT], ids=["the older one", "the newer one"])
+def test_openssl_finds_the_signer_among_authorities_of_one_name(
+    tmp_path: Path, signer: Pair, bundle: list[bytes]
+) -> None:
+    made = certificates.server(signer, ["cdi-api.cdi.svc"], 24 * H, T0 + 24 * H)
+    (tmp_path / "bundle.pem").write_bytes(b"".join(bundle))
+    (tmp_path / "server.pem").write_bytes(made.certificate)
+    at = str(int((T0 + 25 * H).timestamp()))
+    words = [
+        "openssl",
+        "verify",
+        "-attime",
+        at,
+        "-CAfile",
+        "bundle.pem",
+        "-verify_hostname",
+        "cdi-api.cdi.svc",
+        "server.pem",
+    ]
+    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.stdout == "server.pem: OK\n", told.stderr
+
+
+@pytest.mark.parametrize("chain", [chains.APISERVER, chains.UPLOAD_PROXY, chains.UPLOAD_SERVER, chains.UPLOAD_CLIENT])
+def test_an_authority_has_the_name_of_nobody_for_whom_it_signs(chain: chains.Chain) -> None:
+    """OpenSSL would take a certificate in which both are the same for a self-signed one, whoever has signed it."""
+    assert chain.signer not in ("cdi-api", "cdi-uploadproxy", "cdi-upload-disk", chains.UPLOAD_CLIENT_NAME)
