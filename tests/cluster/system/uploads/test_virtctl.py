@@ -62,7 +62,7 @@ def test_an_archive_is_unpacked_also_with_an_entry_for_its_root(space: Namespace
     upload.wait_ready()
     assert [answer.status for answer in upload.send_patiently(tmp_path / "tree.tar")] == [200]
     upload.wait_done()
-    assert run_beside(space, "tree", "cat /data/deep/note.txt").strip() == "hello"
+    assert run_beside(space, "tree", "cat /volume/deep/note.txt").strip() == "hello"
 
 
 def test_what_people_see_while_it_waits_and_when_it_is_done(space: Namespace, proxy: Proxy, corpus: Corpus) -> None:
@@ -79,8 +79,8 @@ def test_what_people_see_while_it_waits_and_when_it_is_done(space: Namespace, pr
     running = condition(done, "Running")
     assert (running["status"], running["reason"], running["message"]) == ("False", "Completed", "Upload Complete")
     assert done["status"]["progress"] == "N/A"
-    reasons = {reason for _, reason, _ in space.events("disk")}
-    assert {"UploadScheduled", "UploadReady", "UploadSucceeded"} <= reasons
+    assert space.wait_event("disk", "UploadReady") == "Upload into disk ready"
+    assert space.wait_event("disk", "UploadSucceeded") == "Successfully uploaded into disk"
     assert "cdi.kubevirt.io/storage.populator.pvcPrime" not in annotations(space.get("PersistentVolumeClaim", "disk"))
 
 
