@@ -94,8 +94,8 @@ class Attempt:
             self._tell(answer)
             self._slot.end(cause_of(fault))
             return
-        self._slot.free()
-        self._tell(answer)
+        with self._slot.free():
+            self._tell(answer)
 
     def _tell(self, answer: Answer) -> None:
         if not self._is_answered:

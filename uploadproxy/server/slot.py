@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 from cdi.base.faults import Fault
@@ -25,6 +26,7 @@ class Slot:
         self._changed = threading.Condition()
         # Guarded by _changed:
         self._stop: Callable[[], None] | None = None  # of the upload that runs
+        self._telling = 0  # clients that are being told of a failure
         self._is_finished = self._is_closed = False
         self._outcome: Termination | Fault | None = None
 
@@ -40,10 +42,19 @@ class Slot:
             self._stop = stop
             return Take.TAKEN
 
-    def free(self) -> None:
+    @contextmanager
+    def free(self) -> Iterator[None]:
+        """Another upload may begin. The process does not end before this is left: the client is told meanwhile."""
         with self._changed:
             self._stop = None
+            self._telling += 1
             self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._telling -= 1
+                self._changed.notify_all()
 
     def finish(self) -> None:
         """The disk is there: no other upload begins. The client has still to be told, then ``end`` follows."""
@@ -62,7 +73,7 @@ class Slot:
         with self._changed:
             self._changed.wait_for(lambda: self._outcome is not None or self._is_closed, seconds)
             self._is_closed = True
-            self._changed.wait_for(lambda: self._outcome is not None or self._stop is None)
+            self._changed.wait_for(lambda: self._outcome is not None or not (self._stop or self._telling))
             return self._outcome
 
     def stop(self) -> None:

@@ -18,8 +18,8 @@ def nothing() -> None:
 def test_there_is_one_until_it_is_given_back() -> None:
     slot = Slot()
     assert [slot.take(nothing), slot.take(nothing)] == [Take.TAKEN, Take.BUSY]
-    slot.free()
-    assert slot.take(nothing) is Take.TAKEN
+    with slot.free():
+        assert slot.take(nothing) is Take.TAKEN
 
 
 def test_when_the_disk_is_there_none_begins_and_the_end_waits_for_the_answer() -> None:
@@ -64,9 +64,24 @@ def test_a_stop_stops_the_one_that_runs_and_the_wait() -> None:
 
     def stop() -> None:
         stopped.append(True)
-        slot.free()
+        with slot.free():
+            """Nobody is told."""
 
     slot.take(stop)
     slot.stop()
     assert stopped == [True]
     assert slot.wait(None) is None
+
+
+def test_the_end_waits_until_the_client_of_a_failed_one_has_been_told() -> None:
+    slot, found = Slot(), []
+    slot.take(nothing)
+    with slot.free():
+        waiting = threading.Thread(target=lambda: found.append(slot.wait(0)))
+        waiting.start()
+        while slot.take(nothing) is not Take.CLOSED:
+            with slot.free():
+                """Until the deadline has been seen."""
+        assert found == []
+    waiting.join()
+    assert found == [None]
