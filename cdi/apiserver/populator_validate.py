@@ -20,7 +20,7 @@ from cdi.api.violation import Violation
 from cdi.apiserver.decoding import decoded
 from cdi.apiserver.lookup import Lookup
 from cdi.apiserver.review import ALLOWED, DUPLICATE, Answer, Request, refused
-from cdi.apiserver.served import NOT_ACTED_ON, kind_warning, source_warnings
+from cdi.apiserver.served import NOT_ACTED_ON, source_warnings
 from cdi.kube.cdi_resources import DATA_VOLUMES
 from cdi.kube.objects import Object
 
@@ -50,7 +50,7 @@ def _upload(request: Request) -> Answer:
         same = decoded(request.old_object, VolumeUploadSource).spec == source.spec
         return ALLOWED if same else _changed(UPLOAD_KIND)
     found = _name(source.metadata.name) or _content(source.spec.content_type)
-    return refused([found]) if found is not None else Answer(warnings=(kind_warning(UPLOAD_KIND),))
+    return refused([found]) if found is not None else ALLOWED
 
 
 async def _updated(request: Request, source: VolumeImportSource, lookup: Lookup) -> Answer:

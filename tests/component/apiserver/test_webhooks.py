@@ -201,7 +201,6 @@ WARNED: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         TRANSFER,
         ("ObjectTransfer feature is deprecated, and will be deleted soon", "ObjectTransfer is "),
     ),
-    "upload": ("VolumeUploadSource", {}, ("VolumeUploadSource is ",)),
     "import": ("VolumeImportSource", {"source": {"registry": {"url": "docker://h/i"}}}, ("source registry is ",)),
     "clone": (
         "VolumeCloneSource",

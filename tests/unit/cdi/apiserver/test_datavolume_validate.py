@@ -174,9 +174,12 @@ async def test_a_name_that_is_not_made_yet_is_taken_by_nobody() -> None:
     assert await asked(create(body), Known().add(CLAIMS, "disk", "team")) == ALLOWED
 
 
-@pytest.mark.parametrize(
-    ("source", "name"), [({"upload": {}}, "upload"), ({"registry": {"url": "docker://h/i"}}, "registry")]
-)
+@asynchronous
+async def test_an_upload_is_acted_on() -> None:
+    assert await asked(create(a_volume({"upload": {}}))) == ALLOWED
+
+
+@pytest.mark.parametrize(("source", "name"), [({"registry": {"url": "docker://h/i"}}, "registry")])
 @asynchronous
 async def test_a_source_without_a_controller_says_so(source: dict[str, Any], name: str) -> None:
     answer = await asked(create(a_volume(source)))
