@@ -45,7 +45,8 @@ def unauthorized(name: str) -> Answer:
 _FAILED = "Saving stream failed: "  # the contract's, and that for what does not fit:
 _TOO_LARGE = _FAILED + "effective image size is larger than the reported available storage: "
 _UNFIT = {"TargetTooSmall", "TargetOutgrown", "NoSpace", "DecompressionBomb"}
-_STATUS = {"UploadStalled": 408, "UploadMalformed": 400, "UploadBroken": 500, "ScratchRequired": 503, "Cancelled": 503}
+_STATUS = {"UploadStalled": 408, "UploadMalformed": 400, "UploadBroken": 500, "ScratchRequired": 503}
+_STATUS |= {"Cancelled": 503, "CancelledUnkept": 503}
 
 
 def cause_of(fault: Fault) -> Fault:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
 from cdi.base.faults import Fault
 from cdi.base.wire.termination import Termination
+
+_LOOK_S = 1.0
 
 
 class Take(Enum):
@@ -71,10 +75,18 @@ class Slot:
     def wait(self, seconds: float | None) -> Termination | Fault | None:
         """The outcome; None when there is none after ``seconds``, and no upload runs. Then none begins any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._outcome is not None or self._is_closed, seconds)
+            self._wait_until(
+                lambda: self._outcome is not None or self._is_closed, math.inf if seconds is None else seconds
+            )
             self._is_closed = True
-            self._changed.wait_for(lambda: self._outcome is not None or not (self._stop or self._telling))
+            self._wait_until(lambda: self._outcome is not None or not (self._stop or self._telling), math.inf)
             return self._outcome
+
+    def _wait_until(self, is_so: Callable[[], bool], seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while not is_so() and (left_s := until_s - time.monotonic()) > 0:
+            # A signal that comes in the moment before the main thread begins to wait does not wake it.
+            self._changed.wait(min(left_s, _LOOK_S))
 
     def stop(self) -> None:
         """No upload begins any more, and the one that runs ends soon."""

@@ -115,6 +115,8 @@ def test_a_server_that_cannot_serve_says_why(trust: Trust, tmp_path: Path) -> No
 def test_a_stop_in_the_middle_leaves_nothing(trust: Trust, tmp_path: Path) -> None:
     with serving(trust, tmp_path) as server, server.client() as client:
         client.send(head_of("/v1beta1/upload", f"Content-Length: {len(DISK)}"), DISK[: 2 * MiB])
+        while not any(tmp_path.iterdir()):
+            time.sleep(0.02)  # until another program writes
         server.process.send_signal(signal.SIGTERM)
         assert client.heard().status == 503
         assert server.ended() == (8, "")

@@ -29,6 +29,7 @@ FAULTS = [
     (Fault("ImporterDefect", error="here"), 500, False),
     (Fault("ScratchRequired"), 503, False),
     (Fault("Cancelled", got="5"), 503, False),
+    (Fault("CancelledUnkept", got="5"), 503, False),
     (LOST, 500, False),
     (broken_by(STALLED), 408, False),
     (broken_by(FORMLESS), 400, False),
