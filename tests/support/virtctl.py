@@ -32,6 +32,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Body:
+    """``length``: of all ``parts``."""
+
+    parts: Iterable[bytes]
+    length: int
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True)
 class Proxy:
     """``name``: in its certificate, which one of ``authorities`` (PEM) has signed."""
 
@@ -40,9 +49,7 @@ class Proxy:
     name: str
     authorities: str
 
-    def ask(
-        self, method: str, path: str, token: str, body: Iterable[bytes] = (), length: int = 0, **more: str
-    ) -> Answer:
+    def ask(self, method: str, path: str, token: str, body: Body | None = None) -> Answer:
         """One connection for each request. Raises OSError where there is no answer."""
         context = ssl.create_default_context(cadata=self.authorities)
         with (
@@ -53,14 +60,13 @@ class Proxy:
             connection.sock = channel
             connection.putrequest(method, path, skip_accept_encoding=True)
             connection.putheader("User-Agent", "Go-http-client/1.1")
-            for name, value in (("Authorization", f"Bearer {token}"), *more.items()):
-                connection.putheader(name, value)
-            if method != "HEAD":
-                connection.putheader("Content-Length", str(length))
-                connection.putheader("Content-Type", "application/octet-stream")
+            connection.putheader("Authorization", f"Bearer {token}")
+            if body is not None:
+                connection.putheader("Content-Length", str(body.length))
+                connection.putheader("Content-Type", body.content_type)
                 connection.putheader("Accept-Encoding", "gzip")
             connection.endheaders()
-            for part in body:
+            for part in body.parts if body is not None else ():
                 connection.send(part)
             answer = connection.getresponse()
             return Answer(answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders()))
@@ -114,12 +120,12 @@ class Upload:
         found = self.space.create(body)
         return str(found["status"]["token"])
 
-    def send(self, file: Path, token: str = "", **headers: str) -> Answer:
+    def send(self, file: Path, token: str = "") -> Answer:
         """One attempt: HEAD decides the path, then the whole file."""
         token = token or self.token()
         head = self.proxy.ask("HEAD", "/v1beta1/upload-async", token)
         path = "/v1beta1/upload-async" if head.status == http.client.OK else "/v1beta1/upload"
-        return self.proxy.ask("POST", path, token, _parts(file), file.stat().st_size, **headers)
+        return self.proxy.ask("POST", path, token, Body(_parts(file), file.stat().st_size))
 
     def send_patiently(self, file: Path) -> list[Answer]:
         """Until it is taken, 5 times at most. All answers."""
