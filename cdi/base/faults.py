@@ -323,8 +323,8 @@ CATALOGUE: dict[str, Entry] = {
     "NotADiskImage": _permanent(
         Exit.SOURCE,
         "the first bytes of {source} are {kind}: {line!r}.",
-        "This is a page or document, probably an error or login page sent with status 200.",
-        "open the URL in a browser; add credentials or correct the address.",
+        "This is a page or document and no disk; of a URL it is probably an error or login page sent with status 200.",
+        "look whether it is the right file; open a URL in a browser, and add credentials or correct the address.",
     ),
     "PackingUnsupported": _permanent(
         Exit.SOURCE,
