@@ -1,4 +1,4 @@
-"""Population of claims by imports: one reconciler per target claim owns everything below it."""
+"""Population of claims: one reconciler per target claim owns everything below it."""
 
 from __future__ import annotations
 

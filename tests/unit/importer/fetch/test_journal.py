@@ -467,3 +467,26 @@ def test_the_head_that_an_earlier_process_held_is_missing(path: Path) -> None:
     assert after.gap(2 * MiB) == (0, MiB)
     after.written(0, MiB)
     assert after.gap(2 * MiB) is None
+
+
+# As the version of 2026-11-30 (commit 9cc7a2a) wrote it: an import that was running at an upgrade goes on.
+RECORDED = """\
+H {"source": "https://host/disk.qcow2", "resource": "ab12", "size": 1000, "etag": "\\"v1\\"", "target": "12:34", \
+"plan": "scatter qcow2", "disk_size": 104857600, "verified": false, "boot_id": "boot-1"} 3f2f1671
+S 2060efc3
+D a3b36a04
+S 2060efc3
+W 0 4096 aadba6c6
+W 8192 12288 8b0781fa
+S 2060efc3
+D a3b36a04
+W 1048576 2097152 7d71e375
+"""
+
+
+def test_a_journal_of_the_version_before_counts(path: Path) -> None:
+    durable = [(0, 4096), (8192, 12288)]
+    path.write_text(RECORDED)
+    assert list(reopen(path).ranges) == [*durable, (MiB, 2 * MiB)]
+    path.write_text(RECORDED)
+    assert list(reopen(path, AFTER_REBOOT).ranges) == durable
