@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from aiohttp import web
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 # by what answers requests.
 UNHEARD = logging.getLogger(f"{__name__}.library")
 UNHEARD.disabled = True
+LINGER_S = 10.0  # what is sent to one that was refused is read for so long: else the refusal is not
 HEAD_S = 10.0  # the contract's: for a handshake, and then for the head of a connection's first request
 LARGEST_HEADERS, LARGEST_HEADER = 128, 8190  # a count, and bytes
 
@@ -28,8 +30,25 @@ class Turned(asyncio.Protocol):
         transport.abort()
 
 
+class _LastAnswer(web.Response):
+    """Nothing that comes after it is read as a request. The connection ends when the client has gone, or ``LINGER_S``
+    later: a connection that is closed with bytes unread takes the answer with it."""
+
+    def __init__(self, answer: web.Response, gone: asyncio.Event) -> None:
+        super().__init__(status=answer.status, text=answer.text, headers=answer.headers)
+        self.force_close()
+        self._gone = gone
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await super().write_eof(data)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), LINGER_S)
+
+
 class Connection(web.RequestHandler):
     _head_timer: asyncio.TimerHandle | None = None
+    _is_deaf = False
+    _gone: asyncio.Event
 
     @property
     def is_idle(self) -> bool:
@@ -38,9 +57,12 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._gone = asyncio.Event()
         self._head_timer = asyncio.get_running_loop().call_later(HEAD_S, self.force_close)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
         super().data_received(data)
         if self._head_timer is not None and self._request_count:
             self._head_timer.cancel()
@@ -52,6 +74,7 @@ class Connection(web.RequestHandler):
             running.content.set_exception(TransferEncodingError("what a chunk begins with is no length"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._gone.set()
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)
@@ -70,5 +93,5 @@ class Connection(web.RequestHandler):
         limits = f"at most {LARGEST_HEADERS} headers of {LARGEST_HEADER} bytes each are taken"
         answer = told(status, f"the request cannot be read as HTTP/1.1 ({type(exc).__name__}): {limits}")
         answer.headers.update({"Access-Control-Allow-Origin": "*", "Vary": "Origin"})
-        answer.force_close()
-        return answer
+        self._is_deaf = True
+        return _LastAnswer(answer, self._gone)

@@ -11,11 +11,10 @@ from aiohttp import web
 
 from cdi.serving.listening import QUIET_S
 from uploadproxy.proxy.attendance import Attendance
-from uploadproxy.proxy.connection import HEAD_S, LARGEST_HEADER, LARGEST_HEADERS, UNHEARD, Connection, Turned
+from uploadproxy.proxy.connection import HEAD_S, LARGEST_HEADER, LARGEST_HEADERS, LINGER_S, UNHEARD, Connection, Turned
 
 log = logging.getLogger(__name__)
 
-_LINGER_S = 10.0  # what is sent to one that was refused is read for so long: else the refusal is not
 _FAREWELL_S = 5.0
 LARGEST_CROWD = 200  # connections: each may hold 1.5 MiB while its client floods us
 _QUEUE = 256 << 10  # bytes of a body that wait to be passed on; twice as many at most
@@ -79,7 +78,7 @@ class Listening:
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
             logger=UNHEARD,
             keepalive_timeout=QUIET_S,
-            lingering_time=_LINGER_S,
+            lingering_time=LINGER_S,
             max_headers=LARGEST_HEADERS,
             max_field_size=LARGEST_HEADER,
             read_bufsize=_QUEUE,
