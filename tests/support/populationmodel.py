@@ -246,7 +246,8 @@ DELETE_POD = "delete Pod"
 
 def changes_something(action: Action) -> bool:
     """Not of what nobody can look up: who performs a plan makes it once."""
-    return not isinstance(action, Follow) and not (isinstance(action, Create) and not action.wanted.is_seen)
+    unseen = (Role.IDENTITY, Role.CERTIFICATES)
+    return not isinstance(action, Follow) and not (isinstance(action, Create) and action.wanted.role in unseen)
 
 
 def _with_phase(claim: PersistentVolumeClaim, phase: str) -> PersistentVolumeClaim:

@@ -94,7 +94,7 @@ class Actor:
     async def _create(self, action: Create) -> None:
         """Raises Refused, when those who have to know of it do."""
         wanted, key = action.wanted, _key(action.target)
-        if (_owner_uid(wanted), wanted.role) in self._made:
+        if not wanted.is_seen and (_owner_uid(wanted), wanted.role) in self._made:
             return
         asked = {"body": wanted.body, "content": repr(wanted.content), "inputs": [told.inputs for told in action.told]}
         try:

@@ -12,7 +12,6 @@ from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import Role, Wanted
 from cdi.controllers.population.step import Step
-from cdi.kube.pods import Pod
 from cdi.kube.resources import Resource
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -110,6 +109,6 @@ class Kind(Protocol):
         """The worker and what it needs, in the order in which it is made."""
         ...
 
-    def missing(self, case: Case, pod: Pod) -> tuple[Wanted, ...]:
-        """What ``pod``, which has not started yet, may still wait for."""
+    def missing(self, case: Case, *, has_started: bool) -> tuple[Wanted, ...]:
+        """What a pod may still wait for, or has lost. ``has_started``: it has all that the kubelet waits for."""
         ...

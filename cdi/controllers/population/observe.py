@@ -14,12 +14,14 @@ from cdi.controllers.claims.stores import Stores
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.population.complaints import Complaints
+from cdi.controllers.population.kinds import kind_of_worker
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.sightings import Sightings
+from cdi.controllers.population.step import STUCK_S
 from cdi.controllers.population.way import Way, kind_of, way_of
-from cdi.controllers.population.work import STUCK_S, seldom
+from cdi.controllers.population.work import seldom
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
@@ -119,17 +121,23 @@ class Observer:
     def _objects(self, claim: PersistentVolumeClaim | None, key: Key) -> dict[Role, Object]:
         """What has the name of an object that works for ``claim``; where that is gone, the worker that is left."""
         stores, kind = self._stores, kind_of(claim) if claim is not None else None
+        left = self._left(claim, key) if kind is None else None
+        kind = kind_of_worker(left) if left is not None else kind
         if claim is None or kind is None:
-            left = next(iter(stores.pods.by(TARGET, str(key))), None)
             return {Role.WORKER: left} if left is not None else {}
         name = claim.metadata.name
         found: dict[Role, Object | None] = {
-            Role.WORKER: stores.pods.get(kind.worker_name(name), key.namespace),
+            Role.WORKER: left or stores.pods.get(kind.worker_name(name), key.namespace),
             Role.SCRATCH: stores.claims.get(names.scratch(name), key.namespace),
         }
         for role, (resource, companion) in kind.companions(name).items():
             found[role] = stores.companions[resource].get(companion, key.namespace)
         return {role: item for role, item in found.items() if item is not None}
+
+    def _left(self, claim: PersistentVolumeClaim | None, key: Key) -> Pod | None:
+        """The worker of a claim that is gone, or asks for nothing any more. One of a former claim is a stray."""
+        pods = self._stores.pods.by(TARGET, str(key))
+        return next((pod for pod in pods if claim is None or pod.metadata.controller_uid == claim.metadata.uid), None)
 
     def _strays(self, pod: Pod | None, key: Key) -> tuple[Pod, ...]:
         """Of claims that had this name before, or of their PVC'."""

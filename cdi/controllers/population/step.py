@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import Action
 
+STUCK_S = 10.0  # after which a worker that its node has not started is asked about
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

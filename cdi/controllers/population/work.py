@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -29,7 +30,7 @@ from cdi.controllers.population.plan import (
 )
 from cdi.controllers.population.report import Outcome, Report, broken_off, cannot_start, report_of
 from cdi.controllers.population.scratch import is_of_worker_before, may_mount, mounts_scratch, scratch_claim
-from cdi.controllers.population.step import Step
+from cdi.controllers.population.step import STUCK_S, Step
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
@@ -37,7 +38,6 @@ from cdi.kube.storage import PersistentVolumeClaim
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
 _TRY_AGAIN_S = 10.0  # while somebody else has the name of a claim or pod
 _SELDOM_S = 300.0
-STUCK_S = 10.0  # after which a worker that its node has not started is asked about
 _ENDS_WITHIN_S = 60.0  # a worker that is deleted, unless its node is gone
 
 
@@ -47,13 +47,13 @@ def seldom(first_s: float, age_s: float) -> float:
 
 
 def work_on(case: Case) -> Step:
-    seen, before, pod = case.seen, case.before, case.seen.pod
+    before, pod = case.before, case.seen.pod
     if before.get(a.POD_PHASE) == "Succeeded" or _is_given_up(case):
         return Step(before, then=removed(case, pod))
     if pod is None:
         return _started(case)
     if pod.metadata.deletion_timestamp and report_of(pod).outcome is not Outcome.SUCCEEDED:
-        return _ending(seen, before, pod)
+        return _ending(case, pod)
     return _watched(case, pod)
 
 
@@ -77,12 +77,27 @@ def _started(case: Case) -> Step:
         # No look in between: the watch of pods tells when it is gone.
         return Step(before, first=(Emit(ref(claim), "Warning", case.kind.words.in_use, text),))
     scratch = before.get(a.REQUIRES_SCRATCH) == "true"
-    if scratch and seen.scratch is not None:
-        return _scratch_is_there(case, seen.scratch)
-    after = outputs.without_attempt(before) | {case.kind.words.pod_name: case.worker_name}
     wanted = case.kind.wanted(case, scratch=scratch)
+    if blocked := _scratch_is_there(case, scratch=scratch) or _stranger_of(case, wanted):
+        return blocked
+    after = outputs.without_attempt(before) | {case.kind.words.pod_name: case.worker_name}
+    # What is there is not asked for again: that it is granted would say that a refusal of the worker is over.
+    wanted = tuple(item for item in wanted if item.role not in seen.objects)
     # Before the outputs: a worker that is refused must not look like a new start, again and again.
     return Step({a.POD_RESTARTS: "0"} | after, first=tuple(_worker_created(case, item) for item in wanted))
+
+
+def _stranger_of(case: Case, wanted: Iterable[Wanted]) -> Step | None:
+    """Something of somebody else has a name that is needed."""
+    for item in wanted:
+        found = case.seen.objects.get(item.role)
+        if found is not None and found.metadata.controller_uid != case.claim.metadata.uid:
+            text = (
+                f"{item.resource.kind.lower()} {found.metadata.name} is not ours, and the worker needs one of that "
+                f"name: delete it, or choose another name for the volume"
+            )
+            return Step(case.before | outputs.running(False, "ErrStartingPod", text), wait=_TRY_AGAIN_S)
+    return None
 
 
 def _worker_created(case: Case, wanted: Wanted) -> Create:
@@ -92,20 +107,25 @@ def _worker_created(case: Case, wanted: Wanted) -> Create:
     return Create(wanted, ref(case.target), refusal, told, unchanged=ref(case.claim))
 
 
-def _scratch_is_there(case: Case, scratch: PersistentVolumeClaim) -> Step:
-    """That of the worker before goes with it, and is waited for. Anybody else's is not ours to write into."""
-    if is_of_worker_before(case, scratch):
+def _scratch_is_there(case: Case, *, scratch: bool) -> Step | None:
+    """That of the worker before goes with it, and is waited for. Anybody else's is not ours to write into. ``scratch``:
+    whether the worker needs any."""
+    found = case.seen.scratch
+    if not scratch or found is None:
+        return None
+    if is_of_worker_before(case, found):
         return Step(case.before, wait=_TRY_AGAIN_S)
-    name = scratch.metadata.name
+    name = found.metadata.name
     text = (
         f"claim {name} is not ours, and scratch space needs that name: delete it, or choose another name for the volume"
     )
     return Step(case.before | outputs.running(False, "ErrStartingPod", text), wait=_TRY_AGAIN_S)
 
 
-def _ending(seen: Observed, before: Outputs, pod: Pod) -> Step:
+def _ending(case: Case, pod: Pod) -> Step:
     """A pod that is being deleted, which takes as long as its node wants."""
-    attempt = broken_off(pod)
+    seen, before = case.seen, case.before | _readiness(case, False)
+    attempt = broken_off(pod) if report_of(pod).outcome is not Outcome.EXPIRED else None
     if attempt is not None:
         before = before | {a.OWN_HISTORY: recorded(before.get(a.OWN_HISTORY, ""), attempt)}
     if seen.pod_age_s < _ENDS_WITHIN_S:
@@ -151,7 +171,7 @@ def _concluded(case: Case, pod: Pod, report: Report) -> Step | None:
         told = (Emit(ref(case.target), "Warning", *_parted(note)) for note in report.notes)
         return Step(after, first=tuple(told), then=removed(case, pod))
     if report.outcome is Outcome.EXPIRED:
-        return Step(outputs.without_attempt(case.before) | _readiness(case, False), then=(_gone(pod),))
+        return _replaced(case.seen, outputs.without_attempt(case.before) | _readiness(case, False), pod)
     if report.outcome is Outcome.LOST:
         return _replaced(case.seen, after, pod)
     if report.outcome is Outcome.NEEDS_SCRATCH:
@@ -207,11 +227,11 @@ def _assisted(case: Case, pod: Pod, report: Report) -> Step:
     if wants_scratch and seen.scratch is None:
         scratch = Wanted(Role.SCRATCH, CLAIMS, scratch_claim(case, pod))
         then.append(_companion_created(case, scratch, "ErrCreatingScratchSpace"))
-    if not report.running and not report.restarts:
-        owner = owner_reference("v1", "Pod", pod.metadata)
-        missing = (owned_by(owner, item) for item in case.kind.missing(case, pod))
-        then += [_companion_created(case, item, case.kind.words.missing) for item in missing]
-    if report.running and _is_made_by_us(case, pod):
+    owner = owner_reference("v1", "Pod", pod.metadata)
+    has_started = bool(report.running or report.restarts)
+    missing = (owned_by(owner, item) for item in case.kind.missing(case, has_started=has_started))
+    then += [_companion_created(case, item, case.kind.words.missing) for item in missing]
+    if report.running and case.kind.habits.tells_progress and _is_made_by_us(case, pod):
         metadata = pod.metadata
         then.append(Follow(metadata.namespace, metadata.name, metadata.uid, target, case.kind.words.container))
     awaited = wants_scratch and (seen.scratch is None or seen.scratch.status.phase != "Bound")

@@ -17,7 +17,6 @@ from cdi.controllers.population.kinds.importing.nothing_to_write import nothing_
 from cdi.controllers.population.kinds.importing.pod import importer_pod
 from cdi.controllers.population.plan import Role, Wanted
 from cdi.controllers.population.step import Step
-from cdi.kube.pods import Pod
 from cdi.kube.resources import PODS, Resource
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.sources.parameters import Parameters
@@ -72,9 +71,9 @@ class Importing:
     def wanted(self, case: Case, *, scratch: bool) -> tuple[Wanted, ...]:
         return (Wanted(Role.WORKER, PODS, importer_pod(case, _asked(case), scratch=scratch)),)
 
-    def missing(self, case: Case, pod: Pod) -> tuple[Wanted, ...]:
+    def missing(self, case: Case, *, has_started: bool) -> tuple[Wanted, ...]:
         source = case.seen.cluster.proxy.certificates
-        return (proxy_certificates(case.claim, source),) if source else ()
+        return (proxy_certificates(case.claim, source),) if source and not has_started else ()
 
 
 def _asked(case: Case) -> Parameters:

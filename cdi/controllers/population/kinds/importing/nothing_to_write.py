@@ -12,7 +12,7 @@ from cdi.controllers.population.step import Step
 from cdi.sources.parameters import Parameters
 
 _VOLUME_SEEN_S = 5.0
-_OF_A_WORKER = (a.POD_NAME, a.POD_PHASE, a.OWN_HISTORY, a.OWN_DURABLE)  # it may have written something
+_OF_A_WORKER = (*a.POD_NAMES, a.POD_PHASE, a.OWN_HISTORY, a.OWN_DURABLE)  # it may have written something
 
 
 def nothing_to_write(case: Case, asked: Parameters) -> Step | None:

@@ -65,8 +65,9 @@ def signed_for(case: Case) -> SignedFor:
     return SignedFor(names.upload_service(claim.name), claim.namespace, case.seen.cluster.lifetimes)
 
 
-def identity_secret(case: Case) -> Wanted:
-    """Goes with its pod. Nobody of us may read Secrets where claims are: that there is one already is no error."""
+def identity_secret(case: Case, *, again: bool = False) -> Wanted:
+    """Goes with its pod. Nobody of us may read Secrets where claims are: that there is one already is no error.
+    ``again``: its pod waits for long, so somebody may have deleted the one that was made."""
     claim = case.claim.metadata
     body = {
         "apiVersion": "v1",
@@ -79,4 +80,4 @@ def identity_secret(case: Case) -> Wanted:
         },
         "type": "kubernetes.io/tls",
     }
-    return Wanted(Role.IDENTITY, SECRETS, body, content=signed_for(case), is_seen=False)
+    return Wanted(Role.IDENTITY, SECRETS, body, content=signed_for(case), is_seen=again)

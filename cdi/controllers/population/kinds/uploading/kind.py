@@ -15,8 +15,7 @@ from cdi.controllers.population.kinds.uploading.identity import identity_secret
 from cdi.controllers.population.kinds.uploading.pod import CONTAINER, upload_pod
 from cdi.controllers.population.kinds.uploading.service import upload_service
 from cdi.controllers.population.plan import Role, Wanted
-from cdi.controllers.population.step import Step
-from cdi.kube.pods import Pod
+from cdi.controllers.population.step import STUCK_S, Step
 from cdi.kube.resources import SERVICES, Resource
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -78,6 +77,6 @@ class Uploading:
         """The service first: its name resolves as soon as the pod is ready."""
         return (upload_service(case), upload_pod(case, scratch=scratch))
 
-    def missing(self, case: Case, pod: Pod) -> tuple[Wanted, ...]:
+    def missing(self, case: Case, *, has_started: bool) -> tuple[Wanted, ...]:
         lost = () if Role.SERVICE in case.seen.objects else (upload_service(case),)
-        return (*lost, identity_secret(case))
+        return lost if has_started else (*lost, identity_secret(case, again=case.seen.pod_age_s > STUCK_S))

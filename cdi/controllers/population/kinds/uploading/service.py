@@ -27,7 +27,7 @@ def upload_service(case: Case) -> Wanted:
         },
         "spec": {
             "clusterIP": "None",
-            "selector": {"service": name},
+            "selector": {"service": name, a.UPLOAD_TARGET_LABEL: claim.uid},
             "ports": [{"protocol": "TCP", "port": PORT, "targetPort": PORT}],
         },
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 from support.populationmodel import World, changes_something, sort_of
 
 from cdi.contract import annotations as a
-from cdi.controllers.population.plan import Create, Role
+from cdi.controllers.population.decide import decide
+from cdi.controllers.population.plan import Create, Delete, Role
+from cdi.kube.pods import Service
 
 WAYS = ("direct", "populator")
 
@@ -53,8 +57,9 @@ def test_names_and_labels_are_the_contract_s(way: str, claim: str) -> None:
     pod, service = made[Role.WORKER].body, made[Role.SERVICE].body
     name = f"cdi-upload-{claim}"
     assert (pod["metadata"]["name"], service["metadata"]["name"]) == (name, name)
-    assert (service["spec"]["clusterIP"], service["spec"]["selector"]) == ("None", {"service": name})
     labels = pod["metadata"]["labels"]
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == {key: labels[key] for key in ("service", "cdi.kubevirt.io/uploadTarget")}
     assert (labels["cdi.kubevirt.io"], labels["service"]) == ("cdi-upload-server", name)
     (owner,) = pod["metadata"]["ownerReferences"]
     assert labels["cdi.kubevirt.io/uploadTarget"] == owner["uid"]
@@ -136,11 +141,14 @@ def test_a_claim_that_does_not_ask_any_more_loses_pod_and_service() -> None:
     assert (world.pod, world.service) == (None, None)
 
 
-def test_a_service_that_somebody_deleted_is_made_again_while_the_pod_starts() -> None:
+@pytest.mark.parametrize("running", [False, True])
+def test_a_service_that_somebody_deleted_is_made_again(running: bool) -> None:
     world = World("direct", work="upload")
     world.settle()
     world.bind()
     world.settle()
+    if running:
+        ready(world)
     world.service = None
     assert Role.SERVICE in [sort_of(action) for action in world.reconcile() if changes_something(action)]
 
@@ -155,3 +163,40 @@ def test_a_pod_that_waits_for_its_secret_gets_it_again() -> None:
     assert [item.role for item in again] == [Role.IDENTITY]
     assert world.pod is not None
     assert again[0].body["metadata"]["ownerReferences"][0]["uid"] == world.pod.metadata.uid
+
+
+def test_a_refused_worker_is_asked_for_without_the_service_that_is_there() -> None:
+    """That the service is granted once more would end the back-off of the pod, and wake others."""
+    world = World("direct", work="upload")
+    world.settle()
+    world.bind()
+    world.settle()
+    world.remove_pod()
+    assert [sort_of(action) for action in world.reconcile() if isinstance(action, Create)] == [Role.WORKER]
+
+
+def test_a_service_of_somebody_else_is_told_and_not_used() -> None:
+    world = World("direct", work="upload")
+    world.settle()
+    world.service = msgspec.convert({"metadata": {"name": "cdi-upload-disk", "namespace": "ns", "uid": "x"}}, Service)
+    world.bind()
+    world.settle()
+    found = annotations(world)
+    assert (found[a.RUNNING], found[a.RUNNING_REASON]) == ("false", "ErrStartingPod")
+    assert "service cdi-upload-disk is not ours" in found[a.RUNNING_MESSAGE]
+    assert world.pod is None and world.service is not None
+
+
+def test_a_server_whose_deadline_has_passed_at_once_is_replaced_after_a_pause() -> None:
+    world = waiting("direct")
+    world.expire()
+    plan = decide(dataclasses.replace(world.observed(), pod_age_s=1.0))
+    assert not [action for action in plan.actions if isinstance(action, Delete)]
+    assert plan.wait is not None and 0 < plan.wait < 10
+
+
+def test_a_pod_that_goes_is_not_ready_any_more() -> None:
+    world = waiting("direct")
+    world.start_removal()
+    world.reconcile()
+    assert annotations(world)[a.POD_READY] == "false"
