@@ -47,13 +47,35 @@ class _LastAnswer(web.Response):
 
 class Connection(web.RequestHandler):
     _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
     _is_deaf = False
     _gone: asyncio.Event
 
     @property
     def is_idle(self) -> bool:
-        """No request of it is being answered."""
-        return not self._request_in_progress
+        """No request of it is being answered, and it is not being closed."""
+        return not self._request_in_progress and self.transport is not None
+
+    def make_room(self) -> None:
+        """At once: to close it in order would wait for its client."""
+        if self.transport is not None:
+            self.transport.abort()
+        self.force_close()
+
+    def pause_writing(self) -> None:
+        """Answers are short: whoever does not read them holds a place, and has ``HEAD_S``."""
+        super().pause_writing()
+        if self.transport is not None and self._write_timer is None:
+            self._write_timer = asyncio.get_running_loop().call_later(HEAD_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -75,6 +97,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._gone.set()
+        self._stop_write_timer()
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from multidict import CIMultiDict
+from multidict import CIMultiDict, MultiMapping
 
 # Of one connection only (RFC 9110, 7.6.1).
 _OF_ONE_HOP = frozenset(
@@ -18,7 +16,7 @@ _NOT_THERE = frozenset(("authorization", "content-length", "cookie", "expect", "
 _NOT_BACK = frozenset(("access-control-allow-origin", "set-cookie", "vary"))
 
 
-def there(headers: Mapping[str, str], peer: str) -> CIMultiDict[str]:
+def there(headers: MultiMapping[str], peer: str) -> CIMultiDict[str]:
     """Of a request, for the server. ``peer``: the client's address."""
     passed = _passed(headers, _NOT_THERE)
     before = headers.get("X-Forwarded-For", "")
@@ -26,12 +24,12 @@ def there(headers: Mapping[str, str], peer: str) -> CIMultiDict[str]:
     return passed
 
 
-def back(headers: Mapping[str, str]) -> CIMultiDict[str]:
+def back(headers: MultiMapping[str]) -> CIMultiDict[str]:
     """Of an answer, for the client."""
     return _passed(headers, _NOT_BACK)
 
 
-def _passed(headers: Mapping[str, str], kept_here: frozenset[str]) -> CIMultiDict[str]:
-    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+def _passed(headers: MultiMapping[str], kept_here: frozenset[str]) -> CIMultiDict[str]:
+    named = {name.strip().lower() for line in headers.getall("Connection", []) for name in line.split(",")}
     dropped = _OF_ONE_HOP | kept_here | named
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)

@@ -66,12 +66,12 @@ class Listening:
 
     def _accepted(self) -> asyncio.Protocol:
         assert self._runner.server is not None
-        present = self._runner.server.connections
+        present = [one for one in self._runner.server.connections if one.transport is not None]
         if len(present) >= LARGEST_CROWD:
             idle = next((one for one in present if isinstance(one, Connection) and one.is_idle), None)
             if idle is None:
                 return Turned()
-            idle.force_close()  # who says nothing, or was answered, makes room
+            idle.make_room()  # who says nothing, or was answered
         return Connection(
             self._runner.server,
             loop=asyncio.get_running_loop(),

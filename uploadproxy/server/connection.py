@@ -79,7 +79,7 @@ class Connection:
             goes_on = False
             self._upload(upload, request, body)
         else:
-            self._send(_answer_to(request, upload), request, goes_on=goes_on)
+            goes_on = self._send(_answer_to(request, upload), request, goes_on=goes_on) and goes_on
         if body.left != 0:
             self._throw_away(body.left)
         return goes_on
@@ -111,12 +111,15 @@ class Connection:
             self._channel.send(CONTINUE)
         return stream
 
-    def _send(self, answer: Answer, request: Request, *, goes_on: bool) -> None:
-        """The client may have gone: what it did stays done."""
+    def _send(self, answer: Answer, request: Request, *, goes_on: bool) -> bool:
+        """Whether the client took it. It may have gone: what it did stays done. One that asks and does not read would
+        hold its place for a second with each question."""
         try:
             self._channel.send(answer.encode(with_body=request.method != "HEAD", goes_on=goes_on))
         except OSError as error:
             log.info("the client did not wait for its answer %d: %s", answer.status, error)
+            return False
+        return True
 
     def _throw_away(self, left: int | None) -> None:
         """``left``: bytes that are to come, None when that is not known."""

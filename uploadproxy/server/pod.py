@@ -56,7 +56,8 @@ class Uploading:
             import importer.transfer  # noqa: F401  while nobody waits for it yet
 
             outcome = slot.wait(_seconds_to(told.deadline))
-        cancel.check(0)
+        if not isinstance(outcome, Termination):
+            cancel.check(0)  # a stop that came after the success has been told changes nothing
         if isinstance(outcome, Fault):
             raise outcome
         if outcome is None:

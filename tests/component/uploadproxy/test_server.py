@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -447,6 +448,19 @@ def test_clients_that_say_nothing_make_room_for_one_that_does(server: UploadServ
     assert takes_an_upload(server, disk)
     for one in silent:
         one.close()
+
+
+def test_clients_that_ask_and_read_nothing_make_room_too(server: UploadServer, disk: Path) -> None:
+    """Each answer that is not read would hold the place of its connection for a second."""
+    deaf = [server.anonymous() for _ in range(20)]
+    for one in deaf:
+        one.socket.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            while True:
+                one.socket.sendall(b"GET /nothing HTTP/1.1\r\nHost: u\r\n\r\n" * 200)
+    assert takes_an_upload(server, disk)
+    for one in deaf:
+        one.socket.close()
 
 
 # --- how the work ends ------------------------------------------------------------------------------------------

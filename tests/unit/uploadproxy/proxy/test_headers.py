@@ -32,7 +32,7 @@ def test_what_belongs_to_one_hop_is_not_passed_on() -> None:
 
 
 def test_clients_behind_other_proxies_are_named_in_order() -> None:
-    assert there({"X-Forwarded-For": "1.2.3.4"}, "10.0.0.9")["X-Forwarded-For"] == "1.2.3.4, 10.0.0.9"
+    assert there(CIMultiDict({"X-Forwarded-For": "1.2.3.4"}), "10.0.0.9")["X-Forwarded-For"] == "1.2.3.4, 10.0.0.9"
 
 
 def test_an_answer_keeps_what_it_says_but_for_cors_and_cookies() -> None:
@@ -45,4 +45,9 @@ def test_an_answer_keeps_what_it_says_but_for_cors_and_cookies() -> None:
         "Vary": "Accept",
         "Connection": "close",
     }
-    assert dict(back(said)) == {"Content-Type": "text/plain", "Content-Length": "3", "Upload-Offset": "7"}
+    assert dict(back(CIMultiDict(said))) == {"Content-Type": "text/plain", "Content-Length": "3", "Upload-Offset": "7"}
+
+
+def test_every_line_that_names_headers_of_one_hop_counts() -> None:
+    sent = CIMultiDict([("Connection", "close"), ("Connection", "X-Mine"), ("X-Mine", "1"), ("X-Other", "2")])
+    assert set(there(sent, "10.0.0.9")) == {"X-Other", "X-Forwarded-For"}
