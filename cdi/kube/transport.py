@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 import cdi
+from cdi.base.sockets import watched_socket
 from cdi.kube import errors
 from cdi.kube.config import Access
 
@@ -23,14 +24,7 @@ ANSWER_S = 60.0  # what the API server itself gives a request
 AGENT = "cdi"  # also the field manager of what we patch
 _MAX_CONNECTIONS = 100  # for requests that are answered at once
 
-# A node that lost its power sends nothing: without these a watch on it lasts until its own deadline.
-_KEEPALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000),
-)
+_UNTAKEN_MS = 30_000  # after which an API server that takes nothing of a request is taken for lost
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,8 @@ class Transport:
 
     def _session(self, connections: int) -> aiohttp.ClientSession:
         """``connections`` at a time; 0: without a limit."""
-        connector = aiohttp.TCPConnector(limit=connections, socket_factory=_watched_socket)
+        made = partial(watched_socket, untaken_ms=_UNTAKEN_MS)
+        connector = aiohttp.TCPConnector(limit=connections, socket_factory=made)
         headers = {"User-Agent": f"{AGENT}/{cdi.__version__}", "Accept": "application/json"}
         return aiohttp.ClientSession(connector=connector, headers=headers, proxy=self._access.proxy)
 
@@ -133,12 +128,3 @@ def _abandon(response: aiohttp.ClientResponse) -> None:
     that may be dead, unknown to the session, and be left over when the event loop ends.)"""
     if response.connection and response.connection.transport:
         response.connection.transport.abort()
-
-
-def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
-    """``address``: an entry of ``getaddrinfo``."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family=family, type=kind, proto=protocol)
-    for level, option, value in _KEEPALIVE:
-        made.setsockopt(level, option, value)
-    return made

@@ -8,10 +8,8 @@ from __future__ import annotations
 import datetime
 import http.client
 import os
-import signal
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +19,8 @@ from typing import Any, Self
 
 from support.apiserver import ApiServer
 from support.certificates import Authority
-from support.ports import free_port, wait_for_port
+from support.ports import free_port
+from support.programprocess import ProgramProcess
 from support.webhooks import NAMESPACE, Kubectl
 
 from cdi.contract import annotations as a
@@ -64,15 +63,14 @@ class Trust:
         return ssl.create_default_context(cafile=str(self.proxies.cert))
 
 
-class ProxyProcess:
+class ProxyProcess(ProgramProcess):
     """Runs from ``with`` on."""
 
     def __init__(self, api: ApiServer, kubectl: Kubectl, trust: Trust, server_port: int) -> None:
-        self.port = free_port()
+        port = free_port()
+        super().__init__(port, trust.folder / f"cdi-uploadproxy-{port}.log")
         self.trust = trust
         self._api, self._kubectl, self._server_port = api, kubectl, server_port
-        self.log = trust.folder / f"cdi-uploadproxy-{self.port}.log"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         token = self._kubectl.done("create", "token", "cdi-uploadproxy", "-n", NAMESPACE).strip()
@@ -88,30 +86,13 @@ class ProxyProcess:
             "UPLOAD_CLIENT_CERT_FILE": str(self.trust.shown.cert),
             "UPLOAD_CLIENT_KEY_FILE": str(self.trust.shown.key),
         }
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen([*command, *options], stdout=log, stderr=log, env=environment)
-        wait_for_port(self.port, self._process, self.log, timeout_s=_WAIT_S)
+        self.start([*command, *options], environment)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.signal(signal.SIGINT)
-        self.ended()
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def ended(self) -> int:
-        """Waits for its end; the exit status."""
-        assert self._process is not None
-        return self._process.wait(timeout=_WAIT_S)
+        self.stop()
 
     @property
     def peak(self) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from support.apiserver import ApiServer, program
-from support.ports import free_port, wait_for_port
+from support.ports import free_port
+from support.programprocess import ProgramProcess
 
 from cdi.operator.installation import Installation
 from cdi.operator.manifests import manifests
@@ -77,48 +77,25 @@ def _reachable(item: dict[str, Any], url: str) -> dict[str, Any]:
     return item
 
 
-class Process:
+class Process(ProgramProcess):
     """``cdi-apiserver``, with the rights of its own service account and nothing more."""
 
     def __init__(self, api: ApiServer, kubectl: Kubectl, folder: Path) -> None:
-        self.port = free_port()
+        super().__init__(free_port(), folder / "cdi-apiserver.log")
         self.url = f"https://127.0.0.1:{self.port}"
-        self._api, self._kubectl, self.log = api, kubectl, folder / "cdi-apiserver.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._api, self._kubectl = api, kubectl
 
     def __enter__(self) -> Self:
         token = self._kubectl.done("create", "token", "cdi-apiserver", "-n", NAMESPACE).strip()
         where = ["--address=127.0.0.1", f"--port={self.port}", "--name=127.0.0.1"]
         command = [sys.executable, "-m", "cdi.apiserver.process", f"--kubeconfig={self._api.kubeconfig(token)}", *where]
-        with self.log.open("wb") as log:
-            environment = {**os.environ, "POD_NAMESPACE": NAMESPACE}
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        wait_for_port(self.port, self._process, self.log, timeout_s=_WAIT_S)
+        self.start(command, {**os.environ, "POD_NAMESPACE": NAMESPACE})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def ended(self) -> int:
-        """Waits for its end; the exit status."""
-        assert self._process is not None
-        return self._process.wait(timeout=_WAIT_S)
-
-    def stop(self) -> int:
-        """At once, as with Ctrl-C: as the kubelet does it, it answers on for a while. Its exit status."""
-        self.signal(signal.SIGINT)
-        return self.ended()
 
 
 def soon(holds: Callable[[], bool]) -> bool:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+
+from cdi.serving.chain import load_chain
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
+    """Of one moment. Both are of one pair, but for the moment in which they are being replaced."""
+
     certificate: bytes
     key: bytes
-
-    def load_into(self, context: ssl.SSLContext) -> None:
-        """For handshakes from now on. Raises ssl.SSLError for what is no pair, as it is while it is being replaced."""
-        memory = os.memfd_create("keypair")  # load_cert_chain wants a file's name; both parts must be of one moment
-        try:
-            os.write(memory, self.certificate + b"\n" + self.key)
-            context.load_cert_chain(f"/proc/self/fd/{memory}")
-        finally:
-            os.close(memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,7 @@ class Served:
         contents = self._files.read()
         if contents == self.shown:
             return
-        contents.load_into(self._context)
+        load_chain(self._context, contents.certificate, contents.key)
         self.shown = contents
         log.info("the certificate of %s is served", self._files.certificate)
 

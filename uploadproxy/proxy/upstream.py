@@ -4,20 +4,21 @@ and authority are right."""
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from cdi.base.faults import Fault
+from cdi.base.sockets import watched_socket
 from cdi.base.wire.upload import PORT
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 from cdi.kube.resources import CONFIG_MAPS
+from cdi.serving.chain import load_chain
 from cdi.trust.chains import BUNDLE_KEY
 from uploadproxy.proxy.keypair import Contents, Files
 from uploadproxy.proxy.refusal import Refusal
@@ -25,14 +26,6 @@ from uploadproxy.proxy.refusal import Refusal
 log = logging.getLogger(__name__)
 
 _CONNECT_S = 5.0
-
-# A node that lost its power says nothing. No bound on bytes that wait to be taken: storage may stand still for minutes.
-_KEEPALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +91,7 @@ class Upstream:
             limit=0,
             use_dns_cache=False,  # the name of a pod that was replaced leads to another address
             resolver=self._resolver,
-            socket_factory=_watched_socket,
+            socket_factory=watched_socket,  # no bound on bytes that wait: storage may stand still for minutes
             force_close=not is_kept,
         )
         return aiohttp.ClientSession(
@@ -116,14 +109,5 @@ def _context(pair: Contents, bundle: str) -> ssl.SSLContext:
         raise ValueError(f"there is nothing in {BUNDLE_KEY}: no upload server can be trusted")
     context = ssl.create_default_context(cadata=bundle)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    pair.load_into(context)
+    load_chain(context, pair.certificate, pair.key)
     return context
-
-
-def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
-    """``address``: an entry of ``getaddrinfo``."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family=family, type=kind, proto=protocol)
-    for level, option, value in _KEEPALIVE:
-        made.setsockopt(level, option, value)
-    return made

@@ -113,11 +113,10 @@ class Actor:
 
     async def _make(self, wanted: Wanted) -> None:
         """And what belongs to it, also where it was there: whoever made it may have been stopped before that."""
-        body = wanted.body
         if wanted.content is not None:
-            body = await wanted.content.filled(body, self._client, self._settings)
+            wanted = await wanted.content.filled(wanted, self._client, self._settings)
         try:
-            found: Object | None = await self._client.create(wanted.resource, body)
+            found: Object | None = await self._client.create(wanted.resource, wanted.body)
             if found is not None and wanted.role is Role.WORKER:
                 self._followers.made(found.metadata.uid)
         except AlreadyExists:

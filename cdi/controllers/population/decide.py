@@ -27,7 +27,6 @@ from cdi.controllers.population.plan import (
     Action,
     Annotate,
     Create,
-    Delete,
     DeleteClaim,
     Emit,
     Plan,
@@ -39,9 +38,8 @@ from cdi.controllers.population.plan import (
 from cdi.controllers.population.prime import prime_claim
 from cdi.controllers.population.step import Step
 from cdi.controllers.population.way import Way, kind_of, way_of
-from cdi.controllers.population.work import companions_gone, seldom, work_on
-from cdi.kube.pods import Pod
-from cdi.kube.resources import CLAIMS, PODS
+from cdi.controllers.population.work import companions_gone, seldom, work_on, worker_gone
+from cdi.kube.resources import CLAIMS
 from cdi.kube.storage import PersistentVolumeClaim
 
 _LOOK_AT_EVENTS_S = 10.0  # why a claim is not bound is told by events, which nobody watches
@@ -70,20 +68,14 @@ def _decided(seen: Observed) -> Plan:
 
 def _stopped(seen: Observed) -> list[Action]:
     """A claim in deletion stays until no pod uses it, and the garbage collector takes the pod only after the claim."""
-    return _deleted(seen.pod)
+    return [*worker_gone(seen.pod)]
 
 
 def _strays_stopped(seen: Observed) -> list[Action]:
     """While it runs, what it works on stays too, and its volume. One that has ended keeps nothing."""
     return [
-        action for pod in seen.strays if pod.status.phase not in ("Succeeded", "Failed") for action in _deleted(pod)
+        action for pod in seen.strays if pod.status.phase not in ("Succeeded", "Failed") for action in worker_gone(pod)
     ]
-
-
-def _deleted(pod: Pod | None) -> list[Action]:
-    if pod is None or pod.metadata.deletion_timestamp or kind_of_worker(pod) is None:
-        return []
-    return [Delete(PODS, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid)]
 
 
 def _unasked(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
@@ -91,7 +83,7 @@ def _unasked(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
     kind = kind_of_worker(seen.pod) if seen.pod is not None else None
     if kind is None or not kind.habits.stops_unasked or a.POPULATOR_KIND in target.metadata.annotations:
         return []
-    return [*companions_gone(kind, seen, target), *_deleted(seen.pod)]
+    return [*companions_gone(kind, seen, target), *worker_gone(seen.pod)]
 
 
 def _work(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolumeClaim, kind: Kind) -> Step:

@@ -61,9 +61,9 @@ class Refusal:
 class Content(Protocol):
     """What is in an object, where that is known only when the object is made."""
 
-    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
-        """``body`` with what was missing in it. Raises ApiError; one that is ``refused`` tells that people have to do
-        something first."""
+    async def filled(self, wanted: Wanted, client: Client, settings: Settings) -> Wanted:
+        """``wanted`` with what was missing in it, and in what belongs to it. Raises ApiError; one that is ``refused``
+        tells that people have to do something first."""
         ...
 
 
@@ -81,6 +81,11 @@ class Wanted:
     content: Content | None = None
     belongings: tuple[Wanted, ...] = ()
     is_seen: bool = True
+
+
+def with_members(wanted: Wanted, members: Mapping[str, Any]) -> Wanted:
+    """Complete: ``members`` were what its body lacked."""
+    return replace(wanted, body={**wanted.body, **members}, content=None)
 
 
 def owned_by(owner: Mapping[str, Any], wanted: Wanted) -> Wanted:

@@ -247,11 +247,15 @@ def _companion_created(case: Case, wanted: Wanted, reason: str) -> Create:
 
 def removed(case: Case, pod: Pod | None) -> tuple[Action, ...]:
     """What stood beside the worker goes; the pod is kept for debugging where somebody asked for that."""
-    gone = companions_gone(case.kind, case.seen, case.claim)
-    is_ours = pod is not None and not pod.metadata.deletion_timestamp and kind_of_worker(pod) is not None
-    if pod is not None and is_ours and case.claim.metadata.annotations.get(a.RETAIN) != "true":
-        gone.append(_gone(pod))
-    return tuple(gone)
+    is_kept = case.claim.metadata.annotations.get(a.RETAIN) == "true"
+    return (*companions_gone(case.kind, case.seen, case.claim), *(() if is_kept else worker_gone(pod)))
+
+
+def worker_gone(pod: Pod | None) -> list[Delete]:
+    """None of somebody else's."""
+    if pod is None or pod.metadata.deletion_timestamp or kind_of_worker(pod) is None:
+        return []
+    return [_gone(pod)]
 
 
 def companions_gone(kind: Kind, seen: Observed, claim: PersistentVolumeClaim) -> list[Delete]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+import ssl
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,12 +134,43 @@ def test_a_disk_that_is_too_large_is_refused_while_it_is_sent_and_the_next_one_t
     assert isinstance(server.ended(), Termination)
 
 
+def test_what_is_no_disk_is_told_to_a_client_that_sends_all_first_and_the_next_one_is_taken(
+    proxy: ProxyProcess, server: UploadServer, disk: Path, token: str
+) -> None:
+    for data, words in (
+        (bytes(64 * MiB), "larger than the reported available"),
+        (b"<html>" * 500_000, "[NotADiskImage]"),
+    ):
+        probed, answer = virtctl(proxy, token, data)
+        assert (probed, answer.status) == (200, 400)
+        assert words in answer.text
+    assert virtctl(proxy, token, DISK)[1].status == 200
+    assert isinstance(server.ended(), Termination)
+    assert disk.read_bytes()[: len(DISK)] == DISK
+
+
+def test_a_form_without_a_file_is_refused_and_one_with_it_taken(
+    proxy: ProxyProcess, server: UploadServer, disk: Path, token: str
+) -> None:
+    kind = "multipart/form-data; boundary=b0undary"
+    refused = proxy.asked("POST", "/v1beta1/upload-form", token, form_of(DISK, field="x"), Content_Type=kind)
+    assert (refused[0], "[UploadMalformed]" in refused[1]) == (400, True)
+    assert proxy.asked("POST", "/v1beta1/upload-form", token, form_of(DISK), Content_Type=kind)[0] == 200
+    assert isinstance(server.ended(), Termination)
+    assert disk.read_bytes()[: len(DISK)] == DISK
+
+
+def begin(connection: ssl.SSLSocket, proxy: ProxyProcess, token: str, disk: Path) -> None:
+    """Sends two thirds of an upload, and waits until the server has begun with it."""
+    connection.sendall(virtctl_post(proxy.port, token, len(DISK)) + DISK[: 2 * MiB])
+    wait_until(lambda: any(disk.parent.iterdir()), "the upload is at work")
+
+
 def test_a_second_client_is_told_that_one_is_at_work(
     proxy: ProxyProcess, server: UploadServer, disk: Path, token: str
 ) -> None:
     with proxy.connected() as first:
-        first.sendall(virtctl_post(proxy.port, token, len(DISK)) + DISK[: 2 * MiB])
-        wait_until(lambda: any(disk.parent.iterdir()), "the first is at work")
+        begin(first, proxy, token, disk)
         _, answer = virtctl(proxy, token, DISK)
         first.sendall(DISK[2 * MiB :])
         assert answer_on(first).status == 200
@@ -150,8 +182,7 @@ def test_a_client_that_is_cut_off_gives_the_slot_back(
     proxy: ProxyProcess, server: UploadServer, disk: Path, token: str
 ) -> None:
     with proxy.connected() as connection:
-        connection.sendall(virtctl_post(proxy.port, token, len(DISK)) + DISK[: 2 * MiB])
-        wait_until(lambda: any(disk.parent.iterdir()), "it is at work")
+        begin(connection, proxy, token, disk)
     while (answer := virtctl(proxy, token, DISK)[1]).status == 503:
         pass  # the server has not heard of it yet
     assert answer.status == 200

@@ -30,6 +30,13 @@ PIECE = random.Random(1).randbytes(1 << 20)
 POST = "/v1beta1/upload-async"
 
 
+def begun(token: str, *, chunked: bool) -> bytes:
+    """An upload and the first 4 bytes of its body, of 100 where it is not chunked."""
+    framing = "Transfer-Encoding: chunked" if chunked else "Content-Length: 100"
+    head = f"POST {POST} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer {token}\r\n{framing}\r\n\r\n"
+    return head.encode() + (b"4\r\ndisk\r\n" if chunked else b"disk")
+
+
 def test_what_virtctl_sends_arrives_byte_for_byte(
     proxy: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str
 ) -> None:
@@ -128,9 +135,8 @@ def test_a_body_without_a_length_is_passed_on_as_it_comes(
     proxy: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str
 ) -> None:
     token = trust.token("uploads", name, claims.make(name))
-    head = f"POST {POST} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with proxy.connected() as connection:
-        connection.sendall(head.encode() + b"4\r\ndisk\r\n")
+        connection.sendall(begun(token, chunked=True))
         receiver.wait_for(lambda: bool(receiver.taken) and receiver.taken[0].length == 4)
         connection.sendall(b"3\r\nend\r\n0\r\n\r\n")
         assert answer_on(connection).status == 200
@@ -209,10 +215,8 @@ def test_what_a_client_cuts_off_does_not_end_as_if_it_were_whole(
     proxy: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str, chunked: bool
 ) -> None:
     token = trust.token("uploads", name, claims.make(name))
-    framing = "Transfer-Encoding: chunked" if chunked else "Content-Length: 100"
-    head = f"POST {POST} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer {token}\r\n{framing}\r\n\r\n"
     with proxy.connected() as connection:
-        connection.sendall(head.encode() + (b"4\r\ndisk\r\n" if chunked else b"disk"))
+        connection.sendall(begun(token, chunked=chunked))
         receiver.wait_for(lambda: bool(receiver.taken) and receiver.taken[0].length == 4)
     receiver.wait_for(lambda: bool(receiver.taken[0].digest))
     assert not receiver.taken[0].whole
@@ -222,9 +226,8 @@ def test_a_body_that_breaks_http_is_refused_and_does_not_end_as_if_it_were_whole
     proxy: ProxyProcess, receiver: Receiver, trust: Trust, claims: Claims, name: str
 ) -> None:
     token = trust.token("uploads", name, claims.make(name))
-    head = f"POST {POST} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with proxy.connected() as connection:
-        connection.sendall(head.encode() + b"4\r\ndisk\r\n")
+        connection.sendall(begun(token, chunked=True))
         receiver.wait_for(lambda: bool(receiver.taken) and receiver.taken[0].length == 4)
         connection.sendall(b"zz\r\n")
         answer = answer_on(connection)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.population.missing import Missing
-from cdi.controllers.population.plan import Role, Wanted
+from cdi.controllers.population.plan import Role, Wanted, with_members
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
 from cdi.kube.resources import CONFIG_MAPS
@@ -22,13 +20,13 @@ class CopyOf:
 
     name: str
 
-    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
+    async def filled(self, wanted: Wanted, client: Client, settings: Settings) -> Wanted:
         source = await client.find(CONFIG_MAPS, self.name, settings.namespace)
         if source is None:
             where = f"{settings.namespace}/{self.name}"
             text = f"the worker waits for ConfigMap {where}, which importProxy.trustedCAProxy names: it does not exist"
             raise Missing(404, "ProxyCertificatesMissing", text)
-        return {**body, "data": source.data}
+        return with_members(wanted, {"data": source.data})
 
 
 def proxy_certificates(claim: PersistentVolumeClaim, source: str) -> Wanted:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from cdi.base.moments import written
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.missing import Missing
-from cdi.controllers.population.plan import Role, Wanted
+from cdi.controllers.population.plan import Role, Wanted, with_members
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
 from cdi.kube.errors import NotFound
@@ -30,8 +28,9 @@ class SignedFor:
     namespace: str
     lifetimes: Lifetimes
 
-    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
-        return {**body, "data": (await self.identity(client, settings)).data}
+    async def filled(self, wanted: Wanted, client: Client, settings: Settings) -> Wanted:
+        """``wanted``: its Secret."""
+        return with_members(wanted, {"data": (await self.identity(client, settings)).data})
 
     async def identity(self, client: Client, settings: Settings) -> Identity:
         """Raises ApiError: Missing while the authorities are not made, or are none."""
@@ -49,15 +48,17 @@ class SignedFor:
 
 @dataclass(frozen=True, slots=True)
 class UntilDeadline:
-    """A pod whose server has to end before what it shows or trusts does."""
+    """A pod whose server has to end before what it shows or trusts does: both are in the Secret that belongs to it."""
 
     signed: SignedFor
 
-    async def filled(self, body: Mapping[str, Any], client: Client, settings: Settings) -> Mapping[str, Any]:
-        deadline = (await self.signed.identity(client, settings)).deadline
-        container = body["spec"]["containers"][0]
-        told = [*container["env"], {"name": "DEADLINE", "value": written(deadline)}]
-        return {**body, "spec": {**body["spec"], "containers": [{**container, "env": told}]}}
+    async def filled(self, wanted: Wanted, client: Client, settings: Settings) -> Wanted:
+        identity = await self.signed.identity(client, settings)
+        spec = wanted.body["spec"]
+        container = spec["containers"][0]
+        told = [*container["env"], {"name": "DEADLINE", "value": written(identity.deadline)}]
+        pod = with_members(wanted, {"spec": {**spec, "containers": [{**container, "env": told}]}})
+        return replace(pod, belongings=tuple(with_members(item, {"data": identity.data}) for item in pod.belongings))
 
 
 def signed_for(case: Case) -> SignedFor:
