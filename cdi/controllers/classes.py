@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from cdi.api.storageprofile import MINIMUM_SIZE, StorageProfile
 from cdi.base.units import size_or_none
 from cdi.controllers.cluster import DEFAULT_CLAIM_PROPERTIES, Cluster
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeSnapshotClass
 from storageprofiles import classes
 from storageprofiles.capabilities import WITHOUT_DISKS
 from storageprofiles.rendering import ClaimPropertySet, Profile
+from storageprofiles.snapshot_classes import DEFAULT, SnapshotClass
 
 _PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 # What any storage can do; a file system, unless a device is asked for.
@@ -21,6 +22,11 @@ def plain(found: StorageClass) -> classes.StorageClass:
     metadata = found.metadata
     created = metadata.creation_timestamp or ""
     return classes.StorageClass(metadata.name, found.provisioner, found.parameters, metadata.annotations, created)
+
+
+def plain_snapshots(found: VolumeSnapshotClass) -> SnapshotClass:
+    metadata = found.metadata
+    return SnapshotClass(metadata.name, found.driver, metadata.annotations.get(DEFAULT) == "true")
 
 
 def may_be_untouched(claim: PersistentVolumeClaim, storage_class: StorageClass) -> bool:

@@ -14,16 +14,16 @@ from cdi.api.storageprofile import (
     StorageProfileSpec,
     StorageProfileStatus,
 )
-from cdi.controllers.classes import plain
+from cdi.controllers.classes import plain, plain_snapshots
 from cdi.kube.storage import PersistentVolume, StorageClass, VolumeSnapshotClass
 from storageprofiles.capabilities import Capabilities, capabilities
 from storageprofiles.classes import check_sets, profile_of
 from storageprofiles.legacy import legacy_sets
 from storageprofiles.rendering import ClaimPropertySet as Set
+from storageprofiles.snapshot_classes import snapshot_class
 
 STRATEGY = "cdi.kubevirt.io/clone-strategy"  # annotation of a class
 _STRATEGIES = ("copy", "snapshot", "csi-clone")
-_DEFAULT_SNAPSHOTS = "snapshot.storage.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def annotations_of(seen: Observed, before: Mapping[str, str]) -> dict[str, str |
     if known.cron_images:
         wanted[CRON_READ_WRITE_ONCE] = "true"
     changes = {key: value for key, value in wanted.items() if key not in before}
-    images = _chosen(item for item in _own(seen) if item.parameters.get("snapshot-type") == "images")
+    images = _chosen(seen, (item for item in _own(seen) if item.parameters.get("snapshot-type") == "images"))
     fitting = images if known.cron_images else None
     if before.get(CRON_SNAPSHOT_CLASS) != fitting:
         changes[CRON_SNAPSHOT_CLASS] = fitting
@@ -99,22 +99,16 @@ def _format(seen: Observed, known: Capabilities, snapshots: str | None) -> str:
 
 
 def _snapshot_class(seen: Observed) -> str | None:
-    if seen.spec.snapshot_class:
-        names = (item.metadata.name for item in _own(seen))
-        return next((name for name in names if name == seen.spec.snapshot_class), None)
-    return _chosen(_own(seen))
+    return _chosen(seen, _own(seen), seen.spec.snapshot_class or "")
 
 
 def _own(seen: Observed) -> list[VolumeSnapshotClass]:
     return [item for item in seen.snapshot_classes if item.driver == seen.storage_class.provisioner]
 
 
-def _chosen(found: Iterable[VolumeSnapshotClass]) -> str | None:
-    """The default one, else the first by name."""
-    ordered = sorted(found, key=lambda item: item.metadata.name)
-    marked = (item for item in ordered if item.metadata.annotations.get(_DEFAULT_SNAPSHOTS) == "true")
-    best = next(marked, ordered[0] if ordered else None)
-    return best.metadata.name if best else None
+def _chosen(seen: Observed, found: Iterable[VolumeSnapshotClass], profiled: str = "") -> str | None:
+    best = snapshot_class(seen.storage_class.provisioner, map(plain_snapshots, found), profiled=profiled)
+    return best.name if best else None
 
 
 def _recognized(seen: Observed, known: Capabilities) -> Condition:
