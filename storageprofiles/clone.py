@@ -34,6 +34,7 @@ from storageprofiles.sizes import usable
 from storageprofiles.snapshot_classes import Selected, snapshot_class
 
 VALIDATION = "The clone doesn't meet the validation requirements: "
+METHOD_FAILED = "CloneMethodFailed"  # code of a method that was given up at run time
 _REASON_CHARACTERS = 512
 
 
@@ -214,7 +215,7 @@ def _preferred(wishes: Wishes) -> tuple[str, str]:
 def _rejected(facts: Facts, order: tuple[Method, ...], method: Method) -> Rejected | None:
     wishes = facts.wishes
     if method in wishes.failed:
-        return Rejected(method, "CloneMethodFailed", excerpt(wishes.failed[method], _REASON_CHARACTERS))
+        return Rejected(method, METHOD_FAILED, excerpt(wishes.failed[method], _REASON_CHARACTERS))
     if method is Method.COPY and wishes.requires_offload:
         return Rejected(method, "OffloadRequired", "annotation cloneRequire is offload: nothing is copied by pods")
     if method not in order:

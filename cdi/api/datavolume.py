@@ -384,6 +384,38 @@ class Attempt(Struct, rename="camel", omit_defaults=True):
     """Bytes that were dealt with, 0 where it did not say so."""
 
 
+class RejectedMethod(Struct, rename="camel", omit_defaults=True):
+    """Our extension of the status: a method that is not taken for a clone."""
+
+    method: str
+    """csi-clone, snapshot or copy."""
+    code: str
+    """A word that says why."""
+    reason: str = ""
+    """A sentence that says why."""
+
+
+class Clone(Struct, rename="camel", omit_defaults=True):
+    """Our extension of the status: how the volume is cloned. It is written before the work begins."""
+
+    method: str = ""
+    """csi-clone, snapshot or copy; empty where there is none."""
+    asked: str = ""
+    """The method that annotation cloneType asked for."""
+    then: list[str] = []
+    """Methods that follow if this one fails."""
+    rejected: list[RejectedMethod] = []
+    """The others, each with the reason."""
+    moves_at_most: Int64[int] = 0
+    """Bytes that pods copy, at most; 0 where the storage clones."""
+    expands: bool = False
+    """Whether the clone grows to the size that was asked for."""
+    snapshot_class: str = ""
+    """The class of the temporary snapshot."""
+    restore_class: str = ""
+    """The storage class by which a snapshot is restored to be copied."""
+
+
 class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
     """DataVolumeStatus contains the current status of the DataVolume."""
 
@@ -405,6 +437,8 @@ class DataVolumeStatus(Struct, rename="camel", omit_defaults=True):
     """Which version of the source it is, after an import."""
     history: list[Attempt] = []
     """The last attempts, newest last."""
+    clone: Clone | None = None
+    """How it is cloned, and why not otherwise."""
 
 
 class DataVolume(Struct, rename="camel", omit_defaults=True, kw_only=True):

@@ -36,6 +36,7 @@ class Cluster:
 
     ``placement``: nodeSelector, affinity and tolerations of worker pods, as Kubernetes writes them.
     ``tls`` and ``lifetimes``: of what upload servers show and accept.
+    ``clone_strategy``: for all clones of claims, whatever the profiles say; empty where nobody says.
     ``overheads``: share of a Filesystem volume that a file system takes, by storage class; else ``global_overhead``.
     """
 
@@ -54,6 +55,7 @@ class Cluster:
     pull_policy: str = ""
     tls: TlsTerms = field(default_factory=lambda: terms_of(None))
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    clone_strategy: str = ""
 
     @property
     def honors_consumers(self) -> bool:
@@ -76,6 +78,7 @@ def cluster_of(config: CDIConfig | None, system: CDI | None) -> Cluster:
         return found
     placement = to_builtins(system.spec.workload) if system.spec.workload is not None else {}
     pull_policy = system.spec.image_pull_policy
+    found = replace(found, clone_strategy=system.spec.clone_strategy_override or "")
     return replace(found, placement=placement, pull_policy=pull_policy, lifetimes=lifetimes(system))
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 ISSUER, EXTENDED = "cdi-apiserver", "cdi-deployment"
 LIFE = datetime.timedelta(minutes=5)
+LASTING = datetime.timedelta(days=3650)  # the contract's ten years, of what a controller signs
 _ALGORITHM = "PS256"
 _LEEWAY_S = 10  # the contract's
 _LONGEST = 8192  # characters; ours have less than 1,000
@@ -40,9 +41,10 @@ def public_key(pem: bytes) -> rsa.RSAPublicKey:
     return loaded
 
 
-def signed(claims: Mapping[str, Any], key: rsa.RSAPrivateKey, now: datetime.datetime) -> str:
-    """A token of ours, valid for ``LIFE`` from ``now`` on."""
-    times = {"iss": ISSUER, "iat": now, "nbf": now, "exp": now + LIFE}
+def signed(claims: Mapping[str, Any], key: rsa.RSAPrivateKey, now: datetime.datetime, *, issuer: str = ISSUER) -> str:
+    """A token of ours, valid from ``now`` on: for ``LIFE``, or, of issuer ``EXTENDED``, for ``LASTING``."""
+    life = LASTING if issuer == EXTENDED else LIFE
+    times = {"iss": issuer, "iat": now, "nbf": now, "exp": now + life}
     return jwt.encode(times | dict(claims), key, algorithm=_ALGORITHM)
 
 

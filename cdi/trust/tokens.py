@@ -27,11 +27,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """``source`` may be cloned into the DataVolume ``target``."""
+    """``source`` may be cloned into the DataVolume or claim ``target``. ``uid``: of the one object that it is for;
+    empty: for whatever has that name."""
 
     source: Place
     target: Place
     is_snapshot: bool = False
+    uid: str = ""
 
 
 class _Resource(Struct):
@@ -43,6 +45,7 @@ class _Resource(Struct):
 class _Target(Struct, rename="camel"):
     target_namespace: str
     target_name: str
+    uid: str = ""
 
 
 class _Claims(Struct):
@@ -58,7 +61,7 @@ class _Claims(Struct):
         if self.operation != "Clone" or resource not in (_CLAIMS, _SNAPSHOTS):
             return None
         target = Place(self.params.target_namespace, self.params.target_name)
-        return Permit(Place(self.namespace, self.name), target, resource == _SNAPSHOTS)
+        return Permit(Place(self.namespace, self.name), target, resource == _SNAPSHOTS, self.params.uid)
 
 
 class Signer:
@@ -68,15 +71,12 @@ class Signer:
         self.key = signatures.private_key(key)
 
     def token(self, permit: Permit, now: datetime.datetime) -> str:
-        group, version, resource = _SNAPSHOTS if permit.is_snapshot else _CLAIMS
-        claims = {
-            "operation": "Clone",
-            "namespace": permit.source.namespace,
-            "name": permit.source.name,
-            "resource": {"group": group, "version": version, "resource": resource},
-            "params": {"targetNamespace": permit.target.namespace, "targetName": permit.target.name},
-        }
-        return signatures.signed(claims, self.key, now)
+        """For five minutes, in which a controller makes a lasting one of it."""
+        return signatures.signed(_claims(permit), self.key, now)
+
+    def lasting(self, permit: Permit, now: datetime.datetime) -> str:
+        """For ten years, and for the one object whose uid the permit has."""
+        return signatures.signed(_claims(permit), self.key, now, issuer=EXTENDED)
 
     def verified(self, token: str) -> Permit | None:
         """What it permits; None where it is none of this key, not valid now, or for something else."""
@@ -85,6 +85,18 @@ class Signer:
             return msgspec.convert(said, _Claims).permit
         except (signatures.Unverified, ValueError, RecursionError):  # msgspec's error is a ValueError
             return None
+
+
+def _claims(permit: Permit) -> dict[str, object]:
+    group, version, resource = _SNAPSHOTS if permit.is_snapshot else _CLAIMS
+    params = {"targetNamespace": permit.target.namespace, "targetName": permit.target.name}
+    return {
+        "operation": "Clone",
+        "namespace": permit.source.namespace,
+        "name": permit.source.name,
+        "resource": {"group": group, "version": version, "resource": resource},
+        "params": params | ({"uid": permit.uid} if permit.uid else {}),
+    }
 
 
 @dataclass(frozen=True, slots=True)
