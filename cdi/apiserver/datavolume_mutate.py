@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import secrets
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from cdi.api.datasource import DataSource, DataSourceOrigin
 from cdi.api.datavolume import DataVolume, VolumeRef
 from cdi.api.violation import Violation
+from cdi.apiserver.clone_denial import advice
 from cdi.apiserver.decoding import check_quantities, decoded
 from cdi.apiserver.lookup import Lookup, Right
 from cdi.apiserver.review import ALLOWED, Answer, Request, annotate, broken, refused
@@ -82,7 +84,8 @@ async def _refusal(
     if await _may_clone(user, source, lookup, is_snapshot=is_snapshot):
         return None
     text = f"User {user.username} has insufficient permissions in clone source namespace {source.namespace}"
-    return refused([Violation("spec.source.PVC.namespace", text)])
+    answer = refused([Violation("spec.source.PVC.namespace", text)])
+    return dataclasses.replace(answer, message=f"{answer.message}. {advice(user, source)}")
 
 
 async def _origin(volume: DataVolume, namespace: str, lookup: Lookup) -> DataSourceOrigin | Answer:
