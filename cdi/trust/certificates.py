@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,12 +48,15 @@ def authority(name: str, duration: datetime.timedelta, now: datetime.datetime) -
 def server(ca: Pair, names: list[str], duration: datetime.timedelta, now: datetime.datetime) -> Pair:
     """``names``: DNS names and addresses of the service. It ends with its authority at the latest."""
     alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
-    return _signed(ca, names[0], [alternatives, _purpose(ExtendedKeyUsageOID.SERVER_AUTH)], duration, now)
+    return _signed(ca, names[0][:64], [alternatives, _purpose(ExtendedKeyUsageOID.SERVER_AUTH)], duration, now)
 
 
-def client(ca: Pair, name: str, duration: datetime.timedelta, now: datetime.datetime) -> Pair:
-    """``name``: by which servers know it, at most 64 bytes. It ends with its authority at the latest."""
-    return _signed(ca, name, [_purpose(ExtendedKeyUsageOID.CLIENT_AUTH)], duration, now)
+def client(ca: Pair, name: str, duration: datetime.timedelta, now: datetime.datetime, uri: str = "") -> Pair:
+    """``name``, and ``uri`` if there is one: by which servers know it. It ends with its authority at the latest."""
+    extensions: list[x509.ExtensionType] = [_purpose(ExtendedKeyUsageOID.CLIENT_AUTH)]
+    if uri:
+        extensions.append(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]))
+    return _signed(ca, name, extensions, duration, now)
 
 
 def _signed(
@@ -214,7 +218,11 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+    """X.520 wants at most 64 characters. The names of two claims are longer, Go issues them all the same, and whoever
+    compares compares them whole; OpenSSL reads them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text, _validate=False)])
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -48,10 +48,17 @@ class Channel:
     @property
     def client_name(self) -> str:
         """The common name in the client's certificate, which has been verified; empty when it showed none."""
-        shown: dict[str, Any] = self._tls.getpeercert() or {}  # whose names are nested tuples of text
-        subject = shown.get("subject", ())
+        subject = self._shown().get("subject", ())
         names = [value for part in subject for key, value in part if key == "commonName"]
         return names[0] if len(names) == 1 else ""
+
+    @property
+    def client_uris(self) -> tuple[str, ...]:
+        """Its other names in there, those that are URIs."""
+        return tuple(value for key, value in self._shown().get("subjectAltName", ()) if key == "URI")
+
+    def _shown(self) -> dict[str, Any]:  # whose names are nested tuples of text
+        return self._tls.getpeercert() or {}
 
     def recv_into(self, buffer: memoryview | bytearray, nbytes: int = 0, flags: int = 0) -> int:
         """What has come, blocking until there is something; 0 when the client has closed. Raises Fault UploadStalled,

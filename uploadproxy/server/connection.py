@@ -39,12 +39,18 @@ _REFUSALS = {Take.BUSY: BUSY, Take.FINISHED: FINISHED, Take.CLOSED: CLOSED}
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What all connections share. ``client_name``: of the one who may upload."""
+    """What all connections share. ``client_name``, ``client_uri`` (empty: none is asked for): of the one who may
+    upload."""
 
     slot: Slot
     volume: Volume
     progress: Progress
     client_name: str
+    client_uri: str = ""
+
+    def lets_in(self, channel: Channel) -> bool:
+        by_name = bool(self.client_name) and channel.client_name == self.client_name
+        return by_name and (not self.client_uri or self.client_uri in channel.client_uris)
 
 
 class Connection:
@@ -88,7 +94,7 @@ class Connection:
         def answer(said: Answer) -> None:
             self._send(said, request, goes_on=False)
 
-        if not self._service.client_name or self._channel.client_name != self._service.client_name:
+        if not self._service.lets_in(self._channel):
             answer(unauthorized(self._service.client_name))
             return
         cancel = Cancel()

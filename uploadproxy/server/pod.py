@@ -49,7 +49,7 @@ class Uploading:
         volume.target(False)
         slot = Slot()
         cancel.on_request(slot.stop)
-        service = Service(slot, volume, progress, told.client_name)
+        service = Service(slot, volume, progress, told.client_name, told.client_uri)
         with _listening(told, service) as listener:
             log.info("listening on %s port %d", told.address, listener.port)
             listening(listener.port)

@@ -22,16 +22,18 @@ _TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 @dataclass(frozen=True, slots=True)
 class UploadEnvironment:
     """``key_file``, ``certificate_file``: the server's; ``client_ca_file``: who vouches for clients, of which only
-    those named ``client_name`` may send. ``image_size``: a quantity, empty where none was asked for; ``overhead``: the
-    share of a file system that a disk may not take; ``size`` and ``share`` give their values. ``ciphers``: OpenSSL's
-    names, and IANA's of TLS 1.3; empty: the library's own. ``tls_min_version``: ``VersionTLS12`` and the like.
-    ``deadline``: when the server ends if nothing has been sent, None: never. ``block``: the target is the device of
-    the pod. ``address``: of which host, and ``port``, 0 for any free one, it listens."""
+    those named ``client_name`` may send, and have to have the URI ``client_uri`` in their certificate as well, unless
+    that is empty (ours: ``cdi.base.wire.clone``). ``image_size``: a quantity, empty where none was asked for;
+    ``overhead``: the share of a file system that a disk may not take; ``size`` and ``share`` give their values.
+    ``ciphers``: OpenSSL's names, and IANA's of TLS 1.3; empty: the library's own. ``tls_min_version``: ``VersionTLS12``
+    and the like. ``deadline``: when the server ends if nothing has been sent, None: never. ``block``: the target is
+    the device of the pod. ``address``: of which host, and ``port``, 0 for any free one, it listens."""
 
     key_file: str = f"{TLS_DIR}/tls.key"
     certificate_file: str = f"{TLS_DIR}/tls.crt"
     client_ca_file: str = f"{TLS_DIR}/ca.crt"
     client_name: str = ""
+    client_uri: str = ""
     image_size: str = ""
     overhead: str = "0"
     preallocation: bool = False
@@ -56,6 +58,7 @@ class UploadEnvironment:
             "TLS_MIN_VERSION": self.tls_min_version,
         }
         sometimes = {
+            "CDI_CLIENT_URI": self.client_uri,
             "DEADLINE": written(self.deadline) if self.deadline else "",
             "DESTINATION": BLOCK_DEVICE if self.block else "",
             "LISTEN_ADDRESS": self.address if self.address != _DEFAULTS.address else "",
@@ -85,6 +88,7 @@ def decode_upload(environ: Mapping[str, str]) -> UploadEnvironment:
         certificate_file=told.get("TLS_CERT_FILE", _DEFAULTS.certificate_file),
         client_ca_file=told.get("CLIENT_CERT_FILE", _DEFAULTS.client_ca_file),
         client_name=told.get("CLIENT_NAME", ""),
+        client_uri=told.get("CDI_CLIENT_URI", ""),
         image_size=told.get("UPLOAD_IMAGE_SIZE", ""),
         overhead=told.get("FILESYSTEM_OVERHEAD", "0"),
         preallocation=truth_in(environ, "PREALLOCATION"),

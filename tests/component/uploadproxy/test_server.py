@@ -21,6 +21,7 @@ from support.images import run, write_disk
 from support.uploading import CLIENT, LOOPBACK, Trust, UploadServer, chunked, cut, form_of, head_of, in_the_past
 
 from cdi.base.faults import Fault
+from cdi.base.wire.clone import claim_uri
 from cdi.base.wire.termination import Termination
 from importer.sinks.file import FileSink
 from uploadproxy.server import channel, connection
@@ -212,6 +213,17 @@ def test_only_the_client_of_that_name_may_upload(server: UploadServer, disk: Pat
         assert CLIENT in said.text
     assert nothing_is_left(disk)
     assert takes_an_upload(server, disk)
+
+
+def test_only_the_client_with_the_uri_of_the_claim_may_clone_into_it(trust: Trust, disk: Path) -> None:
+    """Another pair of claims may have the same name."""
+    mine, other = (trust.clients.issue(CLIENT, f"URI:{claim_uri(uid)}") for uid in ("mine", "other"))
+    with UploadServer(disk, trust, CDI_CLIENT_URI=claim_uri("mine")) as server:
+        for pair, status in ((trust.client, 401), (other, 401), (mine, 200)):
+            with server.client(pair) as client:
+                client.send(head_of("/v1beta1/upload", LENGTH), DISK)
+                assert client.heard().status == status
+    assert disk.read_bytes() == DISK
 
 
 def test_a_certificate_of_another_authority_is_refused_before_anything_is_said(server: UploadServer) -> None:

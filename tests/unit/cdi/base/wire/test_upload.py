@@ -43,6 +43,7 @@ def test_the_environment_of_a_pod_of_cdis_is_understood_and_written_alike() -> N
         UploadEnvironment,
         key_file=_words,
         client_name=_words,
+        client_uri=st.just("") | _words,
         image_size=st.sampled_from(["", "1Gi", "5"]),
         overhead=st.sampled_from(["0", "0.06"]),
         preallocation=st.booleans(),
