@@ -6,14 +6,16 @@ from collections.abc import Iterable
 
 from cdi.base.sources import is_imported
 
-_UPLOAD = "upload"  # no source that a worker fetches from: a client sends the data
+_INSIDE = ("upload", "pvc", "snapshot")  # no sources that a worker fetches from outside the cluster
 
 NOT_ACTED_ON = "accepted, not acted on by this version"
 
 
 def source_warnings(members: Iterable[str]) -> tuple[str, ...]:
     """``members``: names of sources, as ``spec.source`` has them."""
-    return tuple(f"source {name} is {NOT_ACTED_ON}" for name in members if name != _UPLOAD and not is_imported(name))
+    return tuple(
+        f"source {name} is {NOT_ACTED_ON}" for name in members if name not in _INSIDE and not is_imported(name)
+    )
 
 
 def kind_warning(kind: str) -> str:

@@ -788,6 +788,52 @@ CATALOGUE: dict[str, Entry] = {
         "A clone starts when its source is complete.",
         "import it first; the clone continues by itself.",
     ),
+    "CloneTargetTooSmall": _permanent(
+        Exit.STORAGE,
+        "{detail}.",
+        "What is cloned would not fit.",
+        "make the DataVolume again with a larger size, or with spec.storage and no size.",
+    ),
+    "CloneContentMismatch": _permanent(
+        Exit.USAGE,
+        "{detail}.",
+        "A disk and an archive are different things.",
+        "make the DataVolume again with the contentType and volumeMode of its source.",
+    ),
+    "CloneSourceUnfit": _transient(
+        "{detail}.",
+        "A snapshot that its storage could not take cannot be restored.",
+        "read kubectl describe volumesnapshot, and take another one.",
+    ),
+    "CloneTypeUnknown": _permanent(
+        Exit.USAGE,
+        "{detail}.",
+        "Nothing is cloned by a method that there is not.",
+        "correct annotation cdi.kubevirt.io/cloneType of the DataVolume; it goes on by itself.",
+    ),
+    "CloneImpossible": _permanent(
+        Exit.STORAGE,
+        "{detail}.",
+        "The storage cannot do it, and a copy by pods is ruled out or cannot be made.",
+        "take away annotation cdi.kubevirt.io/cloneType or cloneRequire where it rules a method out, or choose a "
+        "storage class that can; docs/clones.md has every reason.",
+    ),
+    "CloneTokenMissing": _permanent(
+        Exit.RIGHTS,
+        "{target} has no valid token that permits to clone {source}.",
+        "Tokens are signed when a DataVolume is made, by who may read its source at that moment, for this source only.",
+        "make the DataVolume again; where it names a DataSource, when that is Ready.",
+    ),
+    "CloneSizeUnknown": _transient(
+        "no pod could see how large the disk in {source} is.",
+        "A clone without a size is as large as the disk that it holds.",
+        "look whether /disk.img is in that volume, or say a size in a new DataVolume.",
+    ),
+    "DataSourceUnready": _transient(
+        "the DataSource leads to no claim and no snapshot.",
+        "There is nothing to clone.",
+        "read kubectl describe datasource; the clone continues by itself when that is Ready.",
+    ),
     # --- uploads: what the proxy tells a client before anything was passed on --------------------------------
     "UploadTokenMissing": _permanent(
         Exit.RIGHTS,

@@ -119,3 +119,8 @@ def passed_on(annotations: dict[str, str]) -> dict[str, str]:
 def count(text: str) -> int:
     """A count in an annotation, which anybody can write; 0 for what is none, or what no status could hold."""
     return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0
+
+
+def count_of_bytes(text: str) -> int:
+    """A size in decimal that anybody may have written; 0 for what is none, or more than any volume has."""
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdecimal() else 0

@@ -13,8 +13,11 @@ import secrets
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from cdi.api.populators import CLONE_KIND
 from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.contract import annotations as a
 from cdi.controllers.cdiconfig.reconcile import Configuration
@@ -22,7 +25,9 @@ from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
+from cdi.controllers.datavolume.cloneobserver import Snapshots
 from cdi.controllers.datavolume.observe import VolumeStores
+from cdi.controllers.datavolume.parting import part
 from cdi.controllers.datavolume.reconciler import DataVolumes
 from cdi.controllers.finalizers.reconcile import Release
 from cdi.controllers.installation.reconcile import Installations
@@ -44,9 +49,16 @@ from cdi.serving.configured import adopt_terms, adopt_verbosity
 from cdi.serving.guard import Guard
 from cdi.serving.health import Health, Ports
 from cdi.serving.selfsigned import self_signed
+from cdi.trust import signing_key
+from cdi.trust.tokens import Signer
 
 log = logging.getLogger(__name__)
 
+_SOURCES: tuple[resources.Resource[Any], ...] = (
+    ours.VOLUME_IMPORT_SOURCES,
+    ours.VOLUME_UPLOAD_SOURCES,
+    ours.VOLUME_CLONE_SOURCES,
+)
 LEASE = "cdi-controller-leader-election-helper"
 _KIND_AGAIN_S = 2.0
 _BLIND_S = 60.0  # after which a process that sees no changes says that it is not ready
@@ -90,8 +102,9 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
         await _kinds_are_served(client)
         has_routes = await _serves(client, f"{resources.ROUTES.path(settings.namespace)}?limit=1")
         single_node = await has_one_node(client)
+        signer = await signing_key.signer(client, settings.namespace)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
-        system = System(client, cache, recorder, settings, has_routes=has_routes)
+        system = System(client, cache, recorder, Given(settings, signer, has_routes))
         configs = cache.store(ours.CDI_CONFIGS)
         configs.subscribe(partial(adopt_terms, context))
         configs.subscribe(partial(adopt_verbosity, arguments.verbosity))
@@ -112,12 +125,21 @@ def _hindrance(cache: Cache) -> str:
     return f"for a minute these could not be watched: {', '.join(blind)}" if blind else ""
 
 
-class System:
-    """All controllers over one cache. ``has_routes``: whether the cluster is an OpenShift, which does not change."""
+@dataclass(frozen=True)
+class Given:
+    """What does not change while the process runs. ``signer``: of clone tokens. ``has_routes``: whether the cluster is
+    an OpenShift."""
 
-    def __init__(
-        self, client: Client, cache: Cache, recorder: Recorder, settings: Settings, *, has_routes: bool
-    ) -> None:
+    settings: Settings
+    signer: Signer
+    has_routes: bool
+
+
+class System:
+    """All controllers over one cache."""
+
+    def __init__(self, client: Client, cache: Cache, recorder: Recorder, given: Given) -> None:
+        settings = given.settings
         claims, volumes = cache.store(resources.CLAIMS), cache.store(resources.VOLUMES)
         classes, configs = cache.store(resources.STORAGE_CLASSES), cache.store(ours.CDI_CONFIGS)
         systems, profiles = cache.store(ours.CDIS), cache.store(ours.STORAGE_PROFILES)
@@ -126,7 +148,7 @@ class System:
             claims,
             cache.store(resources.PODS),
             volumes,
-            {item.kind: cache.store(item) for item in (ours.VOLUME_IMPORT_SOURCES, ours.VOLUME_UPLOAD_SOURCES)},
+            {item.kind: cache.store(item) for item in _SOURCES},
             classes,
             configs,
             systems,
@@ -135,7 +157,6 @@ class System:
             {resources.SERVICES: cache.store(resources.SERVICES, labels=f"{a.COMPONENT}={a.UPLOAD_SERVER}")},
         )
         drivers = cache.store(resources.CSI_DRIVERS)
-        own = VolumeStores(datavolumes, profiles, drivers, sources)
         here = settings.namespace
         maps, ingresses = (
             cache.store(resources.CONFIG_MAPS, namespace=here),
@@ -143,7 +164,9 @@ class System:
         )
         # Empty while the cluster has no such kinds, which may be installed after us.
         snapshot_classes, snapshots = cache.store(resources.SNAPSHOT_CLASSES), cache.store(resources.SNAPSHOTS)
-        routes = cache.store(resources.ROUTES, namespace=here) if has_routes else None
+        taken = Snapshots(snapshots, cache.store(resources.SNAPSHOT_CONTENTS), snapshot_classes)
+        own = VolumeStores(datavolumes, profiles, drivers, sources, taken, given.signer)
+        routes = cache.store(resources.ROUTES, namespace=here) if given.has_routes else None
         self.metrics = MetricStores(profiles, classes, drivers, snapshot_classes, datavolumes, systems)
         self._installations = Installations(client, systems, settings.pull_policy)
         self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses, routes))
@@ -159,7 +182,7 @@ class System:
             profiles_,
             sources_,
             Release(client, ours.CDIS, systems),
-            Release(client, ours.DATA_VOLUMES, datavolumes),
+            Release(client, ours.DATA_VOLUMES, datavolumes, partial(part, client, shared.sources[CLONE_KIND])),
             Release(client, resources.CLAIMS, claims),
             Release(client, ours.OBJECT_TRANSFERS, cache.store(ours.OBJECT_TRANSFERS)),
         )

@@ -126,6 +126,7 @@ class VolumeSnapshot(Object, frozen=True):
 class ContentSpec(View, frozen=True):
     driver: str = ""
     source_volume_mode: str | None = None
+    volume_snapshot_ref: ObjectReference | None = None
 
 
 class VolumeSnapshotContent(Object, frozen=True):

@@ -50,8 +50,8 @@ class Sighting:
 def status_of(volume: DataVolume, seen: Sighting, now: str) -> DataVolumeStatus:
     """The whole status; conditions keep their times where nothing changed. ``now``: RFC 3339."""
     if seen.hold is None:
-        return status.status_of(Observed(volume, _claim(volume, seen), now=now, clones=True))
-    found = status.status_of(Observed(volume, now=now, clones=True), seen.hold)
+        return status.status_of(Observed(volume, _claim(volume, seen), now=now))
+    found = status.status_of(Observed(volume, now=now), seen.hold)
     found.claim_name = ""  # of an earlier run, before what it needs was taken away
     if found.failure is not None:  # no claim tells of the attempts
         found.failure.attempts, found.failure.next_attempt = max(1, seen.attempts), seen.next_attempt

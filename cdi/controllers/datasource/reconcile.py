@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from msgspec import to_builtins
 
 from cdi.api.datasource import DataSource
-from cdi.api.datavolume import DataVolume, VolumeRef
+from cdi.api.datavolume import DataVolume
 from cdi.controllers.changes import difference
 from cdi.controllers.clock import now
 from cdi.controllers.datasource.decide import Observed, decide, labels_of, origin_of, status_of
+from cdi.controllers.named_sources import NAMES, named, place_of
 from cdi.kube.cdi_resources import DATA_SOURCES
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
 from cdi.kube.storage import PersistentVolumeClaim, VolumeSnapshot
 from cdi.kube.store import Key, Store
 
-_NAMES, _POINTERS = "names", "pointers"  # indexes: by what is named, by the DataSource that is pointed to
+_POINTERS = "pointers"  # index of DataSources by the one that they point to
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DataSources:
     def __init__(self, client: Client, stores: Stores) -> None:
         self._client = client
         self._stores = stores
-        stores.sources.index(_NAMES, _named)
+        stores.sources.index(NAMES, named)
         stores.sources.index(_POINTERS, _pointed)
         self.controller = Controller("datasource", self._reconcile)
         self.controller.watches(stores.sources, self._with_pointers)
@@ -73,7 +74,7 @@ class DataSources:
         )
 
     def _users(self, named: DataVolume | PersistentVolumeClaim | VolumeSnapshot) -> list[Key]:
-        found = self._stores.sources.by(_NAMES, f"{named.metadata.namespace}/{named.metadata.name}")
+        found = self._stores.sources.by(NAMES, f"{named.metadata.namespace}/{named.metadata.name}")
         return [key for item in found for key in self._with_pointers(item)]
 
     def _with_pointers(self, source: DataSource) -> list[Key]:
@@ -82,18 +83,9 @@ class DataSources:
         return [Key(item.metadata.namespace, item.metadata.name) for item in (source, *pointers)]
 
 
-def _named(source: DataSource) -> list[str]:
-    origin = source.spec.source
-    return [_place(source, item) for item in (origin.pvc, origin.snapshot) if item is not None]
-
-
 def _pointed(source: DataSource) -> list[str]:
     """What it points to; not into another namespace, which is refused, whatever happens there."""
     reference = source.spec.source.data_source
     if reference is None or (reference.namespace or source.metadata.namespace) != source.metadata.namespace:
         return []
-    return [_place(source, reference)]
-
-
-def _place(source: DataSource, reference: VolumeRef) -> str:
-    return f"{reference.namespace or source.metadata.namespace}/{reference.name}"
+    return [place_of(source, reference)]

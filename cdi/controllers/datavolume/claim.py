@@ -14,15 +14,18 @@ from cdi.controllers.datavolume.filling import Filling
 from cdi.controllers.datavolume.observed import Observed
 from cdi.sources.request import asked_of
 from storageprofiles.rendering import Claim, ClaimNotValid, Profile, render
+from storageprofiles.sizes import required
 
 NO_CLASS = "PVC spec is missing accessMode and no storageClass to choose profile"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def claim_body(seen: Observed, populator: Filling | None, static: str = "") -> dict[str, Any]:
+def claim_body(
+    seen: Observed, populator: Filling | None, static: str = "", *, size: int = 0, inflates: bool = False
+) -> dict[str, Any]:
     """Raises ClaimNotValid. ``populator``: what fills it, where a populator does. ``static``: JSON list of volumes, one
-    of which is taken as it is."""
-    spec = claim_spec(seen)
+    of which is taken as it is. ``size``, ``inflates``: as in ``claim_spec``."""
+    spec = claim_spec(seen, size=size, inflates=inflates)
     volume = seen.volume
     if populator and not static:
         name = populator.source_name(seen.uid)
@@ -98,8 +101,9 @@ def source_spec(seen: Observed) -> dict[str, Any]:
     return found | ({"contentType": spec.content_type} if spec.content_type else {})
 
 
-def claim_spec(seen: Observed) -> dict[str, Any]:
-    """``spec.pvc`` as it is, ``spec.storage`` completed from the profile."""
+def claim_spec(seen: Observed, *, size: int = 0, inflates: bool = False) -> dict[str, Any]:
+    """``spec.pvc`` as it is, ``spec.storage`` completed from the profile. ``size``: bytes of what is cloned, where the
+    DataVolume names no size; with ``inflates`` a file system gets room for itself."""
     spec = seen.volume.spec
     if spec.storage is None:
         return dict(to_builtins(spec.target))
@@ -110,6 +114,8 @@ def claim_spec(seen: Observed) -> dict[str, Any]:
         return {"volumeMode": FROM_PROFILE, **literal}
     if spec.target.data_source_ref is not None or spec.target.data_source is not None:
         return literal | _modes(seen, spec.storage)
+    if size:
+        return literal | _sized(seen, spec.storage, size, inflates=inflates)
     wanted = _wanted(seen, spec.storage)
     rendered = _rendered(seen, wanted)
     requests = dict(spec.storage.resources.requests)
@@ -136,6 +142,15 @@ def _rendered(seen: Observed, wanted: Claim) -> Claim:
         unknown = Profile(wanted.storage_class, (), seen.cluster.overhead(seen.named_class, "Filesystem"))
         return render(wanted, unknown, archive=seen.volume.spec.is_archive)
     return render(wanted, seen.profile, archive=seen.volume.spec.is_archive)
+
+
+def _sized(seen: Observed, storage: StorageSpec, size: int, *, inflates: bool) -> dict[str, Any]:
+    modes = _modes(seen, storage)
+    overhead = seen.cluster.overhead(seen.named_class, modes["volumeMode"])
+    asked = required(overhead, size) if inflates and modes["volumeMode"] != "Block" else size
+    resources = {"requests": storage.resources.requests | {"storage": str(asked)}}
+    limits = storage.resources.limits
+    return modes | {"resources": resources | ({"limits": limits} if limits else {})}
 
 
 def _modes(seen: Observed, storage: StorageSpec) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cdi.api.datavolume import Condition, DataVolumeStatus
 from cdi.api.phase import Phase
@@ -89,14 +89,23 @@ def _running(claim: PersistentVolumeClaim | None) -> Condition:
     annotations = claim.metadata.annotations if claim else {}
     if annotations.get(a.POD_SCHEDULABLE) == "false":
         return Condition("Running", "False", "Unschedulable", "Importer pod cannot be scheduled")
-    reason, message = annotations.get(a.RUNNING_REASON, ""), annotations.get(a.RUNNING_MESSAGE, "")
-    match annotations.get(a.RUNNING):
-        case "true":
-            return Condition("Running", "True", reason, message)
-        case "false" | None:
-            return Condition("Running", "False", reason, shown(message))
-        case _:
-            return Condition("Running", "Unknown", reason, message)
+    target = _said(annotations, a.RUNNING, a.RUNNING_REASON, a.RUNNING_MESSAGE)
+    source = _said(annotations, a.SOURCE_RUNNING, a.SOURCE_RUNNING_REASON, a.SOURCE_RUNNING_MESSAGE)
+    if a.RUNNING not in annotations or a.SOURCE_RUNNING not in annotations or target.status == "Unknown":
+        return target
+    if target.status == "True":
+        return target if source.status == "True" else source
+    if source.status == "True":
+        return target
+    both = [f"{one} and {other}" for one, other in ((target.reason, source.reason), (target.message, source.message))]
+    return Condition("Running", source.status, *both)
+
+
+def _said(annotations: Mapping[str, str], key: str, reason: str, message: str) -> Condition:
+    """By one of the two pods of a copy, or by the only pod."""
+    status = {"true": "True", "false": "False"}.get(annotations.get(key, "false"), "Unknown")
+    text = annotations.get(message, "")
+    return Condition("Running", status, annotations.get(reason, ""), shown(text) if status == "False" else text)
 
 
 def _with_times(condition: Condition, before: DataVolumeStatus, now: str) -> Condition:

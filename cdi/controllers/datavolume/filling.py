@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
-from cdi.api.populators import IMPORT_KIND, UPLOAD_KIND
+from cdi.api.populators import CLONE_KIND, IMPORT_KIND, UPLOAD_KIND
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.datavolume.operation import Operation, operation_of
 
-Event = tuple[str, str, str]  # type, reason and text, with {name} for the claim
+Event = tuple[str, str, str]  # type, reason, and text with {name} of the claim; of clones {place}, {source}, {kind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,10 @@ class Filling(Work):
         return f"{self.source_prefix}-{uid}"
 
 
+def _cloning(phase: Phase, text: str) -> Event:
+    return "Normal", phase.value, text
+
+
 _IMPORT = Filling(
     source_kind=IMPORT_KIND,
     source_prefix="volume-import-source",
@@ -79,10 +83,40 @@ _UPLOAD = Filling(
     waits_for_readiness=True,
     tells_progress=False,
 )
-CLONING = Work(pod_name=a.UPLOAD_POD_NAME, scheduled=Phase.CLONE_SCHEDULED, working=Phase.CLONE_IN_PROGRESS)
-_FILLINGS = {Operation.IMPORT: _IMPORT, Operation.UPLOAD: _UPLOAD}
+_CLONE = Filling(
+    source_kind=CLONE_KIND,
+    source_prefix="volume-clone-source",
+    pod_name=a.CLONE_REQUEST,  # two pods fill it, and this asks for them
+    scheduled=Phase.CLONE_SCHEDULED,
+    working=Phase.CLONE_IN_PROGRESS,
+    worker_name=names.upload,
+    events={
+        Phase.CLONE_SCHEDULED: _cloning(Phase.CLONE_SCHEDULED, "Cloning from {source} into {place} scheduled"),
+        Phase.SNAPSHOT_FOR_SMART_CLONE_IN_PROGRESS: _cloning(
+            Phase.SNAPSHOT_FOR_SMART_CLONE_IN_PROGRESS,
+            "Creating snapshot for smart-clone is in progress (for pvc {source})",
+        ),
+        Phase.CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS: _cloning(
+            Phase.CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS,
+            "Creating PVC from snapshot source is in progress (for {kind} {source})",
+        ),
+        Phase.CSI_CLONE_IN_PROGRESS: _cloning(
+            Phase.CSI_CLONE_IN_PROGRESS, "CSI Volume clone in progress (for pvc {source})"
+        ),
+        Phase.CLONE_IN_PROGRESS: _cloning(Phase.CLONE_IN_PROGRESS, "Cloning from {source} into {place} in progress"),
+        Phase.PREP_CLAIM_IN_PROGRESS: _cloning(
+            Phase.PREP_CLAIM_IN_PROGRESS, "Prepping PersistentVolumeClaim for DataVolume {place}"
+        ),
+        Phase.REBIND_IN_PROGRESS: _cloning(
+            Phase.REBIND_IN_PROGRESS, "Rebinding PersistentVolumeClaim for DataVolume {place}"
+        ),
+        Phase.SUCCEEDED: ("Normal", "CloneSucceeded", "Successfully cloned from {source} into {place}"),
+    },
+    failed=("Warning", "CloneFailed", "Cloning from {source} into {place} failed"),
+)
+_FILLINGS = {Operation.IMPORT: _IMPORT, Operation.UPLOAD: _UPLOAD, Operation.CLONE: _CLONE}
 
 
 def filling_of(volume: DataVolume) -> Filling | None:
-    """None: nothing that we fill, or not yet known."""
-    return _FILLINGS.get(operation_of(volume, None)[0])
+    """None: nothing that we fill."""
+    return _FILLINGS.get(operation_of(volume)[0])

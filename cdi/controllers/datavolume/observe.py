@@ -9,21 +9,24 @@ from typing import Protocol, cast
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
-from cdi.api.populators import VolumeSource
+from cdi.api.populators import CLONE_KIND, VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
+from cdi.controllers.datavolume.cloneobserver import CloneObserver, Snapshots
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.defaults import index_defaults, marked
 from cdi.controllers.offers import Offers
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.storage import CsiDriver, PersistentVolume, PersistentVolumeClaim, StorageClass
 from cdi.kube.store import Key, Store
+from cdi.trust.tokens import Signer
 from storageprofiles import classes
 from storageprofiles.classes import KUBERNETES_DEFAULT, VIRT_DEFAULT
 from storageprofiles.rendering import Profile
@@ -49,12 +52,14 @@ class Population(Protocol):
 
 @dataclass(frozen=True)
 class VolumeStores:
-    """Beside those that the population uses."""
+    """Beside those that the population uses. ``signer``: of clone tokens."""
 
     volumes: Store[DataVolume]
     profiles: Store[StorageProfile]
     drivers: Store[CsiDriver]
     referred: Store[DataSource]
+    snapshots: Snapshots
+    signer: Signer
 
 
 class Observer:
@@ -70,6 +75,7 @@ class Observer:
         self.offers = Offers(stores.volumes, lambda name, is_new: self._offered(name) if is_new else None)
         stores.volumes.index(_RESERVED, _reserved_for)
         index_defaults(stores.classes)
+        self._clones = CloneObserver(stores, own.profiles, own.referred, own.snapshots, own.signer.verified)
 
     def on_offer(self, offered: Callable[[str], None]) -> None:
         """``offered`` gets the name of a class of which there is a new sort of volumes."""
@@ -101,6 +107,7 @@ class Observer:
             cluster=cluster,
             settings=self._settings,
             is_being_filled=claim is not None and self._population.is_being_filled(claim),
+            clone=self._clones.observe(volume, claim, named) if operation_of(volume)[0] is Operation.CLONE else None,
         )
 
     def _named_class(self, volume: DataVolume) -> str | None:
@@ -149,7 +156,7 @@ class Observer:
 
     def _source(self, volume: DataVolume) -> VolumeSource | None:
         filling = filling_of(volume)
-        if filling is None:
+        if filling is None or filling.source_kind == CLONE_KIND:
             return None
         found = self._stores.sources[filling.source_kind].get(
             filling.source_name(volume.metadata.uid), volume.metadata.namespace

@@ -9,7 +9,8 @@ from cdi.api.datavolume import DataVolume
 from cdi.api.populators import VolumeSource
 from cdi.base.wire.progress import ProgressLine
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.datavolume.filling import CLONING, Work, filling_of
+from cdi.controllers.datavolume.cloned import Cloned
+from cdi.controllers.datavolume.filling import Work, filling_of
 from cdi.controllers.settings import Settings
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from storageprofiles.rendering import Profile
@@ -21,7 +22,7 @@ class Observed:
     claim is to say. ``profile``: of that class; ``is_assumed``: nobody knows what it can do. ``has_driver``: whether a
     CSI driver serves it. ``volumes``: Available ones that are reserved for the claim. ``progress``: of a
     worker that runs. ``now``: RFC 3339. ``is_being_filled``: something was asked of the claim, and there is no sign
-    that it was done. ``clones``: whether volumes are cloned here, as they are on one machine.
+    that it was done. ``clone``: of a clone, what else is known of it.
     """
 
     volume: DataVolume
@@ -39,7 +40,7 @@ class Observed:
     cluster: Cluster = field(default_factory=Cluster)
     settings: Settings = field(default_factory=Settings)
     is_being_filled: bool = False
-    clones: bool = False
+    clone: Cloned | None = None
 
     @property
     def uid(self) -> str:
@@ -48,5 +49,4 @@ class Observed:
     @property
     def work(self) -> Work | None:
         """None: nothing that is done here, or not yet known."""
-        source = self.volume.spec.source
-        return CLONING if self.clones and source is not None and source.pvc is not None else filling_of(self.volume)
+        return filling_of(self.volume)

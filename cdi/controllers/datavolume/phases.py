@@ -5,6 +5,7 @@ PVC Pending, class waits        PendingPopulation (populator, ours or not), Wait
 worker not started, or failed to start          ImportScheduled
 worker runs, or is started again by the kubelet ImportInProgress
 worker gave up for good         Failed
+a clone                         by the phase of its plan, which the claim says
 worker succeeded                Succeeded, also when the claim is bound a moment later
 nothing to do for a worker      Succeeded
 Succeeded, and PVC still bound  Succeeded
@@ -16,8 +17,8 @@ from __future__ import annotations
 from cdi.api.phase import Phase
 from cdi.contract import annotations as a
 from cdi.controllers.claims.binding import awaits_consumer, waits_for_consumer
-from cdi.controllers.claims.finished import stays_succeeded, was_populated_elsewhere
-from cdi.controllers.datavolume.decide import needs_work
+from cdi.controllers.claims.finished import names_clone_source, stays_succeeded, was_populated_elsewhere
+from cdi.controllers.datavolume.belonging import needs_work
 from cdi.controllers.datavolume.external import external_obstacle
 from cdi.controllers.datavolume.filling import Work, filling_of
 from cdi.controllers.datavolume.observed import Observed
@@ -43,12 +44,18 @@ def _of_claim(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
         return Phase.SUCCEEDED
     if a.VOLUME_LIST in claim.metadata.annotations:
         return Phase.PENDING
-    operation, _ = operation_of(seen.volume, seen.referred)
+    operation, _ = operation_of(seen.volume)
     if operation is Operation.EXTERNAL:
         return _external(seen, claim, before)
     if not needs_work(seen, claim):
         return Phase.SUCCEEDED
-    work = seen.work
+    return _filled(seen, claim, before)
+
+
+def _filled(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
+    work, is_clone = seen.work, operation_of(seen.volume)[0] is Operation.CLONE
+    if is_clone and (names_clone_source(claim) or was_populated_elsewhere(claim)):
+        return _cloned(seen, claim, before)
     if work is None:
         return _elsewhere(claim, before)
     return _unbound(seen, claim, work) if claim.status.phase != "Bound" else _worked_on(claim, work)
@@ -72,6 +79,29 @@ def _elsewhere(claim: PersistentVolumeClaim, before: str) -> str:
     if was_populated_elsewhere(claim):
         return Phase.SUCCEEDED
     return before if before and before != Phase.SUCCEEDED else Phase.PENDING
+
+
+_CLONE_PHASES = {
+    "Snapshot": Phase.SNAPSHOT_FOR_SMART_CLONE_IN_PROGRESS,
+    "SnapshotClone": Phase.CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS,
+    "CSIClone": Phase.CSI_CLONE_IN_PROGRESS,
+    "HostClone": Phase.CLONE_IN_PROGRESS,
+    "PrepClaim": Phase.PREP_CLAIM_IN_PROGRESS,
+    "Rebind": Phase.REBIND_IN_PROGRESS,
+    "Succeeded": Phase.SUCCEEDED,
+}
+
+
+def _cloned(seen: Observed, claim: PersistentVolumeClaim, before: str) -> str:
+    """Error keeps the phase: the next attempt may do better, and Failed would fail the VM that waits."""
+    said = claim.metadata.annotations.get(a.CLONE_PHASE, "")
+    if was_populated_elsewhere(claim):  # a claim that names its source is bound when all is done
+        return Phase.SUCCEEDED
+    if said == "Error":
+        return before if before not in ("", Phase.PENDING) else Phase.CLONE_SCHEDULED
+    if said in ("", "Pending") and awaits_consumer(claim, seen.storage_class):
+        return Phase.PENDING_POPULATION
+    return _CLONE_PHASES.get(said, Phase.CLONE_SCHEDULED)
 
 
 def _unbound(seen: Observed, claim: PersistentVolumeClaim, work: Work) -> str:
@@ -109,13 +139,22 @@ def announcement(seen: Observed, phase: str) -> Emit | None:
     annotations = seen.claim.metadata.annotations
     if seen.claim.status.phase == "Lost":
         return Emit("Warning", "ErrClaimLost", f"PVC {name} lost")
-    operation, source = operation_of(seen.volume, seen.referred)
+    operation, source = operation_of(seen.volume)
     if operation is Operation.EXTERNAL and phase == Phase.SUCCEEDED:
         text = f"PVC {name} successfully populated by {source}"
         return Emit("Normal", "ExternalPopulationSucceeded", text)
     filling = filling_of(seen.volume)
-    if filling is None or a.POD_PHASE not in annotations:
+    if filling is None or (a.POD_PHASE not in annotations and operation is not Operation.CLONE):
         return None
-    has_failed = phase == Phase.FAILED or (phase == filling.scheduled and annotations[a.POD_PHASE] == "Failed")
+    has_failed = phase == Phase.FAILED or (phase == filling.scheduled and annotations.get(a.POD_PHASE) == "Failed")
     told = filling.failed if has_failed else filling.events.get(Phase(phase))
-    return Emit(told[0], told[1], told[2].format(name=name)) if told is not None else None
+    return Emit(told[0], told[1], told[2].format(name=name, **_words(seen))) if told is not None else None
+
+
+def _words(seen: Observed) -> dict[str, str]:
+    """Of a clone."""
+    if seen.clone is None:
+        return {}
+    metadata, origin = seen.volume.metadata, seen.clone.origin
+    kind = origin.kind if origin is not None else "pvc"
+    return {"place": f"{metadata.namespace}/{metadata.name}", "source": seen.clone.word, "kind": kind}

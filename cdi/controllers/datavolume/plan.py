@@ -8,11 +8,22 @@ from typing import Any
 
 from cdi.base.faults import Fault
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.trust.tokens import Permit
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    type: str  # Normal or Warning
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class CreateClaim:
+    """``told``: events of the claim, once it is made."""
+
     body: Mapping[str, Any]
+    told: tuple[Emit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +42,58 @@ class CorrectSource:
 
 @dataclass(frozen=True, slots=True)
 class DeleteSource:
+    """``namespace``: empty for the DataVolume's own."""
+
     kind: str
     name: str
     uid: str
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotateVolume:
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VouchVolume:
+    """The DataVolume gets a token that lasts: what it may clone was verified."""
+
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True)
+class VouchClaim:
+    claim: PersistentVolumeClaim
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True)
+class SetFinalizers:
+    """Of the DataVolume: all that it is to have."""
+
+    finalizers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDetection:
+    """The pod that looks how large the disk in a source is."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    name: str
+    namespace: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateSource:
+    """A claim that is cloned."""
+
+    claim: PersistentVolumeClaim
     annotations: Mapping[str, str]
 
 
@@ -59,19 +115,18 @@ class DeleteClaim:
     claim: PersistentVolumeClaim
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
-    type: str  # Normal or Warning
-    reason: str
-    message: str
-
-
 Action = (
     CreateClaim
     | CreateSource
     | CorrectSource
     | DeleteSource
     | AnnotateVolume
+    | VouchVolume
+    | VouchClaim
+    | SetFinalizers
+    | CreateDetection
+    | DeletePod
+    | AnnotateSource
     | AnnotateClaim
     | AdoptClaim
     | DeleteClaim

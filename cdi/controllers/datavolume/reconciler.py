@@ -7,33 +7,46 @@ from dataclasses import replace
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume, DataVolumeStatus
 from cdi.api.phase import Phase
-from cdi.api.populators import VolumeSource
+from cdi.api.populators import CLONE_KIND, VolumeSource
 from cdi.api.storageprofile import StorageProfile
+from cdi.contract import annotations as a
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.claims.unconfigured import Unconfigured
 from cdi.controllers.cluster import cluster_of
+from cdi.controllers.datavolume import detection
 from cdi.controllers.datavolume.act import Actor
+from cdi.controllers.datavolume.cloneobserver import claims_of
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observe import Observer, Population, VolumeStores
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.datavolume.origin import origin_of
 from cdi.controllers.datavolume.phases import announcement
 from cdi.controllers.datavolume.status import status_of
 from cdi.controllers.defaults import marks_of
+from cdi.controllers.named_sources import NAMES, named
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.controller import Controller
+from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import (
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    VolumeSnapshot,
+    VolumeSnapshotContent,
+)
 from cdi.kube.store import Key
 
 _REFERENCE = "reference"  # index of unfinished DataVolumes by the DataSource that they name
 _SOURCE = "source"  # index of DataVolumes by the name of their source object
 _WAITING = "waiting"  # index of DataVolumes that may have no claim yet, by class, and of all of them
 _DEFAULT, _ALL = "", "*"  # of those that name no class; of all
-_UNMADE = ("", "Pending")  # phases of a DataVolume that may have no claim yet
+_CLONED = "cloned"  # index of DataVolumes without a claim by what they are cloned from
+_UNMADE = ("", "Pending", "CloneScheduled")  # phases of a DataVolume that may have no claim yet
 
 
 class DataVolumes:
@@ -50,11 +63,13 @@ class DataVolumes:
         self.controller = Controller("datavolume", self._reconcile)
         self._stores, self._own = shared, own
         self._observer = Observer(shared, own, settings, population, written)
-        self._actor = Actor(client, recorder, written)
+        self._actor = Actor(client, recorder, written, own.signer)
         self._unconfigured = Unconfigured(shared, self.controller.enqueue)
         own.volumes.index(_WAITING, _waits_for)
         own.volumes.index(_REFERENCE, _references)
         own.volumes.index(_SOURCE, _source_name)
+        own.volumes.index(_CLONED, _cloned)
+        own.referred.index(NAMES, named)
         self._watch()
         population.on_progress(self.controller.enqueue)
 
@@ -100,14 +115,41 @@ class DataVolumes:
         self.controller.watches(shared.volumes, self._keys_of_volume, _of_volume)
         self.controller.watches(own.referred, self._keys_of_reference, lambda item: (item.spec, item.status.source))
         self._observer.on_offer(self._offered)
+        self.controller.watches(shared.claims, self._keys_of_origin, _of_origin)
+        self.controller.watches(own.snapshots.taken, self._keys_of_snapshot, lambda item: (item.spec, item.status))
+        self.controller.watches(own.snapshots.contents, self._keys_of_content)
+        self.controller.watches(shared.pods, self._keys_of_detection)
 
     def _keys_of_claim(self, claim: PersistentVolumeClaim) -> list[Key]:
         key = Key(claim.metadata.namespace, claim.metadata.name)
         return [key] if self._own.volumes.get(key.name, key.namespace) else []
 
     def _keys_of_source(self, source: VolumeSource) -> list[Key]:
-        found = self._own.volumes.by(_SOURCE, source.metadata.name)
-        return [_key(item) for item in found if item.metadata.namespace == source.metadata.namespace]
+        """A clone's may stand in another namespace: its name has the uid of the one that it is for."""
+        found, namespace = self._own.volumes.by(_SOURCE, source.metadata.name), source.metadata.namespace
+        return [_key(item) for item in found if item.metadata.namespace == namespace or source.kind == CLONE_KIND]
+
+    def _keys_of_origin(self, claim: PersistentVolumeClaim) -> list[Key]:
+        return self._waiting_for_origin(f"pvc/{claim.metadata.namespace}/{claim.metadata.name}")
+
+    def _keys_of_snapshot(self, snapshot: VolumeSnapshot) -> list[Key]:
+        return self._waiting_for_origin(f"snapshot/{snapshot.metadata.namespace}/{snapshot.metadata.name}")
+
+    def _keys_of_content(self, content: VolumeSnapshotContent) -> list[Key]:
+        taken = content.spec.volume_snapshot_ref
+        return self._waiting_for_origin(f"snapshot/{taken.namespace}/{taken.name}") if taken is not None else []
+
+    def _keys_of_detection(self, pod: Pod) -> list[Key]:
+        if not pod.metadata.name.startswith(detection.PREFIX):
+            return []
+        return [key for place in claims_of(pod) for key in self._waiting_for_origin(f"pvc/{place}")]
+
+    def _waiting_for_origin(self, origin: str) -> list[Key]:
+        """Those without a claim that are cloned from it, or from a DataSource that names it."""
+        _, _, place = origin.partition("/")
+        sources = self._own.referred.by(NAMES, place)
+        referring = [key for source in sources for key in self._keys_of_reference(source)]
+        return [*map(_key, self._own.volumes.by(_CLONED, origin)), *referring]
 
     def _unmade(self, waits_for: str) -> list[Key]:
         """Those without a claim that wait for a class: it, or its profile, may be what they wait for."""
@@ -139,6 +181,19 @@ class DataVolumes:
     def _keys_of_reference(self, source: DataSource) -> list[Key]:
         metadata = source.metadata
         return [_key(item) for item in self._own.volumes.by(_REFERENCE, f"{metadata.namespace}/{metadata.name}")]
+
+
+def _cloned(volume: DataVolume) -> list[str]:
+    """What it waits for, by kind, namespace and name; once it has a claim it waits for nothing."""
+    origin = origin_of(volume, None) if not volume.status.claim_name else None
+    return [f"{origin.kind}/{origin}"] if origin is not None else []
+
+
+def _of_origin(claim: PersistentVolumeClaim) -> object:
+    """What of a source decides about its clones."""
+    metadata = claim.metadata
+    said = [metadata.annotations.get(key) for key in (a.CONTENT_TYPE, a.VIRTUAL_SIZE, a.SOURCE_CAPACITY)]
+    return metadata.uid, metadata.deletion_timestamp, claim.spec, claim.status.phase, claim.status.capacity, said
 
 
 def _source_name(volume: DataVolume) -> list[str]:

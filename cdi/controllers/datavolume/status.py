@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cdi.api.datavolume import Attempt, Condition, DataVolumeStatus, Failure, Provenance, Transfer
+from cdi.api.datavolume import Attempt, Clone, Condition, DataVolumeStatus, Failure, Provenance, Transfer
 from cdi.api.phase import Phase
 from cdi.base.faults import CATALOGUE, Fault
 from cdi.base.moments import moment
@@ -13,9 +13,10 @@ from cdi.base.units import human_duration, human_size
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
 from cdi.contract.failures import failure_code
+from cdi.controllers.claims.clone_record import recorded
 from cdi.controllers.claims.history import attempts_in
+from cdi.controllers.datavolume.belonging import needs_work
 from cdi.controllers.datavolume.conditions import MESSAGE, conditions
-from cdi.controllers.datavolume.decide import needs_work
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of
 from cdi.controllers.datavolume.phases import phase_of
@@ -26,6 +27,7 @@ from cdi.sources.request import asked_of, parameters_of
 _PROVENANCE_CHARACTERS = 1 << 14
 _PROGRESS_CHARACTERS = 16  # 100.0%
 _LONGEST_S = 30 * 86400  # that is told as the time that is left
+_FLOWING = (Phase.IMPORT_IN_PROGRESS, Phase.CLONE_IN_PROGRESS)
 _NO_CODE = ("ErrExceededQuota", "ErrStartingPod", "ImagePullFailed", "ChecksumError")
 
 
@@ -45,6 +47,7 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
         transfer=_transfer(seen, phase),
         provenance=_provenance(seen),
         history=_history(seen),
+        clone=_clone(seen),
     )
 
 
@@ -53,7 +56,7 @@ def _progress(seen: Observed, phase: str) -> str:
     stays_over = phase == Phase.SUCCEEDED and seen.volume.status.phase == Phase.SUCCEEDED and before
     if seen.claim is None or stays_over:
         return before
-    operation, _ = operation_of(seen.volume, seen.referred)
+    operation, _ = operation_of(seen.volume)
     work = seen.work
     is_silent = work is not None and not work.tells_progress
     if is_silent or operation in (Operation.NONE, Operation.EXTERNAL) or not needs_work(seen, seen.claim):
@@ -63,7 +66,7 @@ def _progress(seen: Observed, phase: str) -> str:
     if phase == Phase.SUCCEEDED:
         return "100.0%"
     percent = seen.progress.percent if seen.progress else None
-    if percent is not None and phase == Phase.IMPORT_IN_PROGRESS:
+    if percent is not None and phase in _FLOWING:
         return f"{min(percent, 99.99):.2f}%"  # 100 is said when the worker has ended
     said = seen.claim.metadata.annotations.get(a.PROGRESS, "")
     return (said if len(said) < _PROGRESS_CHARACTERS else "") or before or "N/A"
@@ -73,7 +76,7 @@ def _transfer(seen: Observed, phase: str) -> Transfer | None:
     """While the worker runs: of one that has failed, rate and remaining time say nothing."""
     found = seen.progress
     running = seen.claim is not None and seen.claim.metadata.annotations.get(a.RUNNING) == "true"
-    if found is None or phase != Phase.IMPORT_IN_PROGRESS or not running:
+    if found is None or phase not in _FLOWING or not running:
         return None
     remaining = _remaining_s(found)
     return Transfer(
@@ -152,6 +155,11 @@ def _is_of_a_former_source(seen: Observed) -> bool:
     asked = parameters_of(kept | asked_of(source, seen.volume.metadata.annotations))
     reported = annotations.get(a.OWN_DIGEST)
     return bool(reported) and asked is not None and asked.digest != reported
+
+
+def _clone(seen: Observed) -> Clone | None:
+    written = seen.claim.metadata.annotations.get(a.OWN_CLONE_PLAN, "") if seen.claim else ""
+    return recorded(written) or seen.volume.status.clone
 
 
 def _history(seen: Observed) -> list[Attempt]:

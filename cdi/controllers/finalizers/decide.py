@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cdi.contract.annotations import C
 
-# Put on by the Go CDI. This version puts on none: what it makes goes with its owner.
+# Put on by the Go CDI, and by us where no owner reference can say what has to go as well.
 OF_CDI = frozenset(
     (
         C + "dataVolumeFinalizer",  # a DataVolume that clones from another namespace

@@ -1,13 +1,13 @@
 """Takes CDI's finalizers off objects in deletion: without that they, and their namespaces, would stay for ever.
 
-What the finalizers stood for, work in flight of a version that is not here any more, is not cleaned up after: temporary
-objects in other namespaces have guessable names, and nothing proves that they are not somebody's own.
+What nobody here can prove to be ours, work in flight of a version that is not here any more, is not cleaned up after:
+temporary objects in other namespaces have guessable names, and may be somebody's own.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from cdi.controllers.finalizers import decide
@@ -42,13 +42,24 @@ class Deletable(Protocol):
 T = TypeVar("T", bound=Deletable)
 
 
-class Release(Generic[T]):
-    """Of one kind."""
+async def _nothing(_: object) -> None:
+    """Where there is nothing to clean up."""
 
-    def __init__(self, client: Client, resource: Resource[T], store: Store[T]) -> None:
+
+class Release(Generic[T]):
+    """Of one kind. ``part`` cleans up after an object before it goes; what it raises is tried again."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource[T],
+        store: Store[T],
+        part: Callable[[T], Awaitable[None]] = _nothing,
+    ) -> None:
         self._client = client
         self._resource = resource
         self._store = store
+        self._part = part
         self.controller = Controller(f"release-{resource.plural}", self._reconcile)
         self.controller.watches(store, _keys)
 
@@ -57,6 +68,7 @@ class Release(Generic[T]):
         kept = decide.left_over(found.metadata) if found is not None else None
         if found is None or kept is None:
             return None
+        await self._part(found)
         metadata = found.metadata
         version = {"uid": metadata.uid, "resourceVersion": metadata.resource_version}
         patch = {"metadata": {**version, "finalizers": kept}}

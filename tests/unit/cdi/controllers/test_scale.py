@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -17,6 +18,7 @@ from cdi.api.storageprofile import StorageProfile
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
+from cdi.controllers.datavolume.cloneobserver import Snapshots
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
 from cdi.controllers.population.reconciler import Population
@@ -30,6 +32,7 @@ from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
 from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeSnapshotClass
 from cdi.kube.store import Key, Store
+from cdi.trust.tokens import Signer
 from storageprofiles.classes import KUBERNETES_DEFAULT
 
 T = TypeVar("T")
@@ -55,9 +58,11 @@ class Controllers:
         self.datavolumes, self.profiles = Walked[DataVolume](), Walked[StorageProfile]()
         self.sources, self.referred = Walked[Any](), Walked[DataSource]()
         self.snapshot_classes = Walked[VolumeSnapshotClass]()
-        sources = {"VolumeImportSource": self.sources}
+        sources = {"VolumeImportSource": self.sources, "VolumeCloneSource": Walked[Any]()}
         shared = Stores(self.claims, self.pods, self.volumes, sources, self.classes, self.configs, self.systems)
-        own = VolumeStores(self.datavolumes, self.profiles, Store(), self.referred)
+        snapshots = Snapshots(Walked(), Walked(), self.snapshot_classes)
+        signer = cast(Signer, SimpleNamespace(verified=lambda _: None))
+        own = VolumeStores(self.datavolumes, self.profiles, Store(), self.referred, snapshots, signer)
         population = Population(client, shared, recorder, settings)
         datavolumes = DataVolumes(client, (shared, own), recorder, settings, population)
         profiles = StorageProfiles(

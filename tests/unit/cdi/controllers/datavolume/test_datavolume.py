@@ -503,15 +503,19 @@ def test_no_warning_about_what_is_in_order(found: PersistentVolumeClaim) -> None
 SIZELESS = {"storage": {"storageClassName": "fast"}}
 UPLOAD = {"source": {"upload": {}}}
 UNSERVED = {
+    "registry": {"source": {"registry": {"url": "docker://a/b"}}},
+}
+CLONES = {
     "clone": {"source": {"pvc": {"namespace": "ns", "name": "golden"}}},
     "snapshot": {"source": {"snapshot": {"namespace": "ns", "name": "golden"}}},
-    "registry": {"source": {"registry": {"url": "docker://a/b"}}},
 }
 
 
-@pytest.mark.parametrize("source", ["upload", *UNSERVED])
+@pytest.mark.parametrize("source", ["upload", *UNSERVED, *CLONES])
 def test_a_prepared_volume_is_taken_whatever_the_source_is(source: str) -> None:
-    noted = volume((UNSERVED | {"upload": UPLOAD})[source] | {"storage": _size()}, annotations={a.CHECK_STATIC: ""})
+    noted = volume(
+        (UNSERVED | CLONES | {"upload": UPLOAD})[source] | {"storage": _size()}, annotations={a.CHECK_STATIC: ""}
+    )
     plan = decide(seen(noted, volumes=(reserved(),)))
     made = plan.actions[-1]
     assert isinstance(made, CreateClaim)
@@ -551,7 +555,7 @@ def test_what_another_version_has_begun_stays_where_it_was(source: str, phase: s
 
 
 def test_a_clone_that_has_succeeded_stays_so_with_its_progress() -> None:
-    dv = volume(UNSERVED["clone"] | {"storage": _size()})
+    dv = volume(CLONES["clone"] | {"storage": _size()})
     dv = replace(dv, status=replace(dv.status, phase="Succeeded", progress="100.0%"))
     status = status_of(seen(dv, claim(**{a.CLONE_PHASE: "Succeeded"})))
     assert (status.phase, status.progress, status.conditions[1].status) == ("Succeeded", "100.0%", "True")
