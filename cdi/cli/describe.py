@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place, telling
+from cdi.cli.clone_plan import plan_lines
 from cdi.cli.spoken import say
 from cdi.cli.table import indented, joined, now, pairs
 
@@ -61,4 +62,5 @@ def description(view: View, story: Story, moment: datetime.datetime) -> str:
     spec = yaml.safe_dump(view.document.get("spec", {}), sort_keys=False, default_flow_style=False, width=_NEVER_FOLDED)
     annotations = [f"  {key}: {value}" for key, value in metadata.annotations.items()]
     parts = [pairs(rows), *([joined(["Annotations:", *annotations])] if annotations else []), "Spec:", indented(spec)]
-    return "\n".join([*parts, joined([*telling.conditions(view), *telling.surroundings(story, moment)])])
+    around = [*plan_lines(status.clone), *telling.conditions(view), *telling.surroundings(story, moment)]
+    return "\n".join([*parts, joined(around)])

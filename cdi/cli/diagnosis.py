@@ -53,7 +53,9 @@ def _not_bound(view: View, story: Story) -> Answer | None:
     if waits and not bound.reason.startswith("Err"):
         says = "Its storage class makes a volume where the first pod that uses it runs, and there is none yet."
         return Answer("WaitForFirstConsumer", (says,), f"start the VM or pod, or annotate it with {a.IMMEDIATE}=true")
-    if bound.reason.startswith(("Err", "CloneWithout", "CloneValidation", "ClaimLost", "NotActedOn")):
+    if bound.reason.startswith(
+        ("Err", "CloneWithout", "CloneValidation", "CloneNotPermitted", "ClaimLost", "NotActedOn")
+    ):
         return Answer(bound.reason, (f"It has no volume: {bound.message}",), _REMEDIES.get(bound.reason, ""))
     if bound.status == "False" and bound.message and story.worker is None:
         return Answer(bound.reason or "Pending", (f"Its volume is not there yet: {bound.message}",))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit
 from cdi.cli import names, output_options, place, telling
+from cdi.cli.clone_plan import plan_lines
 from cdi.cli.spoken import say
 from cdi.cli.table import age_s, joined, now
 
@@ -45,6 +46,7 @@ def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime)
     following = telling.next_attempt(view, moment)
     lines += [f"Next attempt {following}."] if following else []
     lines += [f"Try: {answer.remedy}"] if answer.remedy else []
+    lines += plan_lines(status.clone)
     said = view.trouble.rpartition("ended so: ")[2]
     return joined([*lines, "", *telling.conditions(view, said), *telling.surroundings(story, moment, said)])
 
@@ -52,6 +54,8 @@ def as_text(view: View, story: Story, answer: Answer, moment: datetime.datetime)
 def as_json(view: View, story: Story, answer: Answer) -> str:
     import dataclasses
     import json
+
+    import msgspec
 
     failure = view.volume.status.failure
     record = {
@@ -61,6 +65,7 @@ def as_json(view: View, story: Story, answer: Answer) -> str:
         "nextAttempt": failure.next_attempt if failure is not None else "",
         "says": list(answer.says),
         "remedy": answer.remedy,
+        "clone": msgspec.to_builtins(view.volume.status.clone),
         "story": dataclasses.asdict(story),
     }
     return json.dumps(record, indent=2)

@@ -21,8 +21,8 @@ def stays_succeeded(volume: DataVolume, claim: PersistentVolumeClaim) -> bool:
 
 
 def was_populated_elsewhere(claim: PersistentVolumeClaim) -> bool:
-    """By an upload or a clone, which this version does not perform: another version may have, before it was replaced by
-    this one. A populator binds the claim only when its work is done."""
+    """By another version, before it was replaced by this one, or by a clone. A populator binds the claim only when its
+    work is done."""
     if claim.status.phase != "Bound":
         return False
     annotations = claim.metadata.annotations

@@ -23,6 +23,7 @@ from cdi.api.populators import VolumeCloneSource
 from cdi.base.faults import Fault
 from cdi.contract import annotations as a
 from cdi.controllers.claims.clone_facts import claim_source, claim_target, cluster_facts, snapshot_source, wishes
+from cdi.controllers.claims.clone_record import clone_of
 from cdi.controllers.datavolume import detection
 from cdi.controllers.datavolume.claim import claim_body, owner_of, wants_preallocation
 from cdi.controllers.datavolume.clone_size import Look, Size, clone_size
@@ -151,7 +152,7 @@ def _of_place(seen: Observed, origin: Origin, *, is_populator: bool) -> dict[str
 def _is_ours(seen: Observed) -> bool:
     """Whether annotation cloneType of the DataVolume is what a former claim said, and nobody's wish."""
     before = seen.volume.status.clone
-    return before is not None and not before.asked
+    return before is not None and bool(before.method) and not before.asked
 
 
 # --- what does not fit ----------------------------------------------------------------------------------------------
@@ -192,10 +193,11 @@ def _source_facts(seen: Observed, clone: Cloned) -> Source | None:
 
 def _refused(refusal: Refusal) -> Plan:
     fault = Fault(refusal.code, contract=VALIDATION.rstrip(), detail=refusal.text)
+    hold = Hold("CloneValidationFailed", refusal.message, None, fault=fault, clone=clone_of(refusal))
     told = [Emit("Warning", "CloneValidationFailed", refusal.message)]
     if any(code == "CloneTargetTooSmall" for code in (refusal.code, *(item.code for item in refusal.rejected))):
         told.append(Emit("Warning", "ErrIncompatiblePVC", refusal.text))
-    return Plan(tuple(told), Hold("CloneValidationFailed", refusal.message, None, fault=fault))
+    return Plan(tuple(told), hold)
 
 
 def _waiting(reason: str, text: str, phase: str | None, fault: Fault) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdi.api.datavolume import Clone
 from cdi.base.faults import Fault
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.trust.tokens import Permit
@@ -137,13 +138,15 @@ Action = (
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Why there is no claim. ``phase``: None keeps the one before. The reason goes into Bound, and into Ready where
-    ``ready`` says so. ``fault``: the same for people, with what to do; the contract has the other two word by word."""
+    ``ready`` says so. ``fault``: the same for people, with what to do; the contract has the other two word by word.
+    ``clone``: of a clone that is refused, the methods that were weighed."""
 
     reason: str
     message: str
     phase: str | None = None
     ready: bool = True
     fault: Fault | None = None
+    clone: Clone | None = None
 
 
 @dataclass(frozen=True, slots=True)

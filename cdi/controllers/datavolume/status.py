@@ -47,7 +47,7 @@ def status_of(seen: Observed, hold: Hold | None = None) -> DataVolumeStatus:
         transfer=_transfer(seen, phase),
         provenance=_provenance(seen),
         history=_history(seen),
-        clone=_clone(seen),
+        clone=hold.clone if hold is not None and hold.clone is not None else _clone(seen),
     )
 
 
@@ -159,7 +159,8 @@ def _is_of_a_former_source(seen: Observed) -> bool:
 
 def _clone(seen: Observed) -> Clone | None:
     written = seen.claim.metadata.annotations.get(a.OWN_CLONE_PLAN, "") if seen.claim else ""
-    return recorded(written) or seen.volume.status.clone
+    before = seen.volume.status.clone
+    return recorded(written) or (before if before is not None and before.method else None)  # a refusal passes
 
 
 def _history(seen: Observed) -> list[Attempt]:

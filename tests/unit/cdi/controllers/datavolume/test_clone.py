@@ -313,6 +313,11 @@ def test_a_method_that_cannot_work_is_refused_before_there_is_a_claim() -> None:
     _, _, message, code = held(at)
     assert code == "CloneImpossible"
     assert "csi-clone: Provisioners are incompatible" in message
+    refused = status_of(at, decide(at).hold).clone
+    assert refused is not None
+    assert {item.method: item.code for item in refused.rejected}["csi-clone"] == "IncompatibleProvisioners"
+    again = msgspec.structs.replace(at.volume, status=status_of(at, decide(at).hold))
+    assert held(replace(at, volume=again))[3] == "CloneImpossible"  # what was refused is nobody's choice
     assert made(decide(seen(volume(), known)))  # without that wish it is copied
 
 
