@@ -41,7 +41,7 @@ class _Undetected(Exception):
 def _disk_size(path: Path) -> int:
     """Bytes of the disk at ``path``."""
     try:
-        status = path.stat()
+        status = path.lstat()  # whoever owns the volume may have made a link to something of this pod
     except OSError as error:
         raise _Undetected(Outcome.INVALID_PATH, f"{path}: {error.strerror}") from error
     if not stat.S_ISREG(status.st_mode):

@@ -27,7 +27,7 @@ from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
 from cdi.controllers.datavolume.cloneobserver import Snapshots
 from cdi.controllers.datavolume.observe import VolumeStores
-from cdi.controllers.datavolume.parting import part
+from cdi.controllers.datavolume.parting import Left
 from cdi.controllers.datavolume.reconciler import DataVolumes
 from cdi.controllers.finalizers.reconcile import Release
 from cdi.controllers.installation.reconcile import Installations
@@ -176,13 +176,14 @@ class System:
             client, ProfileStores(profiles, classes, volumes, maps, systems, snapshot_classes), here
         )
         sources_ = DataSources(client, SourceStores(sources, datavolumes, claims, snapshots))
+        left = Left(client, shared.sources[CLONE_KIND], shared.pods)
         self._first = (
             self._installations,
             self._configuration,
             profiles_,
             sources_,
             Release(client, ours.CDIS, systems),
-            Release(client, ours.DATA_VOLUMES, datavolumes, partial(part, client, shared.sources[CLONE_KIND])),
+            Release(client, ours.DATA_VOLUMES, datavolumes, left.part),
             Release(client, resources.CLAIMS, claims),
             Release(client, ours.OBJECT_TRANSFERS, cache.store(ours.OBJECT_TRANSFERS)),
         )

@@ -48,6 +48,7 @@ from cdi.controllers.datavolume.plan import (
     VouchVolume,
 )
 from cdi.controllers.datavolume.way import uses_populator
+from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles.clone import VALIDATION, Refusal, choose
 from storageprofiles.clone_facts import Source
@@ -112,6 +113,8 @@ def _made(seen: Observed, clone: Cloned, origin: Origin, filling: Filling, sized
         return _refused(refusal)
     notes |= _of_place(seen, origin, is_populator=populator is not None)
     actions = _vouched(seen, clone, origin)
+    if clone.detection is not None and detection.outcome(clone.detection).state is not detection.State.RUNS:
+        actions.append(_pod_gone(clone.detection))  # its answer was kept, and then this process died
     if a.USE_POPULATOR not in seen.volume.metadata.annotations:
         actions.append(AnnotateVolume({a.USE_POPULATOR: "true" if populator else "false"}))
     told: tuple[Emit, ...] = ()
@@ -230,11 +233,12 @@ def _looked(seen: Observed, clone: Cloned, source: PersistentVolumeClaim, origin
             text = f"The source pvc {origin.name} is not populated yet"
             return Plan((*in_use, Emit("Normal", "ImportPVCNotReady", text)), hold)
         made = Emit("Normal", "SizeDetectionPodCreated", f"Size-detection pod {detection.name_of(source)} created")
-        return Plan((*in_use, CreateDetection(detection.detection_pod(seen, source)), made), hold)
+        looks = CreateDetection(detection.detection_pod(seen, source))
+        return Plan((*in_use, *_vouched(seen, clone, origin), looks, made), hold)
     if pod.metadata.deletion_timestamp:
         return Plan(tuple(in_use), hold)
     seen_by_pod = detection.outcome(pod)
-    gone = DeletePod(pod.metadata.name, pod.metadata.namespace, pod.metadata.uid)
+    gone = _pod_gone(pod)
     match seen_by_pod.state:
         case detection.State.RUNS:
             text = f"Size-detection pod {pod.metadata.name} is not ready"
@@ -246,6 +250,10 @@ def _looked(seen: Observed, clone: Cloned, source: PersistentVolumeClaim, origin
     fault = Fault("CloneSizeUnknown", contract=text, source=str(origin))
     hold = Hold("CloneScheduled", text, Phase.CLONE_SCHEDULED, fault=fault)
     return Plan((Emit("Warning", seen_by_pod.reason, text), gone), hold, wait=_LOOK_AGAIN_S)
+
+
+def _pod_gone(pod: Pod) -> DeletePod:
+    return DeletePod(pod.metadata.name, pod.metadata.namespace, pod.metadata.uid)
 
 
 # --- there is a claim -----------------------------------------------------------------------------------------------

@@ -138,15 +138,30 @@ def test_a_datasource_that_points_to_itself_is_said(controller: Controller, kube
     assert found(kubectl, "dv", "loop")["status"]["failure"]["code"] == "DataSourceUnready"
 
 
+def a_token(kubectl: Kubectl, name: str) -> str:
+    """As the webhook gives one, which does not run here."""
+    secret = kubectl.get("secret", "cdi-api-signing-key", "-n", NAMESPACE)
+    permit = Permit(Place("images", f"golden-{name}"), Place("vms", name))
+    return Signer(base64.b64decode(secret["data"]["id_rsa"])).token(permit, datetime.datetime.now(datetime.UTC))
+
+
+def test_who_gives_up_before_the_size_is_known_leaves_no_pod(controller: Controller, kubectl: Kubectl) -> None:
+    golden(kubectl, "images", "golden-brief", volumeMode="Filesystem")
+    kubectl.done("annotate", "pvc", "golden-brief", "-n", "images", f"{a.CONTENT_TYPE}=kubevirt")
+    permitted = {a.CLONE_TOKEN: a_token(kubectl, "brief")}
+    kubectl.done("apply", "-f", "-", objects=clone("brief", "images", size=False, notes=permitted))
+    name = f"size-detection-{kubectl.get('pvc', 'golden-brief', '-n', 'images')['metadata']['uid']}"
+    wait_until(lambda: bool(found(kubectl, "pod", name, "images")), "a pod that looks")
+    kubectl.done("delete", "dv", "brief", "-n", "vms", "--timeout=30s")
+    wait_until(lambda: not found(kubectl, "pod", name, "images"), "no pod")
+
+
 def test_a_pod_looks_how_large_a_disk_is_and_its_answer_is_kept(controller: Controller, kubectl: Kubectl) -> None:
     """No kubelet runs here: the test says what the pod's container said."""
     golden(kubectl, "images", "golden-sized", volumeMode="Filesystem")
     kubectl.done("annotate", "pvc", "golden-sized", "-n", "images", f"{a.CONTENT_TYPE}=kubevirt")
-    secret = kubectl.get("secret", "cdi-api-signing-key", "-n", NAMESPACE)
-    signer = Signer(base64.b64decode(secret["data"]["id_rsa"]))
-    permit = Permit(Place("images", "golden-sized"), Place("vms", "sized"))
-    token = signer.token(permit, datetime.datetime.now(datetime.UTC))
-    kubectl.done("apply", "-f", "-", objects=clone("sized", "images", size=False, notes={a.CLONE_TOKEN: token}))
+    permitted = {a.CLONE_TOKEN: a_token(kubectl, "sized")}
+    kubectl.done("apply", "-f", "-", objects=clone("sized", "images", size=False, notes=permitted))
     source = kubectl.get("pvc", "golden-sized", "-n", "images")
     name = f"size-detection-{source['metadata']['uid']}"
     wait_until(lambda: bool(found(kubectl, "pod", name, "images")), "a pod that looks")
@@ -161,3 +176,4 @@ def test_a_pod_looks_how_large_a_disk_is_and_its_answer_is_kept(controller: Cont
     assert a.PERMISSIVE_CLONE in claim["metadata"]["annotations"]
     notes = kubectl.get("pvc", "golden-sized", "-n", "images")["metadata"]["annotations"]
     assert (notes[a.VIRTUAL_SIZE], notes[a.SOURCE_CAPACITY]) == ("536870912", "1Gi")
+    wait_until(lambda: not found(kubectl, "pod", name, "images"), "the pod goes")

@@ -35,6 +35,13 @@ def test_a_guest_that_wrote_a_qcow2_header_does_not_choose_the_size(tmp_path: Pa
     assert report.read_text() == str(disk.stat().st_size)
 
 
+def test_a_link_in_the_volume_tells_nothing_of_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "disk.img").symlink_to("/etc/passwd")
+    report = tmp_path / "report"
+    assert detect("-image-path", str(tmp_path / "disk.img"), report=report).returncode == Outcome.INVALID_FILE
+    assert not report.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "outcome"),
     [
