@@ -1,10 +1,12 @@
 """What to do about a DataVolume that is cloned. Pure.
 
-    what a DataSource stands for is not known, or the source is not there   --> said, and waited for
+    what a DataSource stands for is not known                               --> said, and waited for
     another namespace, and no token that permits it                         --> said
+    another namespace, and one that does     --> a lasting token and a finalizer, before anything is waited for
+    the source is not there                                                 --> said, and waited for
     no size, and only a pod can know it                                     --> the pod, then its result on the source
     content, sizes or methods that do not fit                               --> CloneValidationFailed
-    all is well  --> a lasting token and a finalizer (from another namespace), VolumeCloneSource, PVC
+    all is well  --> VolumeCloneSource, PVC
     a claim      --> a lasting token on it; the source object as long as it is needed
     Succeeded    --> the source object goes, then the finalizer
 
@@ -82,14 +84,20 @@ def claimed(seen: Observed, filling: Filling) -> Plan:
     if origin is None:
         fault = Fault("DataSourceUnready", contract=clone.trouble)
         return _waiting("CloneWithoutSource", clone.trouble, Phase.PENDING, fault)
-    if not clone.exists:
-        text = f"The source {origin.kind} {origin.name} doesn't exist"
-        return _waiting(
-            "CloneWithoutSource", text, None, Fault("CloneSourceMissing", contract=text, source=str(origin))
-        )
-    if not clone.is_permitted:
+    if not clone.is_permitted:  # before anything is said of the source: nobody learns what exists elsewhere
         fault = Fault("CloneTokenMissing", source=str(origin), target=_place(seen))
         return _waiting("CloneNotPermitted", fault.message, None, fault)
+    first = _vouched(seen, clone, origin)
+    if first:  # before any wait: the token at hand is good for five minutes
+        return Plan(tuple(first), Hold("CloneScheduled", _scheduled(seen, origin), Phase.CLONE_SCHEDULED))
+    return _permitted(seen, clone, origin, filling)
+
+
+def _permitted(seen: Observed, clone: Cloned, origin: Origin, filling: Filling) -> Plan:
+    if not clone.exists:
+        text = f"The source {origin.kind} {origin.name} doesn't exist"
+        fault = Fault("CloneSourceMissing", contract=text, source=str(origin))
+        return _waiting("CloneWithoutSource", text, None, fault)
     refusal = _ill_matched(seen, clone)
     if refusal is not None:
         return _refused(refusal)
@@ -112,7 +120,7 @@ def _made(seen: Observed, clone: Cloned, origin: Origin, filling: Filling, sized
     if refusal is not None:
         return _refused(refusal)
     notes |= _of_place(seen, origin, is_populator=populator is not None)
-    actions = _vouched(seen, clone, origin)
+    actions: list[Action] = []
     if clone.detection is not None and detection.outcome(clone.detection).state is not detection.State.RUNS:
         actions.append(_pod_gone(clone.detection))  # its answer was kept, and then this process died
     if a.USE_POPULATOR not in seen.volume.metadata.annotations:
@@ -130,7 +138,7 @@ def _made(seen: Observed, clone: Cloned, origin: Origin, filling: Filling, sized
 
 
 def _vouched(seen: Observed, clone: Cloned, origin: Origin) -> list[Action]:
-    """Of a clone from another namespace: a right that lasts, and somebody who cleans up there, before anything else."""
+    """Of a clone from another namespace: a right that lasts, and somebody who cleans up there."""
     metadata = seen.volume.metadata
     if origin.namespace == metadata.namespace:
         return []
@@ -221,12 +229,11 @@ def _sized(seen: Observed, origin: Origin) -> Size | Plan:
 
 
 def _looked(seen: Observed, clone: Cloned, source: PersistentVolumeClaim, origin: Origin) -> Plan:
-    scheduled = f"Cloning from {origin} into {_place(seen)} scheduled"
     in_use = [
         Emit("Warning", "CloneSourceInUse", f"pod {pod} using PersistentVolumeClaim {source.metadata.name}")
         for pod in clone.users
     ]
-    hold = Hold("CloneScheduled", scheduled, Phase.CLONE_SCHEDULED)
+    hold = Hold("CloneScheduled", _scheduled(seen, origin), Phase.CLONE_SCHEDULED)
     pod = clone.detection
     if pod is None:
         if not clone.is_populated:
@@ -234,7 +241,7 @@ def _looked(seen: Observed, clone: Cloned, source: PersistentVolumeClaim, origin
             return Plan((*in_use, Emit("Normal", "ImportPVCNotReady", text)), hold)
         made = Emit("Normal", "SizeDetectionPodCreated", f"Size-detection pod {detection.name_of(source)} created")
         looks = CreateDetection(detection.detection_pod(seen, source))
-        return Plan((*in_use, *_vouched(seen, clone, origin), looks, made), hold)
+        return Plan((*in_use, looks, made), hold)
     if pod.metadata.deletion_timestamp:
         return Plan(tuple(in_use), hold)
     seen_by_pod = detection.outcome(pod)
@@ -322,6 +329,10 @@ def is_own(source: VolumeCloneSource, uid: str, place: str) -> bool:
     if source.metadata.controller_uid:
         return source.metadata.controller_uid == uid
     return source.metadata.annotations.get(a.OWNED_BY_VOLUME) == place
+
+
+def _scheduled(seen: Observed, origin: Origin) -> str:
+    return f"Cloning from {origin} into {_place(seen)} scheduled"
 
 
 def _place(seen: Observed) -> str:

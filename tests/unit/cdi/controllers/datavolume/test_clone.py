@@ -132,11 +132,16 @@ def test_a_populator_gets_a_source_object_and_a_claim_that_names_it() -> None:
 
 def test_from_another_namespace_first_a_right_that_lasts_and_somebody_who_cleans_up() -> None:
     dv = volume("golden", annotations={a.CLONE_TOKEN: "short"}, finalizers=["mine"])
-    plan = decide(seen(dv, clone("golden")))
-    vouch, keep, note, object_, claim = plan.actions
-    permit = Permit(Place("golden", "golden"), Place("ns", "disk"), uid="u1")
-    assert vouch == VouchVolume(permit)
-    assert keep == SetFinalizers(("mine", FINALIZER))
+    for exists in (golden(), None):  # it may come when the token at hand has expired
+        plan = decide(seen(dv, clone("golden", claim=exists)))
+        permit = Permit(Place("golden", "golden"), Place("ns", "disk"), uid="u1")
+        assert plan.actions == (VouchVolume(permit), SetFinalizers(("mine", FINALIZER)))
+        assert plan.hold is not None
+        status = status_of(seen(dv, clone("golden")), plan.hold)
+        assert (status.phase, status.conditions[0].reason) == ("CloneScheduled", "CloneScheduled")
+        assert status.conditions[1].message == "Cloning from golden/golden into ns/disk scheduled"
+    kept = volume("golden", annotations={a.CLONE_TOKEN: "short"}, finalizers=["mine", FINALIZER])
+    note, object_, claim = decide(seen(kept, clone("golden", is_lasting=True))).actions
     assert isinstance(note, AnnotateVolume)
     assert isinstance(object_, CreateSource)
     metadata = object_.body["metadata"]
@@ -281,9 +286,11 @@ def test_a_reference_leads_where_its_datasource_does() -> None:
 
 
 def test_without_a_token_nothing_is_cloned_from_another_namespace() -> None:
-    phase, reason, message, code = held(seen(volume("golden"), clone("golden", is_permitted=False)))
+    there = held(seen(volume("golden"), clone("golden", is_permitted=False)))
+    phase, reason, message, code = there
     assert (phase, reason, code) == ("Pending", "CloneNotPermitted", "CloneTokenMissing")
     assert "ns/disk" in message and "golden/golden" in message
+    assert held(seen(volume("golden"), clone("golden", is_permitted=False, claim=None))) == there  # nobody learns more
 
 
 @pytest.mark.parametrize(
