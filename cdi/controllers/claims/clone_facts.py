@@ -109,12 +109,13 @@ def cluster_facts(
 
 def wishes(annotations: Mapping[str, str], profile: StorageProfile | None, cluster: Cluster) -> facts.Wishes:
     """``annotations``: of the target claim. ``profile``: of its class. What cloneType says is a person's wish only
-    before a plan was recorded: afterwards it is ours."""
+    before a plan was recorded, and where no reason stands beside it: else it is ours."""
     record = recorded(annotations.get(a.OWN_CLONE_PLAN, ""))
+    wished = "" if a.CLONE_FALLBACK in annotations else annotations.get(a.CLONE_TYPE, "")
     return facts.Wishes(
         override=cluster.clone_strategy,
         profile=(profile.status.clone_strategy or "") if profile else "",
-        asked=annotations.get(a.CLONE_TYPE, "") if record is None else record.asked,
+        asked=wished if record is None else record.asked,
         requires_offload=annotations.get(a.OWN_CLONE_REQUIRE) == "offload",
         failed=failed_in(record),
         begun=begun_in(record),

@@ -98,6 +98,10 @@ def test_what_people_want_stands_in_annotations_the_profile_and_the_cdi_object()
     )
 
 
+def test_a_type_with_a_reason_beside_it_is_nobodys_wish() -> None:
+    assert wishes({a.CLONE_TYPE: "copy", a.CLONE_FALLBACK: "no populator"}, PROFILE, CLUSTER).asked == ""
+
+
 def planned(asked: str = "") -> Plan:
     source = claim_source(a_claim(), None, {"fast": CLASS}, PROFILE, CLUSTER)
     target = claim_target(a_claim(), CLASS, None, CLUSTER)
