@@ -55,3 +55,27 @@ def upload_service(claim: str) -> str:
 
 def import_source(volume_uid: str) -> str:
     return f"volume-import-source-{volume_uid}"
+
+
+# Of a clone, in the namespace of its source; ``uid`` is the target claim's.
+
+
+def temporary_claim(uid: str) -> str:
+    return f"tmp-pvc-{uid}"
+
+
+def temporary_snapshot(uid: str) -> str:
+    return f"tmp-snapshot-{uid}"
+
+
+def restored_claim(uid: str) -> str:
+    """A snapshot that was restored in order to be copied."""
+    return f"tmp-source-pvc-{uid}"
+
+
+def preparation(uid: str) -> str:
+    return f"prep-{uid}"
+
+
+def source_pod(uid: str) -> str:
+    return f"{uid}-source-pod"

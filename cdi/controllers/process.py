@@ -22,10 +22,9 @@ from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.contract import annotations as a
 from cdi.controllers.cdiconfig.reconcile import Configuration
 from cdi.controllers.cdiconfig.reconcile import Stores as ConfigStores
-from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.stores import Snapshots, Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
-from cdi.controllers.datavolume.cloneobserver import Snapshots
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.parting import Left
 from cdi.controllers.datavolume.reconciler import DataVolumes
@@ -33,6 +32,7 @@ from cdi.controllers.finalizers.reconcile import Release
 from cdi.controllers.installation.reconcile import Installations
 from cdi.controllers.metrics import ControllerMetrics
 from cdi.controllers.metrics import Stores as MetricStores
+from cdi.controllers.population.outside import Outside
 from cdi.controllers.population.reconciler import Population
 from cdi.controllers.settings import Settings, read_settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
@@ -144,6 +144,9 @@ class System:
         classes, configs = cache.store(resources.STORAGE_CLASSES), cache.store(ours.CDI_CONFIGS)
         systems, profiles = cache.store(ours.CDIS), cache.store(ours.STORAGE_PROFILES)
         datavolumes, sources = cache.store(ours.DATA_VOLUMES), cache.store(ours.DATA_SOURCES)
+        # Empty while the cluster has no such kinds, which may be installed after us.
+        snapshot_classes, snapshots = cache.store(resources.SNAPSHOT_CLASSES), cache.store(resources.SNAPSHOTS)
+        taken = Snapshots(snapshots, cache.store(resources.SNAPSHOT_CONTENTS), snapshot_classes)
         shared = Stores(
             claims,
             cache.store(resources.PODS),
@@ -155,6 +158,8 @@ class System:
             datavolumes,
             cache.store(resources.RESOURCE_QUOTAS, awaited=False),
             {resources.SERVICES: cache.store(resources.SERVICES, labels=f"{a.COMPONENT}={a.UPLOAD_SERVER}")},
+            profiles,
+            taken,
         )
         drivers = cache.store(resources.CSI_DRIVERS)
         here = settings.namespace
@@ -162,15 +167,12 @@ class System:
             cache.store(resources.CONFIG_MAPS, namespace=here),
             cache.store(resources.INGRESSES, namespace=here),
         )
-        # Empty while the cluster has no such kinds, which may be installed after us.
-        snapshot_classes, snapshots = cache.store(resources.SNAPSHOT_CLASSES), cache.store(resources.SNAPSHOTS)
-        taken = Snapshots(snapshots, cache.store(resources.SNAPSHOT_CONTENTS), snapshot_classes)
         own = VolumeStores(datavolumes, profiles, drivers, sources, taken, given.signer)
         routes = cache.store(resources.ROUTES, namespace=here) if given.has_routes else None
         self.metrics = MetricStores(profiles, classes, drivers, snapshot_classes, datavolumes, systems)
         self._installations = Installations(client, systems, settings.pull_policy)
         self._configuration = Configuration(client, ConfigStores(configs, systems, classes, ingresses, routes))
-        population = Population(client, shared, recorder, settings)
+        population = Population(Outside(client, given.signer.verified), shared, recorder, settings)
         volumes_ = DataVolumes(client, (shared, own), recorder, settings, population)
         profiles_ = StorageProfiles(
             client, ProfileStores(profiles, classes, volumes, maps, systems, snapshot_classes), here

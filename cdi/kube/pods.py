@@ -22,10 +22,21 @@ class Resources(View, frozen=True):
     limits: dict[str, str] = {}
 
 
+class VolumeMount(View, frozen=True):
+    name: str = ""
+    read_only: bool = False
+
+
+class VolumeDevice(View, frozen=True):
+    name: str = ""
+
+
 class Container(View, frozen=True):
     name: str = ""
     image: str = ""
     resources: Resources = field(default_factory=Resources)
+    volume_mounts: list[VolumeMount] = []
+    volume_devices: list[VolumeDevice] = []
 
 
 class PodSpec(View, frozen=True):

@@ -112,6 +112,9 @@ class SnapshotError(View, frozen=True):
 
 
 class SnapshotStatus(View, frozen=True):
+    """``creation_time``: RFC 3339, when the storage took it; from then on the source may change."""
+
+    creation_time: str | None = None
     bound_volume_snapshot_content_name: str | None = None
     ready_to_use: bool | None = None
     restore_size: str | None = None

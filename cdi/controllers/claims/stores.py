@@ -10,13 +10,30 @@ from cdi.api.cdi import CDI
 from cdi.api.cdiconfig import NAME as CONFIG
 from cdi.api.cdiconfig import CDIConfig
 from cdi.api.datavolume import DataVolume
+from cdi.api.storageprofile import StorageProfile
 from cdi.contract.systems import active_of
 from cdi.controllers.cluster import Cluster, cluster_of
 from cdi.kube.objects import ResourceQuota
 from cdi.kube.pods import Pod
 from cdi.kube.resources import Resource
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import (
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    VolumeSnapshot,
+    VolumeSnapshotClass,
+    VolumeSnapshotContent,
+)
 from cdi.kube.store import Store
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Empty while the cluster does not serve them."""
+
+    taken: Store[VolumeSnapshot] = field(default_factory=Store)
+    contents: Store[VolumeSnapshotContent] = field(default_factory=Store)
+    classes: Store[VolumeSnapshotClass] = field(default_factory=Store)
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,8 @@ class Stores:
     datavolumes: Store[DataVolume] = field(default_factory=Store)
     quotas: Store[ResourceQuota] = field(default_factory=Store)
     companions: Mapping[Resource[Any], Store[Any]] = field(default_factory=dict)
+    profiles: Store[StorageProfile] = field(default_factory=Store)
+    snapshots: Snapshots = field(default_factory=Snapshots)
 
     def cluster(self) -> Cluster:
         return cluster_of(self.configs.get(CONFIG), active_of(self.systems.all()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
@@ -10,35 +10,20 @@ from cdi.api.phase import Phase
 from cdi.api.populators import CLONE_KIND, VolumeCloneSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.contract import annotations as a
-from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.stores import Snapshots, Stores
 from cdi.controllers.datavolume import detection
 from cdi.controllers.datavolume.cloned import Cloned
 from cdi.controllers.datavolume.cloning import is_own
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.origin import Origin, origin_of, why_not
 from cdi.kube.pods import Pod
-from cdi.kube.storage import (
-    PersistentVolumeClaim,
-    StorageClass,
-    VolumeSnapshot,
-    VolumeSnapshotClass,
-    VolumeSnapshotContent,
-)
+from cdi.kube.storage import PersistentVolumeClaim, StorageClass, VolumeSnapshotClass
 from cdi.kube.store import Store
 from cdi.trust.clone_rights import Verify, has_lasting, is_permitted
 
 NAMED = "named"  # index of VolumeCloneSources by name: they stand in other namespaces than their DataVolume
 _USED = "used"  # index of pods by the claims that they have
 _PROVIDED = "provided"  # index of classes, of storage and of snapshots, by driver
-
-
-@dataclass(frozen=True)
-class Snapshots:
-    """Empty while the cluster does not serve them."""
-
-    taken: Store[VolumeSnapshot]
-    contents: Store[VolumeSnapshotContent]
-    classes: Store[VolumeSnapshotClass]
 
 
 class CloneObserver:

@@ -71,8 +71,8 @@ def _refused(claim: PersistentVolumeClaim) -> Condition:
     if claim.status.phase == "Bound":
         return Condition("Bound", "False", reason, message)
     prime = annotations.get(a.PRIME)
-    waiting = f"target PVC {claim.metadata.name} Pending and" + (f" [{prime}]" if prime else "")
-    return Condition("Bound", "False", reason, f"{waiting} : {message}")
+    waiting = f"target PVC {claim.metadata.name} Pending and" + (f" [{prime}] :" if prime else "")
+    return Condition("Bound", "False", reason, f"{waiting} {message}")
 
 
 def _ready(phase: str, running: Condition, hold: Hold | None) -> Condition:

@@ -13,10 +13,10 @@ from cdi.api.populators import CLONE_KIND, VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
-from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.stores import Snapshots, Stores
 from cdi.controllers.classes import is_assumed, plain, profile, sets_of_volumes
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.datavolume.cloneobserver import CloneObserver, Snapshots
+from cdi.controllers.datavolume.cloneobserver import CloneObserver
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.observed import Observed
 from cdi.controllers.datavolume.operation import Operation, operation_of

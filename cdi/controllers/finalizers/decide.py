@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from cdi.contract import annotations as a
 from cdi.contract.annotations import C
 
-# Put on by the Go CDI, and by us where no owner reference can say what has to go as well.
+# Put on by the Go CDI, and by us where no owner reference can say what has to go as well. Who populates a claim takes
+# the one of its own clones off.
 OF_CDI = frozenset(
     (
         C + "dataVolumeFinalizer",  # a DataVolume that clones from another namespace
-        C + "clonePopulator",  # a claim while a populator clones into it
+        a.CLONE_FINALIZER,  # a claim while a populator clones into it
         C + "cloneSource",  # a claim that is copied into
         C + "importImageStream",  # a claim whose worker has no owner
         C + "objectTransfer",
@@ -24,6 +26,9 @@ class Metadata(Protocol):
     """Of any object."""
 
     @property
+    def annotations(self) -> Mapping[str, str]: ...
+
+    @property
     def finalizers(self) -> Sequence[str]: ...
 
     @property
@@ -32,6 +37,7 @@ class Metadata(Protocol):
 
 def left_over(metadata: Metadata) -> list[str] | None:
     """Those of others, which stay; None where there is nothing to take off."""
-    if not metadata.deletion_timestamp or OF_CDI.isdisjoint(metadata.finalizers):
+    left = OF_CDI - {a.CLONE_FINALIZER} if a.OWN_CLONE_MARK in metadata.annotations else OF_CDI
+    if not metadata.deletion_timestamp or left.isdisjoint(metadata.finalizers):
         return None
-    return [name for name in metadata.finalizers if name not in OF_CDI]
+    return [name for name in metadata.finalizers if name not in left]

@@ -21,8 +21,10 @@ from cdi.controllers.population.plan import (
     Follow,
     Plan,
     Rebind,
+    Resize,
     Role,
     Wanted,
+    is_same,
     owned_by,
 )
 from cdi.controllers.population.progress import Followers
@@ -66,7 +68,7 @@ class Actor:
     async def _perform(self, action: Action) -> None:
         match action:
             case Annotate():
-                await self._annotate(action.claim, outputs.changes(action.before, action.after))
+                await self._annotate(action.claim, outputs.changes(action.before, action.after), action.finalizers)
             case Create():
                 await self._create(action)
             case Delete(resource, namespace, name, uid):
@@ -74,6 +76,8 @@ class Actor:
                 self._followers.forget(uid)
             case DeleteClaim(claim):
                 await self._delete(CLAIMS, claim.namespace, claim.name, claim.uid, claim.resource_version)
+            case Resize(claim, size):
+                await self._resize(claim, size)
             case Rebind():
                 await self._rebind(action)
             case Follow():
@@ -81,20 +85,31 @@ class Actor:
             case Emit(claim, kind, reason, message):
                 self._recorder.event(reference(claim), kind, reason, message)
 
-    async def _annotate(self, claim: ClaimRef, changes: Mapping[str, str | None]) -> bool:
+    async def _annotate(
+        self, claim: ClaimRef, changes: Mapping[str, str | None], finalizers: tuple[str, ...] | None = None
+    ) -> bool:
         """With the version that was decided on: outputs that a new leader never saw must not be taken back. Gives
         whether there was something to write."""
-        if changes:
-            metadata = {"uid": claim.uid, "annotations": changes, "resourceVersion": claim.resource_version}
-            patch = {"metadata": metadata}
-            answer = await self._client.merge_patch(CLAIMS, claim.name, patch, namespace=claim.namespace)
-            self._written.note(answer.metadata)
-        return bool(changes)
+        if not changes and finalizers is None:
+            return False
+        metadata: dict[str, Any] = {"annotations": changes}
+        if finalizers is not None:
+            metadata["finalizers"] = finalizers
+        await self._patch(claim, {"metadata": metadata})
+        return True
+
+    async def _resize(self, claim: ClaimRef, size: str) -> None:
+        await self._patch(claim, {"metadata": {}, "spec": {"resources": {"requests": {"storage": size}}}})
+
+    async def _patch(self, claim: ClaimRef, patch: dict[str, Any]) -> None:
+        patch["metadata"] |= {"uid": claim.uid, "resourceVersion": claim.resource_version}
+        answer = await self._client.merge_patch(CLAIMS, claim.name, patch, namespace=claim.namespace)
+        self._written.note(answer.metadata)
 
     async def _create(self, action: Create) -> None:
         """Raises Refused, when those who have to know of it do."""
         wanted, key = action.wanted, _key(action.target)
-        if not wanted.is_seen and (_owner_uid(wanted), wanted.role) in self._made:
+        if not wanted.is_seen and (wanted.owner_uid, wanted.role) in self._made:
             return
         asked = {"body": wanted.body, "content": repr(wanted.content), "inputs": [told.inputs for told in action.told]}
         try:
@@ -136,13 +151,13 @@ class Actor:
             found: Object | None = await self._client.find(wanted.resource, name, namespace)
         except Forbidden:
             return None  # Secrets of other namespaces: looked at again while their pod waits for them
-        if found is not None and found.metadata.controller_uid != _owner_uid(wanted):
+        if found is not None and not is_same(wanted, found.metadata):
             text = f"{wanted.resource.kind} {namespace}/{name} exists and is not ours"
             raise NotOurs(409, "AlreadyExists", text)
         return found
 
     def _remember(self, wanted: Wanted) -> None:
-        self._made[_owner_uid(wanted), wanted.role] = None
+        self._made[wanted.owner_uid, wanted.role] = None
         if len(self._made) > _REMEMBERED:
             del self._made[next(iter(self._made))]
 
@@ -180,11 +195,6 @@ class Actor:
         kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
         volume["spec"]["claimRef"] = kind | {"namespace": target.namespace, "name": target.name, "uid": target.uid}
         await self._client.replace(VOLUMES, volume)
-
-
-def _owner_uid(wanted: Wanted) -> str:
-    owner: str = wanted.body["metadata"]["ownerReferences"][0]["uid"]
-    return owner
 
 
 def _key(claim: ClaimRef) -> Key:

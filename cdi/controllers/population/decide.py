@@ -19,18 +19,18 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of, obstacle
 from cdi.controllers.population import outputs
+from cdi.controllers.population.cloning.flow import cloned
+from cdi.controllers.population.handover import annotated, passed_on, rebound, why_unbound
 from cdi.controllers.population.kind import Case, Kind
 from cdi.controllers.population.kinds import kind_of_worker, unserved
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import (
     Action,
-    Annotate,
     Create,
     DeleteClaim,
     Emit,
     Plan,
-    Rebind,
     Role,
     Wanted,
     ref,
@@ -52,6 +52,8 @@ def decide(seen: Observed) -> Plan:
 
 def _decided(seen: Observed) -> Plan:
     target = seen.target
+    if target is not None and seen.clone is not None and way_of(target) is Way.CLONE:
+        return cloned(seen, target, seen.clone)
     if target is None or target.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
     kind = kind_of(target)
@@ -98,13 +100,13 @@ def _work(seen: Observed, claim: PersistentVolumeClaim, target: PersistentVolume
 def _direct(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
     before = outputs.outputs_of(target)
     step = _work(seen, target, target, kind)
-    after = outputs.without_bound(step.outputs) if is_bound(target) else step.outputs | _why_unbound(seen)
+    after = outputs.without_bound(step.outputs) if is_bound(target) else step.outputs | why_unbound(seen)
     if step.scratch_is_awaited:
         after = after | outputs.bound("CreatingScratchSpace", "Creating scratch space")
     first = list(step.first)
     if after.get(a.POD_PHASE) == "Succeeded" and before.get(a.POD_PHASE) != "Succeeded":
         first.append(Emit(ref(target), "Normal", *kind.words.filled))
-    return Plan((*first, *_annotated(target, before, after), *step.then), _next_look(seen, target, step))
+    return Plan((*first, *annotated(target, before, after), *step.then), _next_look(seen, target, step))
 
 
 # --- populators' way ------------------------------------------------------------------------------------------------
@@ -128,15 +130,15 @@ def _populated(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Pla
     if is_done and not kind.habits.names_prime_when_done:
         after.pop(a.PRIME)
     after |= _progress(seen, prime, kind, is_done=is_done)
-    after |= _why_unbound(seen)  # the newest of it stays until the target is bound (the contract)
+    after |= why_unbound(seen)  # the newest of it stays until the target is bound (the contract)
     actions: list[Action] = [
         *step.first,
-        *_annotated(prime, outputs.outputs_of(prime), step.outputs | request),
-        *_passed_on(seen, target, prime, before),
+        *annotated(prime, outputs.outputs_of(prime), step.outputs | request),
+        *passed_on(seen, target, prime, before),
         *_announced(target, kind, before, after),
-        *_annotated(target, before, after),
+        *annotated(target, before, after),
         *step.then,
-        *(_rebound(seen, target, prime) if is_done else ()),
+        *(rebound(seen, target, prime) if is_done else ()),
     ]
     return Plan(tuple(actions), _next_look(seen, prime, step))
 
@@ -153,7 +155,7 @@ def _with_stranger(seen: Observed, target: PersistentVolumeClaim, stranger: Pers
     told = [] if before.get(a.BOUND_MESSAGE) == text else [Emit(ref(target), "Warning", "ErrCreatingPVCPrime", text)]
     after = outputs.without_attempt(before) | outputs.bound("ErrCreatingPVCPrime", text)
     after.pop(a.PRIME, None)  # that would say that the claim of that name is ours
-    return Plan((*told, *_annotated(target, before, after)), seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
+    return Plan((*told, *annotated(target, before, after)), seldom(_LOOK_AT_EVENTS_S, seen.unbound_s))
 
 
 def _begun(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
@@ -162,20 +164,20 @@ def _begun(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Plan:
     fresh = outputs.without_attempt(before)
     hindrance = obstacle(target, seen.storage_class)
     if hindrance:
-        return Plan(tuple(_annotated(target, before, fresh | outputs.bound("Pending", hindrance))))
+        return Plan(tuple(annotated(target, before, fresh | outputs.bound("Pending", hindrance))))
     if awaits_consumer(target, seen.storage_class):
-        return Plan(tuple(_annotated(target, before, fresh)))
+        return Plan(tuple(annotated(target, before, fresh)))
     request = _request(seen, target, kind)
     if request is None:
         return Plan()
     if kind.asked(request) is None:
         nobody = outputs.running(False, "Error", "this source is accepted, but not acted on by this version")
-        return Plan(tuple(_annotated(target, before, fresh | nobody)))
+        return Plan(tuple(annotated(target, before, fresh | nobody)))
     wanted = Wanted(Role.PRIME, CLAIMS, prime_claim(target, kind.source_kind, request, seen.settings))
     create = Create(wanted, ref(target), outputs.prime_refused, (outputs.told(target),), unchanged=ref(target))
     created = Emit(ref(target), "Normal", "CreatedPVCPrimeSuccessfully", "PVC Prime created successfully")
     after = fresh | {a.PRIME: names.prime(target.metadata.uid)}
-    return Plan((create, created, *_annotated(target, before, after)))
+    return Plan((create, created, *annotated(target, before, after)))
 
 
 def _request(seen: Observed, target: PersistentVolumeClaim, kind: Kind) -> Outputs | None:
@@ -203,16 +205,6 @@ def _progress(seen: Observed, prime: PersistentVolumeClaim, kind: Kind, *, is_do
     return {a.PROGRESS: "N/A"} if is_bound(prime) and seen.pod is None else {}
 
 
-def _passed_on(
-    seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim, before: Outputs
-) -> list[Action]:
-    """People look at the target, while its provisioner talks about PVC'."""
-    event = seen.event
-    if event is None or is_bound(prime) or before.get(a.BOUND_MESSAGE) == event.message:
-        return []
-    return [Emit(ref(target), event.type or "Normal", event.reason, f"[{prime.metadata.name}] : {event.message}")]
-
-
 def _announced(target: PersistentVolumeClaim, kind: Kind, before: Outputs, after: Outputs) -> list[Action]:
     phase = after.get(a.POD_PHASE)
     told = {"Succeeded": ("Normal", kind.words.populated), "Failed": ("Warning", kind.words.failed)}
@@ -222,24 +214,10 @@ def _announced(target: PersistentVolumeClaim, kind: Kind, before: Outputs, after
     return [Emit(ref(target), severity, reason, text.format(name=target.metadata.name))]
 
 
-def _rebound(seen: Observed, target: PersistentVolumeClaim, prime: PersistentVolumeClaim) -> list[Action]:
-    volume = seen.volume
-    if volume is None or volume.spec.claim_ref is None:
-        return []
-    owner = volume.spec.claim_ref
-    if owner.uid == target.metadata.uid:
-        return []  # handed over: the cluster binds it now
-    if owner.uid != prime.metadata.uid:
-        # Whose it is stays unsaid: anybody may have written the name of another's volume into PVC'.
-        text = f"PV {volume.metadata.name} is not bound to {prime.metadata.name}"
-        return [Emit(ref(target), "Warning", "ErrRebind", text)]
-    return [Rebind(volume.metadata.name, ref(prime), ref(target), volume.metadata.resource_version)]
-
-
 def _finished(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
     """The target has its volume. What is left is PVC', which lost its own."""
     before = outputs.outputs_of(target)
-    actions = _annotated(target, before, outputs.without_bound(before)) if is_bound(target) else []
+    actions = annotated(target, before, outputs.without_bound(before)) if is_bound(target) else []
     prime = seen.prime
     if prime is None or prime.metadata.deletion_timestamp or not is_bound(target):
         return [*actions, *(_stopped(seen) if prime is not None and prime.metadata.deletion_timestamp else [])]
@@ -249,20 +227,11 @@ def _finished(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
         return actions
     text = "PVC Prime retained in Lost state for debugging purposes"
     kept = outputs.outputs_of(prime)
-    marked = _annotated(prime, kept, kept | {a.OWN_RETAINED: "true"})
+    marked = annotated(prime, kept, kept | {a.OWN_RETAINED: "true"})
     return [*actions, Emit(ref(target), "Warning", "RetainedPVCPrime", text), *marked]
 
 
 # --- both -----------------------------------------------------------------------------------------------------------
-
-
-def _annotated(claim: PersistentVolumeClaim, before: Outputs, after: Outputs) -> list[Action]:
-    return [] if before == after else [Annotate(ref(claim), before, after)]
-
-
-def _why_unbound(seen: Observed) -> Outputs:
-    """What the newest event says; without one, what was said before stays."""
-    return outputs.bound("Pending", seen.event.message) if seen.event else {}
 
 
 def _next_look(seen: Observed, claim: PersistentVolumeClaim, step: Step) -> float | None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 from cdi.api.populators import VolumeSource
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of
-from cdi.controllers.claims.finished import stays_succeeded
+from cdi.controllers.claims.finished import names_clone_source, stays_succeeded
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.defaults import index_defaults, marked
+from cdi.controllers.population.cloning.observe import CloneObserver, namespace_of
+from cdi.controllers.population.cloning.seen import Cloning
 from cdi.controllers.population.complaints import Complaints
 from cdi.controllers.population.kinds import kind_of_worker
 from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.outside import Outside
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.sightings import Sightings
@@ -24,7 +28,6 @@ from cdi.controllers.population.way import Way, kind_of, way_of
 from cdi.controllers.population.work import seldom
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
-from cdi.kube.client import Client
 from cdi.kube.objects import Event, Object
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
@@ -44,8 +47,9 @@ def add_indexes(stores: Stores) -> None:
 
 
 def target_of_pod(pod: Pod) -> list[str]:
-    name = pod.metadata.annotations.get(a.OWN_TARGET)
-    return [f"{pod.metadata.namespace}/{name}"] if name else []
+    """As namespace/name. A pod that works for a claim of another namespace says which."""
+    name = pod.metadata.annotations.get(a.OWN_TARGET, "")
+    return [name if name.count("/") == 1 else f"{pod.metadata.namespace}/{name}"] if name else []
 
 
 def owners_of(claim: PersistentVolumeClaim) -> list[str]:
@@ -66,14 +70,17 @@ def _state(pod: Pod) -> tuple[str, str | None]:
 
 class Observer:
     def __init__(
-        self, stores: Stores, settings: Settings, followers: Followers, written: Written, client: Client
+        self, stores: Stores, settings: Settings, followers: Followers, written: Written, outside: Outside
     ) -> None:
+        self.clones = CloneObserver(stores, outside.verify)
+        client = outside.client
         self._stores = stores
         self._settings = settings
         self._followers = followers
         self._written = written
         self._workers, self._waits = Sightings(), Sightings()
         self._of_claims, self._of_pods = Complaints(client), Complaints(client, warnings=True)
+        self._of_clones = Complaints(client, warnings=True)
 
     async def observe(self, key: Key) -> Observed | None:
         """None: the stores do not show yet what we did last; they will, and then we are called again."""
@@ -82,9 +89,11 @@ class Observer:
         prime = self._prime(target, key)
         if any(found and not self._written.is_seen(found.metadata) for found in (target, prime)):
             return None
-        ours = prime if prime and (target is None or is_prime_of(prime, target)) else None
+        is_clone = target is not None and names_clone_source(target)  # what is made for it was found by its mark
+        ours = prime if prime and (target is None or is_clone or is_prime_of(prime, target)) else None
         worked_on = ours or target
-        objects = self._objects(worked_on, key)
+        made = self.clones.made_for(target) if target is not None and names_clone_source(target) else {}
+        objects = self._objects(worked_on, key) | made
         pod = cast("Pod | None", objects.get(Role.WORKER))
         cluster = stores.cluster()
         waits = target is not None and worked_on is not None and self._waits_for_volume(target, worked_on)
@@ -102,6 +111,7 @@ class Observer:
             scratch_overhead=cluster.overhead(self._scratch_class(cluster, worked_on), "Filesystem"),
             users=self._users(worked_on, pod),
             percent=latest.percent if latest else None,
+            clone=await self._clone(target, ours, cluster, unbound_s),
             durable=latest.record if latest else "",
             strays=self._strays(pod, key),
             is_over=target is not None and self._is_over(target),
@@ -114,6 +124,8 @@ class Observer:
         )
 
     def _prime(self, target: PersistentVolumeClaim | None, key: Key) -> PersistentVolumeClaim | None:
+        if target is not None and names_clone_source(target):
+            return cast("PersistentVolumeClaim | None", self.clones.made_for(target).get(Role.PRIME))
         if target is not None:
             return self._stores.claims.get(names.prime(target.metadata.uid), key.namespace)
         return next(iter(self._stores.claims.by(OWNER, str(key))), None)
@@ -125,13 +137,13 @@ class Observer:
         kind = kind_of_worker(left) if left is not None else kind
         if claim is None or kind is None:
             return {Role.WORKER: left} if left is not None else {}
-        name = claim.metadata.name
+        name, namespace = claim.metadata.name, claim.metadata.namespace
         found: dict[Role, Object | None] = {
-            Role.WORKER: left or stores.pods.get(kind.worker_name(name), key.namespace),
-            Role.SCRATCH: stores.claims.get(names.scratch(name), key.namespace),
+            Role.WORKER: left or stores.pods.get(kind.worker_name(name), namespace),
+            Role.SCRATCH: stores.claims.get(names.scratch(name), namespace),
         }
         for role, (resource, companion) in kind.companions(name).items():
-            found[role] = stores.companions[resource].get(companion, key.namespace)
+            found[role] = stores.companions[resource].get(companion, namespace)
         return {role: item for role, item in found.items() if item is not None}
 
     def _left(self, claim: PersistentVolumeClaim | None, key: Key) -> Pod | None:
@@ -154,7 +166,8 @@ class Observer:
         store = self._stores.sources.get(reference.kind) if reference else None
         if store is None or reference is None:
             return None
-        return cast("VolumeSource | None", store.get(reference.name, key.namespace))
+        namespace = namespace_of(target) if target is not None else key.namespace
+        return cast("VolumeSource | None", store.get(reference.name, namespace))
 
     def _class(self, target: PersistentVolumeClaim | None) -> StorageClass | None:
         name = target.spec.storage_class_name if target else None
@@ -182,13 +195,31 @@ class Observer:
 
     def _waits_for_volume(self, target: PersistentVolumeClaim, claim: PersistentVolumeClaim) -> bool:
         """Whether the claim that the worker writes to should be bound and is not. A Lost one had its volume."""
-        if way_of(target) not in (Way.DIRECT, Way.POPULATOR):
+        if way_of(target) not in (Way.DIRECT, Way.POPULATOR, Way.CLONE):
             return False
         if claim.status.phase == "Pending":
             return not awaits_consumer(claim, self._class(claim))
         # A PVC' that was bound before anybody looked: what its provisioner said last is still to be told.
         is_new = a.BOUND not in target.metadata.annotations and a.POD_PHASE not in claim.metadata.annotations
         return claim is not target and is_bound(claim) and not is_bound(target) and is_new
+
+    async def _clone(
+        self,
+        target: PersistentVolumeClaim | None,
+        prime: PersistentVolumeClaim | None,
+        cluster: Cluster,
+        unbound_s: float,
+    ) -> Cloning | None:
+        """Of a target that is cloned."""
+        if target is None or not names_clone_source(target):
+            return None
+        found, key = self.clones.observe(target, cluster), Key(target.metadata.namespace, target.metadata.name)
+        if prime is None or prime.status.phase != "Pending":
+            self._of_clones.forget(key)
+            return found
+        pause_s = seldom(_ASKED_AGAIN_S, unbound_s)
+        said = await self._of_clones.newest(key, prime.metadata, prime.status.phase, pause_s)
+        return replace(found, complaint=said)
 
     def _is_stuck(self, key: Key, pod: Pod) -> bool:
         """Its node has it for a while, and its container is not there yet. Most start at once, and nobody asks."""

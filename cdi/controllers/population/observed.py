@@ -8,11 +8,12 @@ from typing import cast
 
 from cdi.api.populators import VolumeSource
 from cdi.controllers.cluster import Cluster
+from cdi.controllers.population.cloning.seen import Cloning
 from cdi.controllers.population.plan import Role
 from cdi.controllers.settings import Settings
 from cdi.kube.objects import Event, Object
 from cdi.kube.pods import Pod
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Observed:
     ``is_over``: its DataVolume has Succeeded, with this claim. ``pod_is_made``: by this process, as it knows.
     ``pod_age_s``: since when the worker is there, or is being deleted, as far as this process knows. ``unbound_s``:
     since when the worker's claim should be bound and is not. ``percent``: of the running worker, where it knows.
+    ``clone``: of a target that is cloned; then ``prime`` is the temporary claim, wherever it lies.
     ``durable``: what it has recorded of a device, for a pod that has to go on with it. ``event``: newest about PVC', or
     about the target in the direct way; ``pod_event``: about a worker that is not started for long.
     """
@@ -46,6 +48,7 @@ class Observed:
     unbound_s: float = 0.0
     percent: float | None = None
     durable: str = ""
+    clone: Cloning | None = None
     event: Event | None = None
     pod_event: Event | None = None
     cluster: Cluster = field(default_factory=Cluster)
@@ -59,3 +62,18 @@ class Observed:
     @property
     def scratch(self) -> PersistentVolumeClaim | None:
         return cast("PersistentVolumeClaim | None", self.objects.get(Role.SCRATCH))
+
+    @property
+    def snapshot(self) -> VolumeSnapshot | None:
+        """That was made of the source of a clone."""
+        return cast("VolumeSnapshot | None", self.objects.get(Role.SNAPSHOT))
+
+    @property
+    def restored(self) -> PersistentVolumeClaim | None:
+        """The snapshot that is cloned, as a claim."""
+        return cast("PersistentVolumeClaim | None", self.objects.get(Role.RESTORED))
+
+    @property
+    def preparation(self) -> Pod | None:
+        """The pod for which a temporary claim is bound, or grown."""
+        return cast("Pod | None", self.objects.get(Role.PREPARATION))

@@ -43,6 +43,11 @@ _OWNED = frozenset(
         a.OWN_RETAINED,
         a.OWN_DURABLE,
         a.OWN_WORKER,
+        a.CLONE_PHASE,
+        a.CLONE_ERROR,
+        a.CLONE_FALLBACK,
+        a.OWN_CLONE_PLAN,
+        a.OWN_CLONE_MARK,
     )
 )
 _OF_ATTEMPT = (

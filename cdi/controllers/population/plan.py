@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
+from cdi.contract import annotations as a
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
+from cdi.kube.objects import Metadata
 from cdi.kube.resources import Resource
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.kube.store import Key
 
 
 class Role(StrEnum):
@@ -22,6 +25,9 @@ class Role(StrEnum):
     SERVICE = "service"
     CERTIFICATES = "certificates"
     IDENTITY = "identity"
+    SNAPSHOT = "snapshot"
+    RESTORED = "restored"  # a snapshot as a claim, to be copied
+    PREPARATION = "preparation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,21 @@ class Wanted:
     belongings: tuple[Wanted, ...] = ()
     is_seen: bool = True
 
+    @property
+    def owner_uid(self) -> str:
+        """Of what it goes with; empty where no reference can say that, since it lies in another namespace."""
+        owners = self.body["metadata"].get("ownerReferences") or [{"uid": ""}]
+        uid: str = owners[0]["uid"]
+        return uid
+
+
+def is_same(wanted: Wanted, found: Metadata) -> bool:
+    """Whether what has the name of ``wanted`` was made as that: by its owner, or by the mark of its clone."""
+    if wanted.owner_uid:
+        return found.controller_uid == wanted.owner_uid
+    mark = wanted.body["metadata"]["annotations"].get(a.OWN_CLONE_MARK)
+    return bool(mark) and found.annotations.get(a.OWN_CLONE_MARK) == mark
+
 
 def with_members(wanted: Wanted, members: Mapping[str, Any]) -> Wanted:
     """Complete: ``members`` were what its body lacked."""
@@ -108,11 +129,13 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Annotate:
-    """All outputs of a claim: what is in ``before`` and not in ``after`` is removed."""
+    """All outputs of a claim: what is in ``before`` and not in ``after`` is removed. ``finalizers``: all that it has
+    then; None: those that it has."""
 
     claim: ClaimRef
     before: Mapping[str, str]
     after: Mapping[str, str]
+    finalizers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +152,14 @@ class DeleteClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Resize:
+    """Ask for more room in a claim that is bound. ``size``: a quantity."""
+
+    claim: ClaimRef
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rebind:
     """Hand the volume of ``prime`` to ``target``."""
 
@@ -140,12 +171,12 @@ class Rebind:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Read the progress that a running worker prints."""
+    """Read the progress that a running worker prints. ``target``: the claim that is populated in the end."""
 
     namespace: str
     pod: str
     uid: str
-    target: str
+    target: Key
     container: str
 
 
@@ -157,7 +188,7 @@ class Emit:
     message: str
 
 
-Action = Create | Annotate | Delete | DeleteClaim | Rebind | Follow | Emit
+Action = Create | Annotate | Delete | DeleteClaim | Resize | Rebind | Follow | Emit
 
 
 @dataclass(frozen=True, slots=True)

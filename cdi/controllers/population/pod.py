@@ -15,12 +15,15 @@ from cdi.kube.storage import PersistentVolumeClaim
 
 _UID = 107  # qemu, whom the disk belongs to
 _DATA = "cdi-data-vol"
+DEVICE = "/dev/cdi-block-volume"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What runs in the pod. ``volumes``: beside the claim and scratch space, each with the path where it is mounted.
-    ``labels`` and ``annotations``: beside those of all workers. ``probe``: of readiness, as Kubernetes writes it."""
+    """What runs in the pod. ``volumes``: beside the claim and scratch space, each with the path where it is mounted;
+    ``devices``: by the name of a volume, the path of one that is mounted nowhere. ``labels`` and ``annotations``:
+    beside those of all workers. ``probe``: of readiness, as Kubernetes writes it. ``name``: of a pod that is not the
+    worker. ``data_path``: where the claim is mounted."""
 
     container: str
     image: str
@@ -31,6 +34,9 @@ class Program:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     probe: Mapping[str, Any] | None = None
+    devices: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    data_path: str = "/data"
 
 
 def worker_pod(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]:
@@ -45,9 +51,10 @@ def worker_pod(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]
 
 def _metadata(case: Case, program: Program) -> dict[str, Any]:
     claim, target = case.claim.metadata, case.target.metadata
-    ours = {a.OWN_TARGET: target.name, a.OWN_DIGEST: case.asked.digest}
+    where = "" if target.namespace == claim.namespace else f"{target.namespace}/"
+    ours = {a.OWN_TARGET: f"{where}{target.name}", a.OWN_DIGEST: case.asked.digest}
     return {
-        "name": case.worker_name,
+        "name": program.name or case.worker_name,
         "namespace": claim.namespace,
         "labels": a.APP | dict(case.seen.settings.labels) | dict(program.labels),
         "annotations": a.passed_on(claim.annotations) | dict(program.annotations) | ours,
@@ -108,8 +115,10 @@ def _container(case: Case, program: Program, volumes: Sequence[tuple[Mapping[str
         },
         "volumeMounts": [{"name": volume["name"], "mountPath": path} for volume, path in volumes if path],
     }
-    if is_block(case.claim):
-        container["volumeDevices"] = [{"name": _DATA, "devicePath": "/dev/cdi-block-volume"}]
+    devices = {_DATA: DEVICE} if is_block(case.claim) else {}
+    devices |= program.devices
+    if devices:
+        container["volumeDevices"] = [{"name": name, "devicePath": path} for name, path in devices.items()]
     if program.probe:
         container["readinessProbe"] = dict(program.probe)
     return container
@@ -122,7 +131,7 @@ def is_block(claim: PersistentVolumeClaim) -> bool:
 def _volumes(case: Case, program: Program, *, scratch: bool) -> list[tuple[Mapping[str, Any], str]]:
     """With the path of the mount, empty for a device."""
     claim = case.claim.metadata.name
-    found = [(_of_claim(_DATA, claim), "" if is_block(case.claim) else "/data")]
+    found = [(_of_claim(_DATA, claim), "" if is_block(case.claim) else program.data_path)]
     if scratch:
         found.append((_of_claim(SCRATCH_VOLUME, names.scratch(claim)), "/scratch"))
     return [*found, *program.volumes]

@@ -102,7 +102,7 @@ class Followers:
             followed.timer.cancel()
         del self._followed[worker.uid]
         if not task.cancelled():
-            self._changed(Key(worker.namespace, worker.target))
+            self._changed(worker.target)
 
     async def _read(self, followed: _Followed) -> None:
         worker, loop = followed.worker, asyncio.get_running_loop()
@@ -150,4 +150,4 @@ class Followers:
             return
         followed.latest = followed.newest
         followed.passed_on = asyncio.get_running_loop().time()
-        self._changed(Key(followed.worker.namespace, followed.worker.target))
+        self._changed(followed.worker.target)

@@ -7,26 +7,27 @@ from functools import partial
 
 from cdi.api.datavolume import DataVolume
 from cdi.api.phase import Phase
-from cdi.api.populators import VolumeSource
+from cdi.api.populators import CLONE_KIND, VolumeSource
 from cdi.base.wire.progress import ProgressLine
 from cdi.contract import annotations as a
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.claims.unconfigured import Unconfigured
 from cdi.controllers.population.act import Actor
+from cdi.controllers.population.cloning.observe import namespace_of
 from cdi.controllers.population.decide import decide
 from cdi.controllers.population.kinds import KINDS, kind_of_worker
 from cdi.controllers.population.observe import Observer, add_indexes, owners_of, target_of_pod
+from cdi.controllers.population.outside import Outside
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.population.way import is_being_filled, kind_of
 from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
-from cdi.kube.client import Client
 from cdi.kube.controller import Controller
-from cdi.kube.objects import Object
+from cdi.kube.objects import Metadata, Object
 from cdi.kube.pods import Pod
 from cdi.kube.recorder import Recorder
-from cdi.kube.resources import CLAIMS
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
+from cdi.kube.resources import CLAIMS, SNAPSHOTS
+from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeSnapshot
 from cdi.kube.store import Key
 
 _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volume yet
@@ -35,13 +36,13 @@ _SOURCE_NAME, _CLASS = "source", "class"  # indexes of claims that have no volum
 class Population:
     """``controller`` is to be run."""
 
-    def __init__(self, client: Client, stores: Stores, recorder: Recorder, settings: Settings) -> None:
+    def __init__(self, outside: Outside, stores: Stores, recorder: Recorder, settings: Settings) -> None:
         written = Written()
         self.controller = Controller("population", self._reconcile)
-        self._followers = Followers(client, self._progressed)
+        self._followers = Followers(outside.client, self._progressed)
         self._listeners: list[Callable[[Key], None]] = []
-        self._observer = Observer(stores, settings, self._followers, written, client)
-        self._actor = Actor(client, recorder, self._followers, written, settings)
+        self._observer = Observer(stores, settings, self._followers, written, outside)
+        self._actor = Actor(outside.client, recorder, self._followers, written, settings)
         self._stores = stores
         self._actor.refusals.on_turn(self.controller.enqueue)
         add_indexes(stores)
@@ -82,13 +83,14 @@ class Population:
         stores.quotas.subscribe(self._actor.refusals.quota_changed)
         stores.pods.subscribe(self._forget_gone)
         stores.datavolumes.subscribe(self._taken_back)
-        self.controller.watches(stores.claims, _keys_of_claim)
+        self.controller.watches(stores.claims, self._keys_of_claim)
         self.controller.watches(stores.pods, self._keys_of_pod)
         self.controller.watches(stores.volumes, self._keys_of_volume)
         for kind, store in stores.sources.items():
             self.controller.watches(store, partial(self._keys_of_source, kind))
         for companions in stores.companions.values():
             self.controller.watches(companions, self._keys_of_companion)
+        self.controller.watches(stores.snapshots.taken, self._keys_of_snapshot)
         self.controller.watches(stores.classes, self._keys_of_class, _of_class)
 
     def _forget_gone(self, old: Pod | None, new: Pod | None) -> None:
@@ -109,27 +111,43 @@ class Population:
             return named
         is_worker = kind_of_worker(pod) is not None
         owners = [owner.name for owner in pod.metadata.owner_references if owner.controller] if is_worker else []
-        claims = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners or pod.claims)
-        return [
-            key for claim in claims if claim is not None and (owners or _asks(claim)) for key in _keys_of_claim(claim)
-        ]
+        found = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners or pod.claims)
+        claims = [claim for claim in found if claim is not None]
+        used = [key for claim in claims if owners or _asks(claim) for key in _keys_of_working(claim)]
+        cloned = [key for claim in claims for key in self._cloning(CLAIMS.kind, claim.metadata)]
+        return [*used, *cloned, *self._observer.clones.targets_of_made(pod)]
 
     def _keys_of_source(self, kind: str, source: VolumeSource) -> list[Key]:
+        """Of the claims that name it, wherever they are: those of other namespaces need a token."""
         metadata = source.metadata
         found = self._stores.claims.by(_SOURCE_NAME, f"{kind}/{metadata.namespace}/{metadata.name}")
         return [_key(claim) for claim in found]
+
+    def _keys_of_claim(self, claim: PersistentVolumeClaim) -> list[Key]:
+        """Of the claims that it works for, or is the source of."""
+        made = self._observer.clones.targets_of_made(claim)
+        return [*_keys_of_working(claim), *made, *self._cloning(CLAIMS.kind, claim.metadata)]
+
+    def _keys_of_snapshot(self, snapshot: VolumeSnapshot) -> list[Key]:
+        made = self._observer.clones.targets_of_made(snapshot)
+        return [*made, *self._cloning(SNAPSHOTS.kind, snapshot.metadata)]
+
+    def _cloning(self, kind: str, metadata: Metadata) -> list[Key]:
+        """Claims into which this is cloned."""
+        sources = self._observer.clones.sources_of(kind, metadata.namespace, metadata.name)
+        return [key for source in sources for key in self._keys_of_source(CLONE_KIND, source)]
 
     def _keys_of_companion(self, item: Object) -> list[Key]:
         """Of the claim that owns it."""
         metadata = item.metadata
         owners = (owner.name for owner in metadata.owner_references if owner.controller and owner.kind == CLAIMS.kind)
         claims = (self._stores.claims.get(name, metadata.namespace) for name in owners)
-        return [key for claim in claims if claim is not None for key in _keys_of_claim(claim)]
+        return [key for claim in claims if claim is not None for key in _keys_of_working(claim)]
 
     def _keys_of_volume(self, volume: PersistentVolume) -> list[Key]:
         owner = volume.spec.claim_ref
         claim = self._stores.claims.get(owner.name, owner.namespace) if owner else None
-        return _keys_of_claim(claim) if claim else []
+        return self._keys_of_claim(claim) if claim else []
 
     def _keys_of_class(self, storage_class: StorageClass) -> list[Key]:
         """Claims that wait for their class."""
@@ -140,7 +158,7 @@ def _key(claim: PersistentVolumeClaim) -> Key:
     return Key(claim.metadata.namespace, claim.metadata.name)
 
 
-def _keys_of_claim(claim: PersistentVolumeClaim) -> list[Key]:
+def _keys_of_working(claim: PersistentVolumeClaim) -> list[Key]:
     """A PVC' and a scratch claim are looked at with the target that they are there for."""
     target = claim.metadata.annotations.get(a.OWN_TARGET)
     owned = [Key(*text.split("/", 1)) for text in owners_of(claim)]
@@ -156,7 +174,7 @@ def _source_of(claim: PersistentVolumeClaim) -> list[str]:
     reference = claim.spec.data_source_ref
     if reference is None or claim.spec.volume_name or all(kind.source_kind != reference.kind for kind in KINDS):
         return []
-    return [f"{reference.kind}/{claim.metadata.namespace}/{reference.name}"]
+    return [f"{reference.kind}/{namespace_of(claim)}/{reference.name}"]
 
 
 def _awaited_class(claim: PersistentVolumeClaim) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from cdi.contract import annotations as a
+from cdi.controllers.claims.finished import names_clone_source
 from cdi.controllers.population.kind import Kind
 from cdi.controllers.population.kinds import KINDS, unserved
 from cdi.kube.storage import PersistentVolumeClaim
@@ -16,12 +17,15 @@ class Way(Enum):
     NONE = "none"  # nobody of us, or another controller
     UNSERVED = "unserved"  # asks for what is accepted, and not acted on by this version
     DIRECT = "direct"  # a worker writes to the claim itself
+    CLONE = "clone"  # the storage, or a worker, makes a claim beside it, whose volume becomes the claim's
     POPULATOR = "populator"  # a worker writes to PVC', whose volume becomes the claim's
 
 
 def way_of(claim: PersistentVolumeClaim) -> Way:
     """``kind_of`` says which kind of work is to be done in the direct and the populators' way."""
     annotations, reference = claim.metadata.annotations, claim.spec.data_source_ref
+    if names_clone_source(claim):
+        return Way.NONE if reference is not None and reference.namespace else Way.CLONE
     if _kind_of_reference(claim) is not None:
         return Way.NONE if reference is not None and reference.namespace else Way.POPULATOR
     if unserved.is_asked(claim):
@@ -44,7 +48,7 @@ def is_being_filled(claim: PersistentVolumeClaim) -> bool:
     match way_of(claim):
         case Way.DIRECT:
             return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
-        case Way.POPULATOR:
+        case Way.POPULATOR | Way.CLONE:
             return not claim.spec.volume_name
         case Way.UNSERVED:
             return True

@@ -34,6 +34,7 @@ from cdi.controllers.population.step import STUCK_S, Step
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, PODS
 from cdi.kube.storage import PersistentVolumeClaim
+from cdi.kube.store import Key
 
 _REPLACE_AFTER_S = 10.0  # a worker that was lost is replaced at most this often
 _TRY_AGAIN_S = 10.0  # while somebody else has the name of a claim or pod
@@ -220,7 +221,7 @@ def _replaced(seen: Observed, after: Outputs, pod: Pod) -> Step:
 def _assisted(case: Case, pod: Pod, report: Report) -> Step:
     """What a pod needs beside itself, made after it since it is the owner; the kubelet waits for it."""
     seen, then = case.seen, list[Action]()
-    target = pod.metadata.annotations.get(a.OWN_TARGET, case.claim.metadata.name)
+    target = Key(case.target.metadata.namespace, case.target.metadata.name)
     after, wants_scratch = _reported(case, pod, report), mounts_scratch(pod)
     if wants_scratch and seen.scratch is not None and not may_mount(pod, seen.scratch, report):
         return Step(after, then=(_gone(pod),))

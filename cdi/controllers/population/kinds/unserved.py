@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cdi.contract import annotations as a
-from cdi.controllers.claims.finished import names_clone_source
 from cdi.kube.storage import PersistentVolumeClaim
 
 TEXT = "clones are accepted, but not acted on by this version"
@@ -11,8 +10,6 @@ TEXT = "clones are accepted, but not acted on by this version"
 
 def is_asked(claim: PersistentVolumeClaim) -> bool:
     """And it is still to be done: another version may have done it."""
-    if names_clone_source(claim):
-        return not claim.spec.volume_name
     annotations = claim.metadata.annotations
     is_done = annotations.get(a.POD_PHASE) == "Succeeded" or annotations.get(a.CLONE_OF) == "true"
     return a.CLONE_REQUEST in annotations and not is_done

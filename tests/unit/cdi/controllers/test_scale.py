@@ -15,12 +15,12 @@ from cdi.api.cdiconfig import CDIConfig
 from cdi.api.datasource import DataSource
 from cdi.api.datavolume import DataVolume
 from cdi.api.storageprofile import StorageProfile
-from cdi.controllers.claims.stores import Stores
+from cdi.controllers.claims.stores import Snapshots, Stores
 from cdi.controllers.datasource.reconcile import DataSources
 from cdi.controllers.datasource.reconcile import Stores as SourceStores
-from cdi.controllers.datavolume.cloneobserver import Snapshots
 from cdi.controllers.datavolume.observe import VolumeStores
 from cdi.controllers.datavolume.reconciler import DataVolumes
+from cdi.controllers.population.outside import Outside
 from cdi.controllers.population.reconciler import Population
 from cdi.controllers.settings import Settings
 from cdi.controllers.storageprofile.reconcile import StorageProfiles
@@ -63,7 +63,7 @@ class Controllers:
         snapshots = Snapshots(Walked(), Walked(), self.snapshot_classes)
         signer = cast(Signer, SimpleNamespace(verified=lambda _: None))
         own = VolumeStores(self.datavolumes, self.profiles, Store(), self.referred, snapshots, signer)
-        population = Population(client, shared, recorder, settings)
+        population = Population(Outside(client, signer.verified), shared, recorder, settings)
         datavolumes = DataVolumes(client, (shared, own), recorder, settings, population)
         profiles = StorageProfiles(
             client,

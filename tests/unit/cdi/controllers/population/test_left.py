@@ -9,6 +9,7 @@ import pytest
 
 from cdi.contract import annotations as a
 from cdi.controllers.population.observe import Observer, Stores, add_indexes
+from cdi.controllers.population.outside import Outside
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.progress import Followers
 from cdi.controllers.settings import Settings
@@ -37,7 +38,7 @@ def observer(*pods: Pod) -> Observer:
     for pod in pods:
         stores.pods.put(Key("ns", pod.metadata.name), pod, "1")
     client = cast(Client, None)
-    return Observer(stores, Settings(), Followers(client, lambda _: None), Written(), client)
+    return Observer(stores, Settings(), Followers(client, lambda _: None), Written(), Outside(client, lambda _: None))
 
 
 @pytest.mark.parametrize("name", ["importer-disk", "cdi-upload-disk"])

@@ -15,7 +15,7 @@ from cdi.kube.client import LogOptions
 from cdi.kube.errors import ApiError
 from cdi.kube.store import Key
 
-WORKER = Follow("ns", "importer-disk", "u1", "disk", "importer")
+WORKER = Follow("ns", "importer-disk", "u1", Key("ns", "disk"), "importer")
 
 
 class Logs:

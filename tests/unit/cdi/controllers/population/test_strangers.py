@@ -22,7 +22,7 @@ from cdi.controllers.population.plan import (
     Rebind,
     Role,
 )
-from cdi.controllers.population.reconciler import _keys_of_claim
+from cdi.controllers.population.reconciler import _keys_of_working
 from cdi.controllers.population.work import STUCK_S
 from cdi.kube.objects import Event
 from cdi.kube.pods import Pod
@@ -205,9 +205,9 @@ def test_a_count_is_one_that_a_status_can_hold(text: str, found: int) -> None:
 
 def test_a_claim_that_another_claim_owns_is_looked_at_itself() -> None:
     owner = OF_CLAIM | {"name": "other"}
-    assert _keys_of_claim(claim(ASKS, ownerReferences=[owner])) == [Key("ns", "disk")]
+    assert _keys_of_working(claim(ASKS, ownerReferences=[owner])) == [Key("ns", "disk")]
     prime = {a.POPULATOR_KIND: "VolumeImportSource"}
-    assert _keys_of_claim(claim(prime, ownerReferences=[owner])) == [Key("ns", "other")]
+    assert _keys_of_working(claim(prime, ownerReferences=[owner])) == [Key("ns", "other")]
 
 
 # --- PVC' ----------------------------------------------------------------------------------------------------------

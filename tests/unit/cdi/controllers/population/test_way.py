@@ -29,8 +29,8 @@ def claim(kind: str = "", volume: str = "", **annotations: str) -> PersistentVol
         (claim(**{a.ENDPOINT: "http://a/disk"}), Way.DIRECT),
         (claim("VolumeImportSource"), Way.POPULATOR),
         (claim("VolumeUploadSource"), Way.POPULATOR),
-        (claim("VolumeCloneSource"), Way.UNSERVED),
-        (claim("VolumeCloneSource", "pv"), Way.NONE),  # done by whoever was here before
+        (claim("VolumeCloneSource"), Way.CLONE),
+        (claim("VolumeCloneSource", "pv"), Way.CLONE),
         (claim("SomethingElse"), Way.NONE),
         (claim(**{a.UPLOAD_TARGET: ""}), Way.DIRECT),
         (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.DIRECT),
@@ -46,6 +46,6 @@ def test_a_claim_says_whose_it_is(found: PersistentVolumeClaim, way: Way) -> Non
 
 
 def test_what_nobody_acts_on_yet_is_said_on_the_claim() -> None:
-    (told,) = decide(Observed(claim("VolumeCloneSource"))).actions
+    (told,) = decide(Observed(claim(**{a.CLONE_REQUEST: "ns/golden"}))).actions
     assert isinstance(told, Emit)
     assert (told.type, told.reason) == ("Warning", "NotActedOn")
