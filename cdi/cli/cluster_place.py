@@ -22,6 +22,7 @@ from cdi.base.faults import Fault
 from cdi.base.nearest import hint
 from cdi.cli.class_row import ClassRow
 from cdi.cli.cluster_classes import rows
+from cdi.cli.cluster_clone import Outlook, outlook
 from cdi.cli.interruptible import Runner
 from cdi.cli.names import Name
 from cdi.cli.story import Attempt, Claim, Occurrence, Story, Worker
@@ -150,6 +151,10 @@ class ClusterPlace:
             return rows(classes, profiles, cluster_of(config, None))
 
         return self._call(all_three(), "storage classes")
+
+    def outlook(self, volume: DataVolume) -> Outlook:
+        """How a DataVolume that is not made yet would be cloned."""
+        return self._call(outlook(self._client, volume), f"{volume.metadata.namespace}/{volume.metadata.name}")
 
     async def _changes(self, name: Name) -> AsyncGenerator[View | None, None]:
         """None: it is gone. A watch that ends begins again with what there is, and an API server that does not answer

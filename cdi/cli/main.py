@@ -19,6 +19,7 @@ from cdi.cli.spoken import say
 _VERBS = {
     "inspect": "cdi.cli.inspect",
     "import": "cdi.cli.import_",
+    "clone": "cdi.cli.clone",
     "run": "cdi.cli.run",
     "get": "cdi.cli.get",
     "describe": "cdi.cli.describe",

@@ -23,6 +23,7 @@ from cdi.api.datavolume import FROM_PROFILE, GROUP
 from cdi.api.phase import Phase
 from cdi.api.populators import VolumeCloneSource
 from cdi.base.faults import Fault
+from cdi.base.units import size_or_none
 from cdi.contract import annotations as a
 from cdi.controllers.claims.clone_facts import claim_source, claim_target, cluster_facts, snapshot_source, wishes
 from cdi.controllers.claims.clone_record import clone_of
@@ -53,6 +54,7 @@ from cdi.controllers.datavolume.way import uses_populator
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles.clone import VALIDATION, Refusal, choose
+from storageprofiles.clone import Plan as Chosen
 from storageprofiles.clone_facts import Source
 
 FINALIZER = a.C + "dataVolumeFinalizer"
@@ -181,8 +183,27 @@ def _ill_matched(seen: Observed, clone: Cloned) -> Refusal | None:
     return Refusal(code="CloneContentMismatch", text=f"{text}with spec.contentType {words[0]}")
 
 
+def preview(seen: Observed, filling: Filling) -> Chosen | Refusal | None:
+    """How it would be cloned. None: not everything is known that decides. Raises ClaimNotValid."""
+    clone = seen.clone or Cloned()
+    refusal = _ill_matched(seen, clone)
+    if refusal is not None:
+        return refusal
+    populator = filling if uses_populator(seen) else None
+    sized = clone_size(seen)
+    if isinstance(sized, Look):  # a pod would look; the disk is at most as large as its volume
+        sized = Size(size_or_none(clone.claim.status.capacity.get("storage", "0")) or 0 if clone.claim else 0)
+    body = claim_body(seen, populator, size=sized.size, inflates=sized.inflates)
+    return _chosen(seen, clone, body, by_populator=populator is not None)
+
+
 def _refusal(seen: Observed, clone: Cloned, body: dict[str, Any], *, by_populator: bool) -> Refusal | None:
     """What will not work on the claim as it is to be made. What is not known yet is no reason."""
+    found = _chosen(seen, clone, body, by_populator=by_populator)
+    return found if isinstance(found, Refusal) else None
+
+
+def _chosen(seen: Observed, clone: Cloned, body: dict[str, Any], *, by_populator: bool) -> Chosen | Refusal | None:
     claim = msgspec.convert(body, PersistentVolumeClaim)
     source = _source_facts(seen, clone)
     is_open = "storage" not in claim.spec.resources.requests or claim.spec.volume_mode == FROM_PROFILE
@@ -190,8 +211,7 @@ def _refusal(seen: Observed, clone: Cloned, body: dict[str, Any], *, by_populato
         return None
     target = claim_target(claim, seen.storage_class, clone.target_profile, seen.cluster)
     known = cluster_facts(clone.classes.values(), clone.snapshot_classes, by_populator=by_populator)
-    found = choose(source, target, known, wishes(claim.metadata.annotations, clone.target_profile, seen.cluster))
-    return found if isinstance(found, Refusal) else None
+    return choose(source, target, known, wishes(claim.metadata.annotations, clone.target_profile, seen.cluster))
 
 
 def _source_facts(seen: Observed, clone: Cloned) -> Source | None:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.controller import Controller, storage_class, wait_until
+from support.apiserver import ApiServer
+from support.controller import Controller, kubeconfig, storage_class, wait_until
 from support.manifests import V1BETA1
 from support.webhooks import NAMESPACE, Kubectl
 
@@ -177,3 +180,40 @@ def test_a_pod_looks_how_large_a_disk_is_and_its_answer_is_kept(controller: Cont
     notes = kubectl.get("pvc", "golden-sized", "-n", "images")["metadata"]["annotations"]
     assert (notes[a.VIRTUAL_SIZE], notes[a.SOURCE_CAPACITY]) == ("536870912", "1Gi")
     wait_until(lambda: not found(kubectl, "pod", name, "images"), "the pod goes")
+
+
+def spoken(api: ApiServer, kubectl: Kubectl, tmp_path: Path, *words: str) -> tuple[int, str]:
+    """What ``cdi clone`` says to who has the controller's rights: exit code, and both outputs."""
+    access = kubeconfig(api, kubectl)
+    command = [sys.executable, "-m", "cdi.cli.main", "clone", *words, f"--kubeconfig={access}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_dry_run_says_how_it_would_be_cloned_and_why(
+    controller: Controller, kubectl: Kubectl, api: ApiServer, tmp_path: Path
+) -> None:
+    kubectl.done("apply", "-f", "-", objects=storage_class("slow", "csi.example.com"))
+    golden(kubectl, "vms", "golden-dry", storageClassName="slow")
+    words = ("vms/golden-dry", "vms/dry", "--storage-class=fast", "--dry-run")
+    code, told = spoken(api, kubectl, tmp_path, *words)
+    assert code == 0, told
+    assert "Plan: copy, pods copy the data; at most 1 GiB" in told
+    assert "not csi-clone (IncompatibleProvisioners): Provisioners are incompatible" in told
+    assert not found(kubectl, "dv", "dry")
+    code, told = spoken(api, kubectl, tmp_path, *words, "--size=500Mi")
+    assert code == 5, told
+    assert "[CloneTargetTooSmall]" in told and "500 MiB" in told
+    code, told = spoken(api, kubectl, tmp_path, "vms/nothing", *words[1:])
+    assert "[CloneSourceMissing]" in told
+
+
+def test_without_it_the_datavolume_is_made(
+    controller: Controller, kubectl: Kubectl, api: ApiServer, tmp_path: Path
+) -> None:
+    golden(kubectl, "vms", "golden-wet")
+    code, told = spoken(api, kubectl, tmp_path, "golden-wet", "vms/wet", "--storage-class=fast")
+    assert code == 0, told
+    wait_until(lambda: bool(found(kubectl, "pvc", "wet")), "a claim")
+    code, told = spoken(api, kubectl, tmp_path, "golden-wet", "vms/wet", "--data=.")
+    assert code == 2 and "cdi run" in told
