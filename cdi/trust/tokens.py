@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec import Struct
 
+from cdi.base import tokens
+from cdi.base.tokens import EXTENDED, ISSUER
 from cdi.trust import signatures
-from cdi.trust.signatures import EXTENDED, ISSUER
 
 _CLAIMS, _SNAPSHOTS = ("", "v1", "persistentvolumeclaims"), ("snapshot.storage.k8s.io", "v1", "volumesnapshots")
 
@@ -81,9 +82,9 @@ class Signer:
     def verified(self, token: str) -> Permit | None:
         """What it permits; None where it is none of this key, not valid now, or for something else."""
         try:
-            said = signatures.verified(token, self.key.public_key(), (ISSUER, EXTENDED))
+            said = tokens.verified(token, self.key.public_key(), (ISSUER, EXTENDED))
             return msgspec.convert(said, _Claims).permit
-        except (signatures.Unverified, ValueError, RecursionError):  # msgspec's error is a ValueError
+        except (tokens.Unverified, ValueError, RecursionError):  # msgspec's error is a ValueError
             return None
 
 

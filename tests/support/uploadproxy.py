@@ -23,10 +23,11 @@ from support.ports import free_port
 from support.programprocess import ProgramProcess
 from support.webhooks import NAMESPACE, Kubectl
 
+from cdi.base.upload_permits import UploadPermit
 from cdi.contract import annotations as a
 from cdi.trust.signatures import private_key
 from cdi.trust.tokens import KeyPair, key_pair
-from cdi.trust.upload_tokens import UploadPermit, upload_token
+from cdi.trust.upload_tokens import upload_token
 
 _WAIT_S = 60
 BUNDLE = "cdi-uploadserver-signer-bundle"

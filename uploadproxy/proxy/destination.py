@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from cdi.base.faults import Fault
 from cdi.base.printable import excerpt
+from cdi.base.upload_permits import UploadPermit
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.trust.upload_tokens import UploadPermit
 from uploadproxy.proxy.refusal import UNAVAILABLE, Refusal
 
 _GROUP, _UPLOAD_SOURCE = "cdi.kubevirt.io", "VolumeUploadSource"

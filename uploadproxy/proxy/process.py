@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp.abc import AbstractResolver
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from cdi.base.tokens import public_key
 from cdi.base.verbosity import level_of, log_to_stderr
 from cdi.base.wire.upload import PORT
 from cdi.kube import config
@@ -26,7 +27,6 @@ from cdi.kube.client import Client
 from cdi.serving.configured import adopt_terms, adopt_verbosity
 from cdi.serving.leaving import Leaving
 from cdi.trust.chains import UPLOAD_CLIENT, UPLOAD_PROXY, UPLOAD_SERVER
-from cdi.trust.signatures import public_key
 from uploadproxy.proxy.application import Proxy, application
 from uploadproxy.proxy.attendance import Attendance
 from uploadproxy.proxy.forwarding import Passage

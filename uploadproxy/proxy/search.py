@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from cdi.base.faults import Fault
+from cdi.base.upload_permits import UploadPermit
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError
 from cdi.kube.resources import CLAIMS
-from cdi.trust.upload_tokens import UploadPermit
 from uploadproxy.proxy.destination import Destination, destination, filled_claim, hindrance
 from uploadproxy.proxy.refusal import UNAVAILABLE, Refusal
 

@@ -11,9 +11,9 @@ from cdi.apiserver.aggregated.discovery import GROUP_VERSION
 from cdi.apiserver.aggregated.status import Refusal
 from cdi.apiserver.lookup import Lookup, Right
 from cdi.base.printable import excerpt
+from cdi.base.upload_permits import UploadPermit
 from cdi.kube.resources import CLAIMS
 from cdi.kube.reviews import UserInfo
-from cdi.trust.upload_tokens import UploadPermit
 
 
 class Sign(Protocol):

@@ -15,8 +15,8 @@ from support.apiserver import ADMIN, FRONT_NAME, ApiServer
 from support.certificates import Authority, Pair
 from support.webhooks import NAMESPACE, Kubectl, Process, soon
 
-from cdi.trust.signatures import public_key
-from cdi.trust.upload_tokens import UploadPermit, upload_permit
+from cdi.base.tokens import public_key
+from cdi.base.upload_permits import UploadPermit, upload_permit
 
 GROUP = "upload.cdi.kubevirt.io"
 VERSION = f"/apis/{GROUP}/v1beta1"

@@ -8,8 +8,8 @@ import json
 import support.cluster
 from support.kinds import Namespace
 
-from cdi.trust.signatures import public_key
-from cdi.trust.upload_tokens import UploadPermit, upload_permit
+from cdi.base.tokens import public_key
+from cdi.base.upload_permits import UploadPermit, upload_permit
 
 API_SERVICE = "v1beta1.upload.cdi.kubevirt.io"
 

@@ -8,9 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdi.trust.signatures import private_key, public_key, signed
+from cdi.base.tokens import public_key
+from cdi.base.upload_permits import UploadPermit
+from cdi.trust.signatures import private_key, signed
 from cdi.trust.tokens import key_pair
-from cdi.trust.upload_tokens import UploadPermit, upload_token
+from cdi.trust.upload_tokens import upload_token
 from uploadproxy.proxy.authorization import permitted
 from uploadproxy.proxy.refusal import Refusal
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from cdi.base.upload_permits import UploadPermit
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.kube.objects import Metadata, OwnerReference
 from cdi.kube.storage import ClaimSpec, PersistentVolumeClaim, TypedReference
-from cdi.trust.upload_tokens import UploadPermit
 from uploadproxy.proxy.destination import Destination, destination, filled_claim, hindrance
 from uploadproxy.proxy.refusal import Refusal
 

@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from support import virtualtime
 
+from cdi.base.upload_permits import UploadPermit
 from cdi.contract import annotations as a
 from cdi.kube.client import Client
 from cdi.kube.errors import ApiError, Forbidden, Unreachable
 from cdi.kube.objects import Metadata
 from cdi.kube.storage import PersistentVolumeClaim
-from cdi.trust.upload_tokens import UploadPermit
 from uploadproxy.proxy.destination import Destination
 from uploadproxy.proxy.refusal import Refusal
 from uploadproxy.proxy.search import Search

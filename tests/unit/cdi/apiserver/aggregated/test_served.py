@@ -17,11 +17,11 @@ from support.asynchronous import asynchronous
 from cdi.apiserver.aggregated import served
 from cdi.apiserver.aggregated.served import Aggregated
 from cdi.apiserver.lookup import Right
+from cdi.base.upload_permits import UploadPermit
 from cdi.kube.errors import ApiError, Forbidden, Unreachable
 from cdi.kube.objects import ConfigMap
 from cdi.kube.resources import CLAIMS
 from cdi.serving.handshakes import Handshakes
-from cdi.trust.upload_tokens import UploadPermit
 
 RIGHT = Right("team", "uploadtokenrequests", "upload.cdi.kubevirt.io", version="v1beta1")
 PATH = "/apis/upload.cdi.kubevirt.io/v1beta1/namespaces/team/uploadtokenrequests"

@@ -7,9 +7,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cdi.trust.signatures import Unverified, private_key, public_key
+from cdi.base.tokens import Unverified, public_key
+from cdi.base.upload_permits import OtherPurpose, UploadPermit, upload_permit
+from cdi.trust.signatures import private_key
 from cdi.trust.tokens import KeyPair, Permit, Place, Signer, key_pair
-from cdi.trust.upload_tokens import OtherPurpose, UploadPermit, upload_permit, upload_token
+from cdi.trust.upload_tokens import upload_token
 
 PERMIT = UploadPermit("team", "disk", "0f4a")
 
