@@ -280,6 +280,10 @@ class Target:
             sink.close()
             raise
 
+    def session_path(self) -> Path:
+        """Beside the journal: what an upload server remembers of the session whose disk is being written."""
+        return self._journal_path().with_suffix(".session")
+
     def _journal_path(self) -> Path:
         if not self.is_device:
             return part_of(self.path).with_suffix(".journal")

@@ -18,6 +18,7 @@ from importer.fetch.reader import RangeReader
 from importer.fetch.retry import FirstPatience, RetryPolicy
 from importer.plan import Plan, Resumes, Route, Wishes, open_range_image, plan_patiently
 from importer.progress import Progress, Stage
+from importer.routes.disk import publish
 from importer.routes.job import Feed, Job
 from importer.sources import Facts, Opener, Source, SourceSpec
 from importer.target import Target
@@ -231,32 +232,16 @@ def _write_disk(feed: Feed, request: Request) -> tuple[int, int]:
             size = _take_route(job, target)
         job.received()
         progress.enter(Stage.VERIFYING)
-        _prove(job, size)
+        job.prove(job.source.name, size)
         if job.hasher is not None and feed.plan.route is not Route.SPOOL:
             job.hasher.verify()
-        progress.enter(Stage.FLUSHING)
-        final = target.final_size(size, site.sink.block)
-        site.sink.grow(final)
-        target.check_name()  # while the journal is still there: whoever makes room for the disk fetches nothing again
-        site.publish()
-        return final, site.kept.ranges.total
+        return publish(site, target, size, progress), site.kept.ranges.total
     except Fault as fault:
         if worthless(fault, feed.plan):
             site.destroy()
         raise
     finally:
         site.close()
-
-
-def _prove(job: Job, size: int) -> None:
-    """All of the disk was written, and nothing else: there are ``size`` bytes, whatever the plan expected."""
-    if (reach := job.journal.reach) > size:
-        # What was kept is of a longer disk: not this one, though the source says so.
-        known = {"before": f"a disk of at least {reach:,} bytes", "after": f"one of {size:,}"}
-        raise Fault("SourceChanged", source=job.source.name, **known)
-    if gap := job.journal.gap(max(size, job.sink.size)):
-        # No route may end like this. One that did, by a race of its threads, would publish a disk with a hole.
-        raise Fault("DiskIncomplete", start=f"{gap[0]:,}", end=f"{gap[1]:,}")
 
 
 def worthless(fault: Fault, plan: Plan) -> bool:

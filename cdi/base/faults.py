@@ -178,6 +178,36 @@ CATALOGUE: dict[str, Entry] = {
         "Its bytes cannot be told from what is around them.",
         "send it with curl -T FILE, or curl -F file=@FILE to an address for forms.",
     ),
+    "UploadSessionUnknown": _permanent(
+        Exit.USAGE,
+        "there is no such upload session.",
+        "It has ended, or it never was, or the volume that it was for is gone.",
+        "look whether the DataVolume has succeeded; if it has not, open another session with a token.",
+    ),
+    "UploadSessionsFull": _transient(
+        "{count} sessions are open for this volume, and each of them was used within the last {seconds} s.",
+        "A volume takes one upload at a time, and a few clients may wait for it.",
+        "delete a session that is not needed, or wait until one has been left alone for that long.",
+        Exit.USAGE,
+    ),
+    "UploadOffsetWrong": _permanent(
+        Exit.USAGE,
+        "the request begins at byte {said}, and the session is at byte {offset}.",
+        "What lies between would be missing, or be written twice.",
+        "send the file from byte {offset}, which the header Upload-Offset of this answer says too.",
+    ),
+    "UploadStartsAgain": _permanent(
+        Exit.SOURCE,
+        "the session is at byte 0 again: {why}.",
+        "Only raw files of a known length and sparse streams go on after that.",
+        "send the file again from its first byte to the same address.",
+    ),
+    "UploadChecksumWrong": _permanent(
+        Exit.INTEGRITY,
+        "the {length} bytes of the request do not have the {algorithm} that it says.",
+        "They changed on their way, and none of them count.",
+        "send them again from the same offset.",
+    ),
     "SourceStalled": _transient(
         "no bytes from {source} for {seconds} s at {got} bytes.",
         "The connection is open but nothing arrives.",

@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -103,6 +103,7 @@ async def _run(access: config.Access, settings: Settings, arguments: argparse.Na
         has_routes = await _serves(client, f"{resources.ROUTES.path(settings.namespace)}?limit=1")
         single_node = await has_one_node(client)
         signer = await signing_key.signer(client, settings.namespace)
+        settings = replace(settings, token_key=signer.public)
         cache, recorder = Cache(client), Recorder(client, "cdi-controller")
         system = System(client, cache, recorder, Given(settings, signer, has_routes))
         configs = cache.store(ours.CDI_CONFIGS)

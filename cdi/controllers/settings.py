@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``namespace``: where the system is installed. ``labels``: the recommended set for objects that we make."""
+    """``namespace``: where the system is installed. ``labels``: the recommended set for objects that we make.
+    ``token_key``: PEM, verifies upload tokens; read from the cluster when the process starts."""
 
     importer_image: str = ""
     cloner_image: str = ""
@@ -17,6 +18,7 @@ class Settings:
     namespace: str = "cdi"
     verbosity: str = "1"
     labels: Mapping[str, str] = field(default_factory=dict)
+    token_key: str = ""
 
 
 _INSTALLER = {  # variable of the deployment -> label

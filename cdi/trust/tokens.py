@@ -71,6 +71,11 @@ class Signer:
     def __init__(self, key: bytes) -> None:
         self.key = signatures.private_key(key)
 
+    @property
+    def public(self) -> str:
+        """PEM: what others verify with."""
+        return _public(self.key).decode()
+
     def token(self, permit: Permit, now: datetime.datetime) -> str:
         """For five minutes, in which a controller makes a lasting one of it."""
         return signatures.signed(_claims(permit), self.key, now)
@@ -114,5 +119,9 @@ def key_pair() -> KeyPair:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
+    return KeyPair(private, _public(key))
+
+
+def _public(key: rsa.RSAPrivateKey) -> bytes:
     form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return KeyPair(private, key.public_key().public_bytes(serialization.Encoding.PEM, form))
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form)

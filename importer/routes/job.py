@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cdi.base.units import round_up
 from importer.cancel import Cancel
 from importer.checksum import Hasher
 from importer.fetch.crew import Crew
 from importer.fetch.governor import Limits
-from importer.fetch.journal import Checkpointer, Journal, Kept
 from importer.fetch.reader import RangeReader
 from importer.fetch.retry import RetryPolicy
 from importer.fetch.stream import OnceStream, OrderedStream, SingleStream, Stream
 from importer.plan import Plan
 from importer.progress import Progress
-from importer.sinks import Sink
+from importer.routes.disk import Disk
 from importer.sources import Source
 
 
@@ -68,40 +65,5 @@ class Feed:
 
 
 @dataclass(kw_only=True)
-class Job(Feed):
-    """One disk being made. ``kept`` is what an earlier process left."""
-
-    sink: Sink
-    journal: Journal
-    kept: Kept
-    checkpointer: Checkpointer = field(default_factory=Checkpointer)
-    disk_bytes: int = 0  # bytes of disk made in this process, zeros included
-
-    def write(self, offset: int, data: memoryview) -> None:
-        """Write and report. A piece that ends off the sink's alignment is the last of its image: zeros follow it."""
-        rest = len(data) % self.sink.align
-        if rest and offset + len(data) < self.sink.size:
-            data = memoryview(bytes(data) + bytes(self.sink.align - rest))[: self.sink.size - offset]
-        self.sink.write(offset, data)
-        self.wrote(offset, len(data))
-
-    def zero(self, offset: int, length: int) -> None:
-        """Make a hole and report. One that begins off the sink's alignment follows a padded piece: see ``write``."""
-        start, end = min(round_up(offset, self.sink.align), offset + length), offset + length
-        if start < end:
-            self.sink.zero(start, end - start)
-        self.wrote(offset, length)
-
-    def wrote(self, offset: int, length: int) -> None:
-        """[offset, offset+length) of the disk is as it shall be. Called after the write, from any thread."""
-        self.journal.written(offset, length)
-        self.disk_bytes += length  # a lost update between threads only shifts a checkpoint
-
-    def checkpoint_if_due(self) -> None:
-        """Make what is written durable every 256 MiB or 10 s. One thread only."""
-        if self.checkpointer.due(self.disk_bytes, time.monotonic()):
-            self.progress.durable = self.journal.durable(self.sink.sync)
-            if self.sink.stamp:
-                record = self.journal.record(self.sink.stamp)
-                self.sink.vouch(record)
-                self.progress.record = record
+class Job(Feed, Disk):
+    """One disk being made of what a source gives."""

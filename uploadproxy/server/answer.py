@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from cdi.base.faults import Exit, Fault
+from uploadproxy.server.slot import Take
 
 _TYPE = "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+_PHRASES = {460: "Checksum Mismatch"}  # tus 1.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -16,13 +18,17 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Answer:
     status: int
     text: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     def encode(self, *, with_body: bool, goes_on: bool) -> bytes:
         """``with_body``: not to a HEAD. ``goes_on``: another request may follow on the connection."""
         body = self.text.encode(errors="replace")
-        head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+        phrase = _PHRASES.get(self.status) or HTTPStatus(self.status).phrase
+        head = f"HTTP/1.1 {self.status} {phrase}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         head += time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime())
-        head += f"Content-Length: {len(body)}\r\n" + (_TYPE if body else "")
+        head += f"Content-Length: {len(body)}\r\n" if self.status != HTTPStatus.NO_CONTENT else ""
+        head += _TYPE if body else ""
         head += "\r\n" if goes_on else "Connection: close\r\n\r\n"
         return head.encode() + (body if with_body else b"")
 
@@ -35,6 +41,9 @@ CLOSED = Answer(503, "This server ends, and another one takes its place. Try: ag
 FINISHED = Answer(
     409, "An upload into this volume has ended well, and the server ends. Try: nothing, the disk is there."
 )
+
+
+REFUSALS = {Take.BUSY: BUSY, Take.FINISHED: FINISHED, Take.CLOSED: CLOSED}
 
 
 def unauthorized(name: str) -> Answer:

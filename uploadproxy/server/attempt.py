@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from cdi.base.defect import place_of
 from cdi.base.faults import Fault
+from cdi.base.wire.extents.frames import MEDIA_TYPE
 from cdi.base.wire.termination import Termination
 from cdi.base.wire.upload import UPLOADED
 from importer.cancel import Cancel
@@ -24,11 +25,13 @@ _NAME = "the upload"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """``length``: bytes of the image, None while that is not known. ``interrupt``: from another thread."""
+    """``length``: bytes of the image, None while that is not known. ``interrupt``: from another thread.
+    ``media_type``: of the file, which a form tells when its part has begun to come."""
 
     readinto: Callable[[memoryview], int]
     length: int | None
     interrupt: Callable[[], None]
+    media_type: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,22 @@ class Attempt:
             self._slot.end(said)
 
     def _transferred(self, stream: Stream, progress: Progress, cancel: Cancel) -> Termination:
+        if not self._upload.archive and stream.media_type() == MEDIA_TYPE:
+            return self._spread(stream, progress, cancel)
+        return self._imported(stream, progress, cancel)
+
+    def _spread(self, stream: Stream, progress: Progress, cancel: Cancel) -> Termination:
+        """A sparse stream."""
+        from uploadproxy.server.sparse import receive
+
+        progress.start_again()
+        cancel.on_request(stream.interrupt)
+        receive(stream.readinto, self._volume.target(False), progress, self._received)
+        cancel.check(0)
+        applied = self._volume.preallocation
+        return Termination(UPLOADED, preallocation_applied=applied, bytes_done=progress.snapshot().bytes_done)
+
+    def _imported(self, stream: Stream, progress: Progress, cancel: Cancel) -> Termination:
         from importer.sources.given import GivenSource
         from importer.transfer import Request, run
 

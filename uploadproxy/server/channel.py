@@ -74,12 +74,18 @@ class Channel:
         until_s = now_s + patience_s
         while not filled or (filled < len(buffer) and now_s < until_s):
             if self._is_interrupted:
+                if filled:
+                    break
                 raise Interrupted("not wanted any more")
             began_s = now_s
             try:
                 count = self._tls.recv_into(buffer[filled:], len(buffer) - filled)
             except TimeoutError:
                 count = -1
+            except OSError:
+                if filled:
+                    break  # it counts; the next receive raises the same
+                raise
             now_s = time.monotonic()
             self._watch(max(count, 0), now_s - began_s)
             if count == 0:

@@ -12,21 +12,22 @@ from importer.progress import Progress
 from importer.sources.incoming import Incoming
 from uploadproxy.server.answer import (
     ALIVE,
-    BUSY,
-    CLOSED,
     CONTINUE,
     DONE,
-    FINISHED,
     NOT_FOUND,
+    REFUSALS,
     Answer,
     unauthorized,
 )
 from uploadproxy.server.attempt import Attempt, Stream, Volume
 from uploadproxy.server.body import Body
 from uploadproxy.server.channel import Channel
-from uploadproxy.server.request import BadRequest, Request, read_request
-from uploadproxy.server.routes import HEALTH, UPLOADS, Upload
+from uploadproxy.server.request import BadRequest, Request, media_type, read_request
+from uploadproxy.server.routes import HEALTH, SESSIONS, UPLOADS, Upload
+from uploadproxy.server.session import Refused
+from uploadproxy.server.sessions import Sessions
 from uploadproxy.server.slot import Slot, Take
+from uploadproxy.server.tus import Asked, answer_to
 
 log = logging.getLogger("uploadserver")
 
@@ -34,7 +35,6 @@ log = logging.getLogger("uploadserver")
 # the rest is read and thrown away, within these bounds.
 _REST_S, _REST = 10.0, 4 * GiB
 _TAKING = ("POST", "PUT")  # PUT is what ``curl -T`` sends
-_REFUSALS = {Take.BUSY: BUSY, Take.FINISHED: FINISHED, Take.CLOSED: CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Service:
     slot: Slot
     volume: Volume
     progress: Progress
+    sessions: Sessions
     client_name: str
     client_uri: str = ""
 
@@ -81,11 +82,37 @@ class Connection:
         body = Body(request, self._incoming)
         upload = UPLOADS.get(request.path)
         goes_on = request.goes_on and not request.has_body
+        if request.path == SESSIONS or request.path.startswith(f"{SESSIONS}/"):
+            return self._session(request, body)
         if upload is not None and request.method in _TAKING:
             goes_on = False
             self._upload(upload, request, body)
         else:
             goes_on = self._send(_answer_to(request, upload), request, goes_on=goes_on) and goes_on
+        if body.left != 0:
+            self._throw_away(body.left)
+        return goes_on
+
+    def _session(self, request: Request, body: Body) -> bool:
+        """Whether another request may follow: one does, when this one was read to its end."""
+
+        def authorize() -> None:
+            if self._service.lets_in(self._channel):
+                return
+            from uploadproxy.server.permission import refusal
+
+            refused = refusal(request.headers.get("authorization", ""), self._service.sessions.claim)
+            if refused is not None:
+                raise Refused(refused)
+
+        def begin() -> None:
+            if request.expects:
+                self._channel.send(CONTINUE)
+
+        asked = Asked(request, body, authorize, begin, self._channel.interrupt)
+        with self._channel.of_a_body(), answer_to(self._service.sessions, asked) as answer:
+            goes_on = request.goes_on and body.left == 0
+            goes_on = self._send(answer, request, goes_on=goes_on) and goes_on
         if body.left != 0:
             self._throw_away(body.left)
         return goes_on
@@ -100,7 +127,7 @@ class Connection:
         cancel = Cancel()
         taken = self._service.slot.take(cancel.request)
         if taken is not Take.TAKEN:
-            answer(_REFUSALS[taken])
+            answer(REFUSALS[taken])
             return
         attempt = Attempt(upload, self._service.volume, self._service.slot, answer)
         with self._channel.of_a_body():
@@ -108,11 +135,13 @@ class Connection:
 
     def _stream(self, upload: Upload, request: Request, body: Body) -> Stream:
         if not upload.form:
-            stream = Stream(body.readinto, request.length, self._channel.interrupt)
+            kind = media_type(request.content_type)
+            stream = Stream(body.readinto, request.length, self._channel.interrupt, lambda: kind)
         else:
             from uploadproxy.server.form import Form
 
-            stream = Stream(Form(request.content_type, body.readinto).readinto, None, self._channel.interrupt)
+            form = Form(request.content_type, body.readinto)
+            stream = Stream(form.readinto, None, self._channel.interrupt, form.media_type)
         if request.expects:
             self._channel.send(CONTINUE)
         return stream

@@ -30,6 +30,7 @@ class Form:
         except (multipart.MultipartError, UnicodeError) as error:
             raise _malformed(str(error)) from error
         self._read = readinto
+        self._type = ""
         self._pieces = self._file()
         self._piece = memoryview(b"")
 
@@ -42,6 +43,12 @@ class Form:
         self._piece = self._piece[count:]
         return count
 
+    def media_type(self) -> str:
+        """What the part says of the file. Reads until its first bytes have come; raises as ``readinto``."""
+        if not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+        return self._type
+
     def _file(self) -> Iterator[bytes]:
         came = given = 0
         is_file = found = False
@@ -51,6 +58,7 @@ class Form:
                 if isinstance(event, multipart.MultipartSegment):
                     is_file = event.name == _FIELD and not found
                     found = found or is_file
+                    self._type = (event.content_type or "") if is_file else self._type
                 elif is_file and event:
                     given += len(event)
                     yield event

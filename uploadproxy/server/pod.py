@@ -10,6 +10,7 @@ import datetime
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +28,12 @@ from uploadproxy.server.attempt import Volume
 from uploadproxy.server.channel import Channel
 from uploadproxy.server.connection import Connection, Service
 from uploadproxy.server.listener import Listener
+from uploadproxy.server.session import Place
+from uploadproxy.server.sessions import Sessions
 from uploadproxy.server.slot import Slot
 from uploadproxy.server.tls import context_of
+
+_DAY_S = 24 * 3600.0  # sessions of a server without a deadline
 
 log = logging.getLogger("uploadserver")
 
@@ -49,7 +54,8 @@ class Uploading:
         volume.target(False)
         slot = Slot()
         cancel.on_request(slot.stop)
-        service = Service(slot, volume, progress, told.client_name, told.client_uri)
+        sessions = Sessions(_place(told, volume, slot, progress), told.claim)
+        service = Service(slot, volume, progress, sessions, told.client_name, told.client_uri)
         with _listening(told, service) as listener:
             log.info("listening on %s port %d", told.address, listener.port)
             listening(listener.port)
@@ -75,6 +81,12 @@ class Uploading:
             raise Fault("TargetMissing", target=BLOCK_DEVICE, cause="the pod has no such device")
         target = Target.in_volume(told.size, told.share, preallocation=told.preallocation, archive=archive)
         return replace(target, verdict=NO_VERDICT)
+
+
+def _place(told: UploadEnvironment, volume: Volume, slot: Slot, progress: Progress) -> Place:
+    left_s = _seconds_to(told.deadline)
+    archive = told.claim is not None and told.claim.archive
+    return Place(volume, slot, progress, archive, time.time() + (_DAY_S if left_s is None else left_s))
 
 
 def _listening(told: UploadEnvironment, service: Service) -> Listener:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import h11
 
@@ -28,7 +29,8 @@ class BadRequest(Exception):
 @dataclass(frozen=True, slots=True)
 class Request:
     """``path``: without its query. ``length``: bytes of the body, None when it comes in chunks. ``expects``: the
-    client sends no body before it is told to go on. ``goes_on``: it may send another request afterwards."""
+    client sends no body before it is told to go on. ``goes_on``: it may send another request afterwards. ``headers``:
+    all of them, names in lower case; of one that comes twice the last."""
 
     method: str
     path: str
@@ -36,10 +38,16 @@ class Request:
     content_type: str = ""
     expects: bool = False
     goes_on: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_body(self) -> bool:
         return self.length != 0
+
+
+def media_type(text: str) -> str:
+    """Of a Content-Type: without its parameters."""
+    return text.partition(";")[0].strip().lower()
 
 
 def read_request(incoming: Incoming, channel: Channel) -> Request | None:
@@ -96,4 +104,5 @@ def _request(found: h11.Request, *, expects: bool) -> Request:
         content_type=headers.get(b"content-type", b"").decode("latin-1"),
         expects=expects,
         goes_on=found.http_version >= b"1.1" and b"close" not in connection,
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HEALTH = "/healthz"
+SESSIONS = "/v1beta1/upload/sessions"  # ours: docs/uploads.md
 _PREFIXES = ("/v1beta1", "/v1alpha1")
 
 

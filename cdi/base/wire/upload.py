@@ -20,6 +20,23 @@ _TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Ours: for whom a server takes sessions. ``uid``, ``name``, ``namespace``: of the claim that is asked for, and
+    stands in its tokens (not of PVC'). ``key``: PEM, with which tokens are verified. ``archive``: what its content
+    is."""
+
+    namespace: str
+    name: str
+    uid: str
+    key: str
+    archive: bool = False
+
+    def encode(self) -> dict[str, str]:
+        told = {"CDI_CLAIM_NAMESPACE": self.namespace, "CDI_CLAIM_NAME": self.name, "CDI_CLAIM_UID": self.uid}
+        return told | {"APISERVER_PUBLIC_KEY": self.key} | ({"CDI_CONTENT_TYPE": "archive"} if self.archive else {})
+
+
+@dataclass(frozen=True, slots=True)
 class UploadEnvironment:
     """``key_file``, ``certificate_file``: the server's; ``client_ca_file``: who vouches for clients, of which only
     those named ``client_name`` may send, and have to have the URI ``client_uri`` in their certificate as well, unless
@@ -27,7 +44,8 @@ class UploadEnvironment:
     ``overhead``: the share of a file system that a disk may not take; ``size`` and ``share`` give their values.
     ``ciphers``: OpenSSL's names, and IANA's of TLS 1.3; empty: the library's own. ``tls_min_version``: ``VersionTLS12``
     and the like. ``deadline``: when the server ends if nothing has been sent, None: never. ``block``: the target is
-    the device of the pod. ``address``: of which host, and ``port``, 0 for any free one, it listens."""
+    the device of the pod. ``address``: of which host, and ``port``, 0 for any free one, it listens. ``claim``: None
+    where no sessions are taken."""
 
     key_file: str = f"{TLS_DIR}/tls.key"
     certificate_file: str = f"{TLS_DIR}/tls.crt"
@@ -43,6 +61,7 @@ class UploadEnvironment:
     block: bool = False
     address: str = "0.0.0.0"  # noqa: S104  the contract's: the pod's own network
     port: int = PORT
+    claim: Claim | None = None
 
     def encode(self) -> dict[str, str]:
         """What differs from the contract's defaults of an address is written, the rest always."""
@@ -64,7 +83,8 @@ class UploadEnvironment:
             "LISTEN_ADDRESS": self.address if self.address != _DEFAULTS.address else "",
             "LISTEN_PORT": str(self.port) if self.port != _DEFAULTS.port else "",
         }
-        return always | {name: value for name, value in sometimes.items() if value}
+        of_the_claim = self.claim.encode() if self.claim else {}
+        return always | {name: value for name, value in sometimes.items() if value} | of_the_claim
 
     @property
     def size(self) -> int | None:
@@ -98,7 +118,20 @@ def decode_upload(environ: Mapping[str, str]) -> UploadEnvironment:
         block=_block(told.get("DESTINATION", "")),
         address=told.get("LISTEN_ADDRESS", _DEFAULTS.address),
         port=_port(told.get("LISTEN_PORT", str(PORT))),
+        claim=_claim(told),
     )
+
+
+def _claim(told: Mapping[str, str]) -> Claim | None:
+    """None of an environment that does not name all of it."""
+    names = ("CDI_CLAIM_NAMESPACE", "CDI_CLAIM_NAME", "CDI_CLAIM_UID", "APISERVER_PUBLIC_KEY")
+    if not all(name in told for name in names):
+        return None
+    content = told.get("CDI_CONTENT_TYPE", "kubevirt")
+    if content not in ("kubevirt", "archive"):
+        raise Fault("ManifestInvalid", where="CDI_CONTENT_TYPE", detail=f"{content!r} is neither kubevirt nor archive")
+    namespace, name, uid, key = (told[variable] for variable in names)
+    return Claim(namespace, name, uid, key, content == "archive")
 
 
 def _tls_version(text: str) -> str:

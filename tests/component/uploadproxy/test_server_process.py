@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.images import run as run_program
 from support.images import write_disk
-from support.importing import ENVIRONMENT, ROOT
 from support.loopdev import loop_device
-from support.podroot import give_to_pods, start_in_pod
-from support.ports import LOOPBACK, free_port
-from support.uploading import Client, Said, Trust, head_of, in_the_past
+from support.podroot import give_to_pods
+from support.uploading import Trust, head_of, in_the_past
+from support.uploadprocess import in_pod, serving
 
 MiB = 1024 * 1024
 DISK = random.Random(8).randbytes(3 * MiB)
@@ -28,54 +23,6 @@ DISK = random.Random(8).randbytes(3 * MiB)
 @pytest.fixture(scope="module")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
     return Trust(tmp_path_factory.mktemp("trust"))
-
-
-class Process:
-    """A server with its volume and termination message in ``directory``."""
-
-    def __init__(self, trust: Trust, process: subprocess.Popen[str], port: int, message: Path) -> None:
-        self.process = process
-        self._trust = trust
-        self._port = port
-        self._message = message
-
-    def client(self) -> Client:
-        """As soon as it listens."""
-        while True:
-            try:
-                return Client(self._port, self._trust.context(self._trust.client))
-            except ConnectionRefusedError:
-                assert self.process.poll() is None, self.process.communicate()
-                time.sleep(0.02)  # another program's start has no event to wait for
-
-    def post(self, path: str, data: bytes) -> Said:
-        with self.client() as client:
-            client.send(head_of(path, f"Content-Length: {len(data)}"), data)
-            return client.heard()
-
-    def ended(self) -> tuple[int, str]:
-        """Exit code and termination message."""
-        self.process.communicate(timeout=60)
-        return self.process.returncode, self._message.read_text() if self._message.exists() else ""
-
-
-@contextmanager
-def serving(trust: Trust, directory: Path, **variables: str) -> Iterator[Process]:
-    port, message = free_port(), directory / "message"
-    told = trust.environment(directory / "disk.img", LISTEN_PORT=str(port), CDI_TERMINATION_LOG=str(message))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uploadproxy.server.pod"],
-        env={**ENVIRONMENT, **told, **variables},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield Process(trust, process, port, message)
-        finally:
-            process.kill()
 
 
 def test_a_success_ends_the_process_with_the_contracts_message(trust: Trust, tmp_path: Path) -> None:
@@ -135,30 +82,6 @@ def test_a_kill_leaves_no_disk_and_the_next_server_takes_the_upload(trust: Trust
         assert server.ended()[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk.img", "message"]
     assert (tmp_path / "disk.img").read_bytes() == DISK
-
-
-@contextmanager
-def in_pod(trust: Trust, directory: Path, *, data: Path | None = None, device: Path | None = None) -> Iterator[Process]:
-    """As in its pod: user 107, the contract's own paths."""
-    port, tls = free_port(), directory / "tls"
-    tls.mkdir()
-    tls.chmod(0o755)
-    for name, path in {"tls.crt": trust.server.cert, "tls.key": trust.server.key, "ca.crt": trust.clients.cert}.items():
-        (tls / name).write_bytes(path.read_bytes())
-        (tls / name).chmod(0o644)
-    told = trust.environment(directory, LISTEN_PORT=str(port), LISTEN_ADDRESS=LOOPBACK, UPLOAD_IMAGE_SIZE="16Mi")
-    told |= {"DESTINATION": "/dev/cdi-block-volume" if device else "", "CDI_TARGET": "", "OWNER_UID": ""}
-    told |= {"TLS_CERT_FILE": "/tmp/tls.crt", "TLS_KEY_FILE": "/tmp/tls.key", "CLIENT_CERT_FILE": "/tmp/ca.crt"}
-    place = directory / "pod"
-    (place / "pod-tmp").mkdir(parents=True)
-    for path in tls.iterdir():
-        path.rename(place / "pod-tmp" / path.name)
-    process = start_in_pod(place, told, data=data, device=device, program="uploadproxy.server.pod")
-    with process:
-        try:
-            yield Process(trust, process, port, place / "termination-log")
-        finally:
-            process.kill()
 
 
 def test_in_its_pod_it_writes_the_contracts_file(trust: Trust, tmp_path: Path) -> None:

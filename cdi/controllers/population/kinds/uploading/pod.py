@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdi.base.wire.upload import PORT, TLS_DIR, UploadEnvironment
+from cdi.base.wire.upload import PORT, TLS_DIR, Claim, UploadEnvironment
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.population.kind import Case
@@ -57,7 +57,15 @@ def _told(case: Case) -> UploadEnvironment:
         ciphers=cluster.tls.suites,
         tls_min_version=cluster.tls.minimum,
         block=is_block(case.claim),
+        claim=_claim(case),
     )
+
+
+def _claim(case: Case) -> Claim:
+    """The one that tokens are for."""
+    asked = case.target.metadata
+    archive = case.claim.metadata.annotations.get(a.CONTENT_TYPE) == "archive"
+    return Claim(asked.namespace, asked.name, asked.uid, case.seen.settings.token_key, archive)
 
 
 def _volumes(case: Case) -> list[tuple[dict[str, object], str]]:

@@ -77,6 +77,7 @@ def test_the_server_is_told_what_the_contract_says() -> None:
     assert told["CLIENT_NAME"] == "client.upload-server.cdi.kubevirt.io"
     assert (told["TLS_MIN_VERSION"], told["TLS_KEY_FILE"]) == ("VersionTLS12", "/etc/tls/tls.key")
     assert "DEADLINE" not in told  # known when the pod is made
+    assert (told["CDI_CLAIM_NAMESPACE"], told["CDI_CLAIM_NAME"]) == ("ns", "disk")
     assert container["name"] == "cdi-upload-server"
     assert container["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": 8443, "scheme": "HTTPS"}
     assert {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]} == {
