@@ -38,8 +38,8 @@ from cdi.controllers.settings import Settings
 from cdi.controllers.written import Written
 from cdi.kube.client import Client
 from cdi.kube.objects import Event, ObjectReference
-from cdi.kube.pods import Pod
-from cdi.kube.resources import CLAIMS, PODS, SNAPSHOTS, Resource
+from cdi.kube.pods import Pod, Service
+from cdi.kube.resources import CLAIMS, PODS, SECRETS, SERVICES, SNAPSHOTS, Resource
 from cdi.kube.storage import (
     PersistentVolume,
     PersistentVolumeClaim,
@@ -68,7 +68,7 @@ class Events:
 
 class World:
     """A claim ``ns/disk`` that is to be cloned from claim ``golden`` in ``source_namespace``, which is bound.
-    ``profile``: what its StorageProfile prefers. ``permits``: what the tokens on it say."""
+    ``profile``: what its StorageProfile prefers. ``permits``: what the tokens on it say. ``direct``: no populator."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class World:
         size: str = "1Gi",
         binding: str = "Immediate",
         permits: tuple[Permit, ...] = (),
+        direct: bool = False,
     ) -> None:
         self._uids = (f"u{number}" for number in itertools.count(1))
         self._versions = map(str, itertools.count(1))
@@ -96,6 +97,7 @@ class World:
             Store[StorageClass](),
             Store[CDIConfig](),
             Store[CDI](),
+            companions={SERVICES: Store[Service]()},
             profiles=Store[StorageProfile](),
             snapshots=self.snapshots,
         )
@@ -123,7 +125,11 @@ class World:
         if permits:
             annotations[a.EXTENDED_CLONE_TOKEN] = "token0"
         reference = {"apiGroup": "cdi.kubevirt.io", "kind": CLONE_KIND, "name": "source"}
-        spec = {"resources": {"requests": {"storage": size}}, "dataSourceRef": reference}
+        spec: dict[str, Any] = {"resources": {"requests": {"storage": size}}}
+        if direct:
+            annotations = {a.CLONE_REQUEST: f"{source_namespace}/golden"} | (annotations if permits else {})
+        else:
+            spec["dataSourceRef"] = reference
         self._claim("disk", "ns", spec, annotations)
 
     # --- the stores -----------------------------------------------------------------------------------------------
@@ -205,6 +211,8 @@ class World:
         match action:
             case Annotate(claim, before, after, finalizers):
                 self._annotate(claim.name, claim.namespace, changes(before, after), finalizers)
+            case Create(wanted) if wanted.resource is SECRETS:
+                pass
             case Create(wanted):
                 metadata = wanted.body["metadata"]
                 store, kind = self._store(wanted.resource)
@@ -241,6 +249,7 @@ class World:
             CLAIMS: (self.stores.claims, PersistentVolumeClaim),
             PODS: (self.stores.pods, Pod),
             SNAPSHOTS: (self.snapshots.taken, VolumeSnapshot),
+            SERVICES: (self.stores.companions[SERVICES], Service),
         }
         return stores[resource]
 
@@ -293,14 +302,24 @@ class World:
 
     def copy(self, exit_code: int = 0, message: str = '{"message": "Clone Complete"}') -> None:
         """The pod that copies ends."""
-        name = self.named("source_pod")
-        if self.stores.pods.get(name, self.namespace) is None:
+        self.end_pod(self.named("source_pod"), self.namespace, "cdi-clone-source", exit_code, message)
+
+    def end_pod(
+        self,
+        name: str,
+        namespace: str,
+        container: str,
+        exit_code: int = 0,
+        message: str = '{"message": "Clone Complete"}',
+    ) -> None:
+        if self.stores.pods.get(name, namespace) is None:
             return
         ended = {"exitCode": exit_code, "message": message, "finishedAt": "2026-01-01T00:00:00Z"}
-        container = {"name": "cdi-clone-source", "state": {"terminated": ended}, "restartCount": exit_code}
-        self.change(
-            self.stores.pods, name, self.namespace, status={"phase": "Running", "containerStatuses": [container]}
-        )
+        found = {"name": container, "state": {"terminated": ended}, "restartCount": exit_code}
+        self.change(self.stores.pods, name, namespace, status={"phase": "Running", "containerStatuses": [found]})
+
+    def drop_pod(self, name: str, namespace: str) -> None:
+        self.stores.pods.drop(Key(namespace, name))
 
     def mount(self, claim: str, *, read_only: bool = False) -> None:
         """Somebody's pod uses ``claim`` of the source's namespace."""

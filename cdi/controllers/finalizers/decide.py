@@ -14,7 +14,7 @@ OF_CDI = frozenset(
     (
         C + "dataVolumeFinalizer",  # a DataVolume that clones from another namespace
         a.CLONE_FINALIZER,  # a claim while a populator clones into it
-        C + "cloneSource",  # a claim that is copied into
+        a.SOURCE_FINALIZER,  # a claim that is copied into
         C + "importImageStream",  # a claim whose worker has no owner
         C + "objectTransfer",
         "operator.cdi.kubevirt.io",  # the CDI object
@@ -37,7 +37,7 @@ class Metadata(Protocol):
 
 def left_over(metadata: Metadata) -> list[str] | None:
     """Those of others, which stay; None where there is nothing to take off."""
-    left = OF_CDI - {a.CLONE_FINALIZER} if a.OWN_CLONE_MARK in metadata.annotations else OF_CDI
+    left = OF_CDI - {a.CLONE_FINALIZER, a.SOURCE_FINALIZER} if a.OWN_CLONE_MARK in metadata.annotations else OF_CDI
     if not metadata.deletion_timestamp or left.isdisjoint(metadata.finalizers):
         return None
     return [name for name in metadata.finalizers if name not in left]

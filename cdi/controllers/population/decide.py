@@ -19,10 +19,11 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of, obstacle
 from cdi.controllers.population import outputs
+from cdi.controllers.population.cloning.between_pods import copied
 from cdi.controllers.population.cloning.flow import cloned
 from cdi.controllers.population.handover import annotated, passed_on, rebound, why_unbound
 from cdi.controllers.population.kind import Case, Kind
-from cdi.controllers.population.kinds import kind_of_worker, unserved
+from cdi.controllers.population.kinds import kind_of_worker
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import (
@@ -52,14 +53,16 @@ def decide(seen: Observed) -> Plan:
 
 def _decided(seen: Observed) -> Plan:
     target = seen.target
-    if target is not None and seen.clone is not None and way_of(target) is Way.CLONE:
-        return cloned(seen, target, seen.clone)
+    if target is not None and seen.clone is not None:
+        match way_of(target):
+            case Way.CLONE:
+                return cloned(seen, target, seen.clone)
+            case Way.DIRECT if a.CLONE_REQUEST in target.metadata.annotations:
+                return copied(seen, target, seen.clone)
     if target is None or target.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
     kind = kind_of(target)
     match way_of(target):
-        case Way.UNSERVED:
-            return Plan((Emit(ref(target), "Warning", "NotActedOn", unserved.TEXT),))
         case Way.DIRECT if kind is not None:
             return _direct(seen, target, kind)
         case Way.POPULATOR if kind is not None:

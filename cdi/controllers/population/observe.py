@@ -14,7 +14,7 @@ from cdi.controllers.claims.finished import names_clone_source, stays_succeeded
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.defaults import index_defaults, marked
-from cdi.controllers.population.cloning.observe import CloneObserver, namespace_of
+from cdi.controllers.population.cloning.observe import CloneObserver, is_clone, namespace_of
 from cdi.controllers.population.cloning.seen import Cloning
 from cdi.controllers.population.complaints import Complaints
 from cdi.controllers.population.kinds import kind_of_worker
@@ -89,10 +89,10 @@ class Observer:
         prime = self._prime(target, key)
         if any(found and not self._written.is_seen(found.metadata) for found in (target, prime)):
             return None
-        is_clone = target is not None and names_clone_source(target)  # what is made for it was found by its mark
-        ours = prime if prime and (target is None or is_clone or is_prime_of(prime, target)) else None
+        by_mark = target is not None and names_clone_source(target)  # what is made for it was found by its mark
+        ours = prime if prime and (target is None or by_mark or is_prime_of(prime, target)) else None
         worked_on = ours or target
-        made = self.clones.made_for(target) if target is not None and names_clone_source(target) else {}
+        made = self.clones.made_for(target) if target is not None and is_clone(target) else {}
         objects = self._objects(worked_on, key) | made
         pod = cast("Pod | None", objects.get(Role.WORKER))
         cluster = stores.cluster()
@@ -211,7 +211,7 @@ class Observer:
         unbound_s: float,
     ) -> Cloning | None:
         """Of a target that is cloned."""
-        if target is None or not names_clone_source(target):
+        if target is None or not is_clone(target):
             return None
         found, key = self.clones.observe(target, cluster), Key(target.metadata.namespace, target.metadata.name)
         if prime is None or prime.status.phase != "Pending":

@@ -77,3 +77,8 @@ class Observed:
     def preparation(self) -> Pod | None:
         """The pod for which a temporary claim is bound, or grown."""
         return cast("Pod | None", self.objects.get(Role.PREPARATION))
+
+    @property
+    def source_pod(self) -> Pod | None:
+        """The pod that reads what the worker writes."""
+        return cast("Pod | None", self.objects.get(Role.SOURCE))

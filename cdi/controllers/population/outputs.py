@@ -48,6 +48,10 @@ _OWNED = frozenset(
         a.CLONE_FALLBACK,
         a.OWN_CLONE_PLAN,
         a.OWN_CLONE_MARK,
+        a.UPLOAD_CLIENT_NAME,
+        a.SOURCE_RUNNING,
+        a.SOURCE_RUNNING_REASON,
+        a.SOURCE_RUNNING_MESSAGE,
     )
 )
 _OF_ATTEMPT = (

@@ -28,6 +28,7 @@ class Role(StrEnum):
     SNAPSHOT = "snapshot"
     RESTORED = "restored"  # a snapshot as a claim, to be copied
     PREPARATION = "preparation"
+    SOURCE = "source"  # the pod that reads what another one writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Program:
     """What runs in the pod. ``volumes``: beside the claim and scratch space, each with the path where it is mounted;
     ``devices``: by the name of a volume, the path of one that is mounted nowhere. ``labels`` and ``annotations``:
     beside those of all workers. ``probe``: of readiness, as Kubernetes writes it. ``name``: of a pod that is not the
-    worker. ``data_path``: where the claim is mounted."""
+    worker. ``data_path``: where the claim is mounted. ``is_owned``: by the claim. ``affinity``: where an administrator
+    says none."""
 
     container: str
     image: str
@@ -37,6 +38,9 @@ class Program:
     devices: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     data_path: str = "/data"
+    reads_only: bool = False
+    is_owned: bool = True
+    affinity: Mapping[str, Any] = field(default_factory=dict)
 
 
 def worker_pod(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def worker_pod(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _metadata(case, program),
-        "spec": _placed(case) | _spec(case, program, scratch=scratch),
+        "spec": _placed(case, program) | _spec(case, program, scratch=scratch),
     }
 
 
@@ -58,13 +62,15 @@ def _metadata(case: Case, program: Program) -> dict[str, Any]:
         "namespace": claim.namespace,
         "labels": a.APP | dict(case.seen.settings.labels) | dict(program.labels),
         "annotations": a.passed_on(claim.annotations) | dict(program.annotations) | ours,
-        "ownerReferences": [owner_reference("v1", "PersistentVolumeClaim", claim)],
+        "ownerReferences": [owner_reference("v1", "PersistentVolumeClaim", claim)] if program.is_owned else [],
     }
 
 
-def _placed(case: Case) -> dict[str, Any]:
+def _placed(case: Case, program: Program) -> dict[str, Any]:
     """The node that the scheduler chose for the consumer is the worker's too; else what the CDI object says."""
     placement = {key: value for key, value in case.seen.cluster.placement.items() if value}
+    if program.affinity:
+        placement["affinity"] = {**program.affinity, **placement.get("affinity", {})}
     annotations = case.claim.metadata.annotations
     node = annotations.get(a.SELECTED_NODE)
     if node and a.POPULATOR_KIND in annotations:
@@ -131,11 +137,13 @@ def is_block(claim: PersistentVolumeClaim) -> bool:
 def _volumes(case: Case, program: Program, *, scratch: bool) -> list[tuple[Mapping[str, Any], str]]:
     """With the path of the mount, empty for a device."""
     claim = case.claim.metadata.name
-    found = [(_of_claim(_DATA, claim), "" if is_block(case.claim) else program.data_path)]
+    reads_only = program.reads_only and not is_block(case.claim)
+    found = [(_of_claim(_DATA, claim, reads_only=reads_only), "" if is_block(case.claim) else program.data_path)]
     if scratch:
         found.append((_of_claim(SCRATCH_VOLUME, names.scratch(claim)), "/scratch"))
     return [*found, *program.volumes]
 
 
-def _of_claim(volume: str, claim: str) -> Mapping[str, Any]:
-    return {"name": volume, "persistentVolumeClaim": {"claimName": claim}}
+def _of_claim(volume: str, claim: str, *, reads_only: bool = False) -> Mapping[str, Any]:
+    source = {"claimName": claim} | ({"readOnly": True} if reads_only else {})
+    return {"name": volume, "persistentVolumeClaim": source}

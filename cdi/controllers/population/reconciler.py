@@ -135,7 +135,8 @@ class Population:
     def _cloning(self, kind: str, metadata: Metadata) -> list[Key]:
         """Claims into which this is cloned."""
         sources = self._observer.clones.sources_of(kind, metadata.namespace, metadata.name)
-        return [key for source in sources for key in self._keys_of_source(CLONE_KIND, source)]
+        named = [key for source in sources for key in self._keys_of_source(CLONE_KIND, source)]
+        return named + self._observer.clones.targets_of_source(kind, metadata.namespace, metadata.name)
 
     def _keys_of_companion(self, item: Object) -> list[Key]:
         """Of the claim that owns it."""

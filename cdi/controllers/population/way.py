@@ -7,7 +7,7 @@ from enum import Enum
 from cdi.contract import annotations as a
 from cdi.controllers.claims.finished import names_clone_source
 from cdi.controllers.population.kind import Kind
-from cdi.controllers.population.kinds import KINDS, unserved
+from cdi.controllers.population.kinds import KINDS
 from cdi.kube.storage import PersistentVolumeClaim
 
 GROUP = "cdi.kubevirt.io"
@@ -15,7 +15,6 @@ GROUP = "cdi.kubevirt.io"
 
 class Way(Enum):
     NONE = "none"  # nobody of us, or another controller
-    UNSERVED = "unserved"  # asks for what is accepted, and not acted on by this version
     DIRECT = "direct"  # a worker writes to the claim itself
     CLONE = "clone"  # the storage, or a worker, makes a claim beside it, whose volume becomes the claim's
     POPULATOR = "populator"  # a worker writes to PVC', whose volume becomes the claim's
@@ -28,10 +27,10 @@ def way_of(claim: PersistentVolumeClaim) -> Way:
         return Way.NONE if reference is not None and reference.namespace else Way.CLONE
     if _kind_of_reference(claim) is not None:
         return Way.NONE if reference is not None and reference.namespace else Way.POPULATOR
-    if unserved.is_asked(claim):
-        return Way.UNSERVED
     if any(key in annotations for key in (a.EXTERNAL, a.POPULATOR_KIND)) or _is_said_to_be_populated(claim):
         return Way.NONE
+    if a.CLONE_OF in annotations and annotations[a.CLONE_OF] == "true" and a.OWN_CLONE_MARK not in annotations:
+        return Way.NONE  # cloned by another version
     return Way.NONE if kind_of(claim) is None else Way.DIRECT
 
 
@@ -50,8 +49,6 @@ def is_being_filled(claim: PersistentVolumeClaim) -> bool:
             return claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded"
         case Way.POPULATOR | Way.CLONE:
             return not claim.spec.volume_name
-        case Way.UNSERVED:
-            return True
         case _:
             return False
 

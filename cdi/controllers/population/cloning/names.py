@@ -13,6 +13,7 @@ _FIRST: Mapping[Role, Callable[[str], str]] = {
     Role.SNAPSHOT: names.temporary_snapshot,
     Role.RESTORED: names.restored_claim,
     Role.PREPARATION: names.preparation,
+    Role.SOURCE: names.source_pod,
 }
 MARK_CHARACTERS = 16  # of a mark, which is hexadecimal
 

@@ -15,6 +15,7 @@ from cdi.controllers.cluster import Cluster
 from cdi.controllers.population.cloning import names
 from cdi.controllers.population.cloning.seen import Cloning, mark_of
 from cdi.controllers.population.cloning.writers import writers
+from cdi.controllers.population.kinds.receiving.kind import request_in
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.way import is_being_filled
 from cdi.kube.objects import Object
@@ -27,7 +28,7 @@ from cdi.trust.tokens import Permit, Place
 from storageprofiles.clone import Facts
 from storageprofiles.clone_facts import Source
 
-_CLONED, _UID, _HAS, _PROVIDES = "cloned", "uid", "has", "provides"  # indexes
+_CLONED, _UID, _HAS, _PROVIDES, _ASKED = "cloned", "uid", "has", "provides", "asked"  # indexes
 
 
 class CloneObserver:
@@ -39,6 +40,7 @@ class CloneObserver:
         self._sources: Store[VolumeCloneSource] = stores.sources.get(CLONE_KIND, Store())
         self._sources.index(_CLONED, _origin)
         stores.claims.index(_UID, _uid)
+        stores.claims.index(_ASKED, _asked)
         stores.pods.index(_HAS, _claims_of)
         stores.classes.index(_PROVIDES, _provisioner)
         stores.snapshots.classes.index(_PROVIDES, _driver)
@@ -46,6 +48,8 @@ class CloneObserver:
     def observe(self, target: PersistentVolumeClaim, cluster: Cluster) -> Cloning:
         namespace = namespace_of(target)
         found = Cloning(namespace, taken=frozenset(self._taken(target)), fresh_mark=secrets.token_hex(8))
+        if not names_clone_source(target):
+            return self._requested(found, target, cluster)
         reference = target.spec.data_source_ref
         named = self._sources.get(reference.name, namespace) if reference is not None else None
         if named is None:
@@ -58,6 +62,13 @@ class CloneObserver:
             preallocation=cluster.preallocation if spec.preallocation is None else spec.preallocation,
             priority_class=spec.priority_class_name or "",
         )
+        found = replace(found, refusal=self._refusal(target, found))
+        return found if found.refusal else self._looked_up(found, target, cluster)
+
+    def _requested(self, found: Cloning, target: PersistentVolumeClaim, cluster: Cluster) -> Cloning:
+        """By an annotation, for a class that no populator serves."""
+        asked = request_in(target.metadata.annotations)
+        found = replace(found, source_kind=CLAIMS.kind, source_name=asked.name if asked is not None else "")
         found = replace(found, refusal=self._refusal(target, found))
         return found if found.refusal else self._looked_up(found, target, cluster)
 
@@ -79,6 +90,7 @@ class CloneObserver:
             Role.RESTORED: stores.claims,  # type: ignore[dict-item]
             Role.SNAPSHOT: stores.snapshots.taken,  # type: ignore[dict-item]
             Role.PREPARATION: stores.pods,  # type: ignore[dict-item]
+            Role.SOURCE: stores.pods,  # type: ignore[dict-item]
         }
         for role, store in kinds.items():
             called = [names.first_name(role, uid)]
@@ -91,7 +103,7 @@ class CloneObserver:
         mark = mark_of(target.metadata)
         for role, items in self._named(target):
             first = names.first_name(role, target.metadata.uid)
-            if any(item.metadata.name == first and mark_of(item.metadata) != mark for item in items):
+            if any(item.metadata.name == first and not (mark and mark_of(item.metadata) == mark) for item in items):
                 yield role
 
     def _refusal(self, target: PersistentVolumeClaim, found: Cloning) -> str:
@@ -130,7 +142,7 @@ class CloneObserver:
             cluster_facts(
                 self._stores.classes.by(_PROVIDES, source.driver),
                 self._stores.snapshots.classes.by(_PROVIDES, source.driver),
-                by_populator=True,
+                by_populator=names_clone_source(target),
             ),
             wishes(target.metadata.annotations, profile, cluster),
         )
@@ -175,6 +187,11 @@ class CloneObserver:
         uid = item.metadata.labels.get(a.OWNED_BY_UID)
         return [_key(claim) for claim in self._stores.claims.by(_UID, uid)] if uid else []
 
+    def targets_of_source(self, kind: str, namespace: str, name: str) -> list[Key]:
+        """Claims into which a claim is copied without a populator."""
+        found = self._stores.claims.by(_ASKED, f"{namespace}/{name}") if kind == CLAIMS.kind else []
+        return [_key(claim) for claim in found]
+
     def sources_of(self, kind: str, namespace: str, name: str) -> list[VolumeCloneSource]:
         """Objects by which a claim or snapshot is cloned."""
         return self._sources.by(_CLONED, f"{kind}/{namespace}/{name}")
@@ -183,8 +200,14 @@ class CloneObserver:
 def namespace_of(target: PersistentVolumeClaim) -> str:
     """Where the source is: a claim that names one of another namespace needs a token."""
     annotations = target.metadata.annotations
-    said = annotations.get(a.DATA_SOURCE_NAMESPACE) if names_clone_source(target) else None
-    return said or target.metadata.namespace
+    if names_clone_source(target):
+        return annotations.get(a.DATA_SOURCE_NAMESPACE) or target.metadata.namespace
+    asked = request_in(annotations)
+    return asked.namespace if asked is not None else target.metadata.namespace
+
+
+def is_clone(claim: PersistentVolumeClaim) -> bool:
+    return names_clone_source(claim) or a.CLONE_REQUEST in claim.metadata.annotations
 
 
 def _key(claim: PersistentVolumeClaim) -> Key:
@@ -197,7 +220,12 @@ def _origin(source: VolumeCloneSource) -> list[str]:
 
 
 def _uid(claim: PersistentVolumeClaim) -> list[str]:
-    return [claim.metadata.uid] if names_clone_source(claim) else []
+    return [claim.metadata.uid] if is_clone(claim) else []
+
+
+def _asked(claim: PersistentVolumeClaim) -> list[str]:
+    asked = request_in(claim.metadata.annotations)
+    return [asked.place] if asked is not None and claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded" else []
 
 
 def _claims_of(pod: Pod) -> list[str]:

@@ -8,6 +8,7 @@ from cdi.controllers.claims.binding import is_bound
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
 from cdi.controllers.population.cloning.objects import Making
+from cdi.controllers.population.cloning.seen import Cloning
 from cdi.controllers.population.handover import annotated, passed_on, why_unbound
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.kinds.copying.kind import Copying, CopyRequest
@@ -32,19 +33,23 @@ _COPYING = Copying()
 
 def busy(making: Making) -> Plan | None:
     """The source claim cannot be read yet, or not without being changed meanwhile."""
-    clone, target = making.clone, making.target
-    claim = clone.claim
     if making.plan.facts.source.is_snapshot:
         return None
-    if claim is None:
+    if making.clone.claim is None:
         return gone(making)
-    if not is_bound(claim):
-        return told(target, "CloneSourceNotReady", f"The source pvc {clone.source_name} is not bound")
+    why = why_busy(making.clone)
+    return told(making.target, *why) if why is not None else None
+
+
+def why_busy(clone: Cloning) -> tuple[str, str] | None:
+    """Reason and text; None: the source claim may be read now."""
+    name = clone.source_name
+    if clone.claim is None or not is_bound(clone.claim):
+        return "CloneSourceNotReady", f"The source pvc {name} is not bound"
     if not clone.is_filled:
-        return told(target, "CloneSourceNotReady", f"The source pvc {clone.source_name} is being populated")
+        return "CloneSourceNotReady", f"The source pvc {name} is being populated"
     if clone.writers:
-        text = f"pod {clone.namespace}/{clone.writers[0]} using PersistentVolumeClaim {clone.source_name}"
-        return told(target, "CloneSourceInUse", text)
+        return "CloneSourceInUse", f"pod {clone.namespace}/{clone.writers[0]} using PersistentVolumeClaim {name}"
     return None
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from cdi.controllers.population.kind import Kind
 from cdi.controllers.population.kinds.copying.kind import Copying
 from cdi.controllers.population.kinds.importing.kind import Importing
+from cdi.controllers.population.kinds.receiving.kind import Receiving
 from cdi.controllers.population.kinds.uploading.kind import Uploading
 from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS
 
-KINDS: tuple[Kind, ...] = (Uploading(), Copying(), Importing())
+KINDS: tuple[Kind, ...] = (Uploading(), Receiving(), Copying(), Importing())
 
 
 def kind_of_worker(pod: Pod) -> Kind | None:

@@ -20,13 +20,17 @@ _HEALTH = {"path": "/healthz", "port": PORT, "scheme": "HTTPS"}
 _PROBE = {"httpGet": _HEALTH, "initialDelaySeconds": 0, "periodSeconds": 1}
 
 
-def upload_pod(case: Case, *, scratch: bool) -> Wanted:
+_PROXY = (UPLOAD_CLIENT_NAME, "")
+
+
+def upload_pod(case: Case, *, scratch: bool, client: tuple[str, str] = _PROXY) -> Wanted:
+    """``client``: name and URI of the only one that is let in, the URI empty where its name is enough."""
     claim = case.claim.metadata
     program = Program(
         container=CONTAINER,
         image=case.seen.settings.uploadserver_image,
         command="/usr/bin/cdi-uploadserver",
-        environment=[{"name": name, "value": value} for name, value in _told(case).encode().items()],
+        environment=[{"name": name, "value": value} for name, value in _told(case, client).encode().items()],
         port="upload",
         volumes=_volumes(case),
         labels={
@@ -46,11 +50,12 @@ def upload_pod(case: Case, *, scratch: bool) -> Wanted:
     )
 
 
-def _told(case: Case) -> UploadEnvironment:
+def _told(case: Case, client: tuple[str, str]) -> UploadEnvironment:
     """All but the deadline, which is known when the pod is made."""
     cluster = case.seen.cluster
     return UploadEnvironment(
-        client_name=UPLOAD_CLIENT_NAME,
+        client_name=client[0],
+        client_uri=client[1],
         image_size=str(case.target.spec.resources.requests.get("storage", "")),
         overhead=case.seen.overhead,
         preallocation=case.claim.metadata.annotations.get(a.PREALLOCATION_REQUESTED) == "true",

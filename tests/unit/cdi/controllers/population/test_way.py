@@ -8,9 +8,6 @@ import msgspec
 import pytest
 
 from cdi.contract import annotations as a
-from cdi.controllers.population.decide import decide
-from cdi.controllers.population.observed import Observed
-from cdi.controllers.population.plan import Emit
 from cdi.controllers.population.way import Way, way_of
 from cdi.kube.storage import PersistentVolumeClaim
 
@@ -34,18 +31,12 @@ def claim(kind: str = "", volume: str = "", **annotations: str) -> PersistentVol
         (claim("SomethingElse"), Way.NONE),
         (claim(**{a.UPLOAD_TARGET: ""}), Way.DIRECT),
         (claim(**{a.UPLOAD_TARGET: "", a.POD_PHASE: "Succeeded"}), Way.DIRECT),
-        (claim(**{a.CLONE_REQUEST: "ns/golden"}), Way.UNSERVED),
+        (claim(**{a.CLONE_REQUEST: "ns/golden"}), Way.DIRECT),
         (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "true"}), Way.NONE),
-        (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "false"}), Way.UNSERVED),
+        (claim(**{a.CLONE_REQUEST: "ns/golden", a.CLONE_OF: "false"}), Way.DIRECT),
         (claim(**{a.ENDPOINT: "http://a/disk", a.POPULATED_FOR: "disk"}), Way.NONE),
         (claim(**{a.ENDPOINT: "http://a/disk", a.POPULATED_FOR: "another"}), Way.DIRECT),
     ],
 )
 def test_a_claim_says_whose_it_is(found: PersistentVolumeClaim, way: Way) -> None:
     assert way_of(found) is way
-
-
-def test_what_nobody_acts_on_yet_is_said_on_the_claim() -> None:
-    (told,) = decide(Observed(claim(**{a.CLONE_REQUEST: "ns/golden"}))).actions
-    assert isinstance(told, Emit)
-    assert (told.type, told.reason) == ("Warning", "NotActedOn")

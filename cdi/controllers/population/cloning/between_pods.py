@@ -1,0 +1,179 @@
+"""A clone for which no populator serves the class: one pod reads the source, an upload server writes the target. Pure.
+
+Both pods are made in one pass; the one that reads waits for the other one's port. It may lie in another namespace, so
+it is found by its name and mark, as all that clones make, and a finalizer keeps the target until it is gone.
+"""
+
+from __future__ import annotations
+
+from cdi.base.wire.clone import client_name
+from cdi.contract import annotations as a
+from cdi.controllers.population import outputs
+from cdi.controllers.population.cloning import words
+from cdi.controllers.population.cloning.names import first_name, second_name
+from cdi.controllers.population.cloning.seen import Cloning, mark_of
+from cdi.controllers.population.cloning.source_pod import source_pod
+from cdi.controllers.population.cloning.steps import pod_ended, why_busy
+from cdi.controllers.population.handover import annotated, why_unbound
+from cdi.controllers.population.kind import Case
+from cdi.controllers.population.kinds.receiving.kind import CloneRequest, Receiving, request_in
+from cdi.controllers.population.observed import Observed
+from cdi.controllers.population.outputs import Outputs
+from cdi.controllers.population.plan import Action, Annotate, Create, Emit, Plan, Role, ref
+from cdi.controllers.population.report import Outcome, report_of
+from cdi.controllers.population.step import Step
+from cdi.controllers.population.work import seldom, work_on
+from cdi.kube.pods import Pod
+from cdi.kube.storage import PersistentVolumeClaim
+from storageprofiles import clone as planning
+from storageprofiles.clone import Refusal
+
+_RECEIVING = Receiving()
+_SOURCE_OUTPUTS = (a.SOURCE_RUNNING, a.SOURCE_RUNNING_REASON, a.SOURCE_RUNNING_MESSAGE)
+_LOOK_S = 10.0  # at why a claim is not bound
+_SILENT_S = 60.0  # after which a target that was made anew gets a source pod that sends anew
+
+
+def copied(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan:
+    if target.metadata.deletion_timestamp:
+        return Plan(tuple(_parted(seen, target)))
+    asked = request_in(target.metadata.annotations)
+    if asked is None:
+        text = f"annotation {a.CLONE_REQUEST} has to be the namespace and name of a claim, with a slash between them"
+        return _still(target, "CloneValidationFailed", text)
+    is_begun = seen.pod is not None or target.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
+    if not is_begun and (hindrance := _hindrance(clone)):
+        return _still(target, *hindrance)
+    if a.SOURCE_FINALIZER not in target.metadata.finalizers and not _is_over(seen, target):
+        return _marked(target, clone, asked)
+    return _between(seen, target, clone, asked)
+
+
+def _is_over(seen: Observed, target: PersistentVolumeClaim) -> bool:
+    return seen.is_over or target.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
+
+
+def _hindrance(clone: Cloning) -> tuple[str, str] | None:
+    """Reason and text of why nothing can be made yet."""
+    if clone.refusal:
+        return "CloneNotPermitted", clone.refusal
+    if clone.claim is None:
+        return "CloneWithoutSource", f"The source pvc {clone.source_name} doesn't exist"
+    if clone.facts is not None:
+        facts = clone.facts
+        plan = planning.choose(facts.source, facts.target, facts.cluster, facts.wishes)
+        if isinstance(plan, Refusal):
+            return "CloneValidationFailed", plan.message
+    return why_busy(clone)
+
+
+def _still(target: PersistentVolumeClaim, reason: str, text: str) -> Plan:
+    """Nothing is made until that changes, which is seen."""
+    before = words.outputs_of(target)
+    is_news = before.get(a.RUNNING_MESSAGE) != text
+    told = [Emit(ref(target), "Warning", reason, text)] if is_news else []
+    return Plan((*told, *annotated(target, before, before | outputs.running(False, reason, text))))
+
+
+def _marked(target: PersistentVolumeClaim, clone: Cloning, asked: CloneRequest) -> Plan:
+    """Before anything is made in another namespace."""
+    metadata = target.metadata
+    before = words.outputs_of(target)
+    mark = mark_of(metadata) or clone.fresh_mark
+    is_taken = Role.SOURCE in clone.taken
+    after = before | {
+        a.OWN_CLONE_MARK: mark,
+        a.UPLOAD_CLIENT_NAME: client_name(asked.place, f"{metadata.namespace}/{metadata.name}"),
+        a.SOURCE_POD_NAME: second_name(Role.SOURCE, metadata.uid, mark)
+        if is_taken
+        else first_name(Role.SOURCE, metadata.uid),
+    }
+    return Plan((Annotate(ref(target), before, after, (*metadata.finalizers, a.SOURCE_FINALIZER)),))
+
+
+def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, asked: CloneRequest) -> Plan:
+    before = words.outputs_of(target)
+    case = Case(seen, _RECEIVING, asked, target, target, outputs.outputs_of(target))
+    step = work_on(case)
+    is_done = step.outputs.get(a.POD_PHASE) == "Succeeded"
+    after = {**before, **step.outputs}
+    after = {key: value for key, value in after.items() if key in step.outputs or key not in case.before}
+    if is_done:
+        return _finished(seen, target, step, (before, after))
+    after |= _of_source(seen.source_pod)
+    after = outputs.without_bound(after) if target.status.phase == "Bound" else after | why_unbound(seen)
+    return Plan(
+        (
+            *step.first,
+            *_source_made(case, clone, step),
+            *annotated(target, before, after),
+            *step.then,
+            *_source_replaced(seen),
+        ),
+        _next_look(seen, target, step),
+    )
+
+
+def _of_source(pod: Pod | None) -> Outputs:
+    if pod is None:
+        return {}
+    report = report_of(pod)
+    state = "true" if report.running else "false"
+    return dict(zip(_SOURCE_OUTPUTS, (state, report.reason, report.message), strict=True))
+
+
+def _source_made(case: Case, clone: Cloning, step: Step) -> list[Action]:
+    """With the pod that writes, not before: what that one is refused for would keep a reader waiting."""
+    seen, target = case.seen, case.target
+    is_written = seen.pod is not None or any(
+        isinstance(action, Create) and action.wanted.role is Role.WORKER for action in step.first
+    )
+    if not is_written or seen.source_pod is not None or clone.claim is None:
+        return []
+    wanted = source_pod(case, clone.claim, is_taken=Role.SOURCE in clone.taken)
+    name = wanted.body["metadata"]["name"]
+    told = (outputs.told(target),)
+    return [Create(wanted, ref(target), lambda cause: outputs.worker_refused(name, cause), told, unchanged=ref(target))]
+
+
+def _source_replaced(seen: Observed) -> list[Action]:
+    """A pod that will send no more, while the other one still waits for it."""
+    pod = seen.source_pod
+    if pod is None:
+        return []
+    outcome = report_of(pod).outcome
+    is_silent = outcome is Outcome.SUCCEEDED and seen.pod is not None and seen.pod_age_s > _SILENT_S
+    return pod_ended(pod) if outcome is Outcome.LOST or is_silent else []
+
+
+def _finished(seen: Observed, target: PersistentVolumeClaim, step: Step, written: tuple[Outputs, Outputs]) -> Plan:
+    before, after = written
+    after = {key: value for key, value in after.items() if key not in _SOURCE_OUTPUTS} | {a.CLONE_OF: "true"}
+    is_news = before.get(a.CLONE_OF) != "true"
+    told = [Emit(ref(target), "Normal", *_RECEIVING.words.filled)] if is_news else []
+    pod, finalizers = seen.source_pod, target.metadata.finalizers
+    is_kept = target.metadata.annotations.get(a.RETAIN) == "true"
+    if a.SOURCE_FINALIZER in finalizers and (pod is None or is_kept):
+        left = tuple(item for item in finalizers if item != a.SOURCE_FINALIZER)
+        return Plan((*step.first, *told, Annotate(ref(target), before, after, left), *step.then))
+    gone = pod_ended(pod) if pod is not None and not is_kept else []
+    return Plan((*step.first, *told, *annotated(target, before, after), *step.then, *gone))
+
+
+def _parted(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
+    """The target goes: the pod that reads first, which nothing else takes with it."""
+    pods = [pod for pod in (seen.pod, seen.source_pod) if pod is not None]
+    finalizers = target.metadata.finalizers
+    if pods or a.SOURCE_FINALIZER not in finalizers:
+        return [action for pod in pods for action in pod_ended(pod)]
+    before = words.outputs_of(target)
+    return [Annotate(ref(target), before, before, tuple(item for item in finalizers if item != a.SOURCE_FINALIZER))]
+
+
+def _next_look(seen: Observed, target: PersistentVolumeClaim, step: Step) -> float | None:
+    waits = [step.wait] if step.wait is not None else []
+    if target.status.phase == "Pending":
+        waits.append(seldom(_LOOK_S, seen.unbound_s))
+    if seen.source_pod is not None and seen.pod is not None:
+        waits.append(max(_SILENT_S - seen.pod_age_s, _LOOK_S))
+    return min(waits, default=None)
