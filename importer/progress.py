@@ -19,6 +19,7 @@ from cdi.base.wire.progress import ProgressLine
 class Stage(Enum):
     PROBING = "Probing"
     FETCHING = "Fetching"
+    SENDING = "Sending"
     VERIFYING = "Verifying"
     CONVERTING = "Converting"
     FLUSHING = "Flushing"
@@ -166,7 +167,7 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{math.floor(snapshot.percent * 10) / 10:5.1f} %")  # 99.99 is not 100 yet
     amount = human_size(snapshot.bytes_done)
     parts.append(f"{amount} of {human_size(snapshot.bytes_total)}" if snapshot.bytes_total is not None else amount)
-    if snapshot.rate_bps and snapshot.stage is Stage.FETCHING:
+    if snapshot.rate_bps and snapshot.stage in (Stage.FETCHING, Stage.SENDING):
         parts.append(f"{human_size(snapshot.rate_bps)}/s")
         if snapshot.eta_s is not None:
             parts.append(f"ETA {human_duration(snapshot.eta_s)}")

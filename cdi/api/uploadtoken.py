@@ -20,6 +20,9 @@ class UploadTokenRequestSpec(Struct, rename="camel", omit_defaults=True):
 class UploadTokenRequestStatus(Struct, rename="camel", omit_defaults=True):
     token: str = ""
     """What the upload proxy takes as a bearer token. It is good for five minutes."""
+    server_authorities: str = ""
+    """PEM certificates of who signs for upload servers: whoever speaks with one past the upload proxy knows it by
+    these."""
 
 
 class UploadTokenRequest(Struct, rename="camel", omit_defaults=True, kw_only=True):

@@ -88,7 +88,7 @@ async def _run(access: config.Access, arguments: argparse.Namespace) -> None:
         leaving, asked = Leaving(), asyncio.Event()
         served = application(Lookup(client), signer.token, leaving, trust.entrance, signer.verified)
         sign = partial(upload_token, key=signer.key)
-        aggregated = Aggregated(Lookup(client), sign, trust.handshakes)
+        aggregated = Aggregated(Lookup(client), sign, trust.handshakes, namespace)
         aggregated.add_to(served)
         front.subscribe(aggregated.adopt)
         runner = await serve(served, trust.handshakes.context, arguments.address, arguments.port, MOST_HEADERS)

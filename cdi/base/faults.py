@@ -688,7 +688,7 @@ CATALOGUE: dict[str, Entry] = {
         Exit.USAGE,
         "{option} has no meaning for {target}.",
         "It cannot be used there: {reason}.",
-        "leave it out; cdi import --help says which options are for which target.",
+        "leave it out; --help says which options are for which target.",
     ),
     "SourceOfThisMachine": _permanent(
         Exit.USAGE,
@@ -948,6 +948,64 @@ CATALOGUE: dict[str, Entry] = {
         "after {taken} bytes the request's body cannot be read: {cause}.",
         "It is not sent as HTTP says, so it was not taken for a disk.",
         "send it again with another client or past the proxies between, or with a Content-Length.",
+    ),
+    # --- cdi upload -------------------------------------------------------------------------------------------
+    "UploadFileDirectory": _permanent(
+        Exit.USAGE,
+        "{source} is a directory.",
+        "A volume gets one file: the image of a disk, or a tar archive.",
+        "pack it and upload that: tar -C DIRECTORY -cf files.tar . and cdi upload files.tar TARGET --archive.",
+    ),
+    "UploadPaused": _transient(
+        "after {sent} of {total} bytes the upload server cannot be reached any more: {cause}.",
+        "It keeps what it has for an hour.",
+        "run the same command again: it goes on with what is missing.",
+    ),
+    "UploadTargetOther": _permanent(
+        Exit.USAGE,
+        "DataVolume {name} is there, and is no target of an upload: {why}.",
+        "What it holds or will hold comes from elsewhere.",
+        "choose another name, or remove it first with cdi delete dv {name}.",
+    ),
+    "UploadRightMissing": _permanent(
+        Exit.RIGHTS,
+        "this user may not {right} in namespace {namespace}: {cause}.",
+        "An upload needs it.",
+        "have somebody who may grant it run {grant} and then run the same command again.",
+    ),
+    "UploadWayMissing": _permanent(
+        Exit.USAGE,
+        "nothing leads from here to the upload server of {name}: {why}.",
+        "It is reached through the URL of the upload proxy, or, where it takes sessions, through the Kubernetes API.",
+        "give the proxy's URL with --upload-proxy-url (docs/uploads.md says how it gets one).",
+    ),
+    "UploadServerLate": _transient(
+        "the upload server of {name} is not ready after {seconds} s: {why}.",
+        "Nothing was sent; the DataVolume stays.",
+        "{remedy}; the same command waits again.",
+    ),
+    "UploadRefused": _permanent(
+        Exit.SOURCE,
+        "the upload was answered with status {status}: {said}.",
+        "The volume is as it was before.",
+        "do what the answer says; the same command uploads again.",
+    ),
+    "UploadFailed": _permanent(
+        Exit.STORAGE,
+        "all bytes came, and they did not become the disk of {name}: {said}.",
+        "The volume is as it was before.",
+        "do what the message says; the same command uploads again.",
+    ),
+    "UploadCutOff": _transient(
+        "the connection broke after {sent} of {total} bytes: {cause}.",
+        "A proxy that knows no sessions keeps nothing of an upload that broke off.",
+        "run the same command again: it begins at the first byte.",
+    ),
+    "UploadProxyUnfit": _permanent(
+        Exit.USAGE,
+        "the upload proxy {url} cannot be used: {cause}.",
+        "Nothing was sent: neither a token nor a disk goes to somebody who is not known.",
+        "correct --upload-proxy-url, or name with --ca who signed its certificate.",
     ),
 }
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from cdi.cli.names import Name
 from cdi.cli.story import Attempt, Claim, Occurrence, Story, Worker
 from cdi.cli.view import View
 from cdi.contract import annotations as a
+from cdi.contract import names
 from cdi.contract.names import WORKER_CONTAINERS
 from cdi.controllers.cluster import cluster_of
 from cdi.kube import config, errors
@@ -133,6 +134,10 @@ class ClusterPlace:
         name = f"{metadata['namespace']}/{metadata['name']}"
         return _view(self._call(self._client.create(_ALL, body), name))
 
+    def annotate(self, name: Name, pairs: Mapping[str, str]) -> None:
+        patch = {"metadata": {"annotations": dict(pairs)}}
+        self._call(self._client.merge_patch(_ALL, name.name, patch, namespace=name.namespace), str(name))
+
     def referred(self, resource: Resource[T], name: str, namespace: str) -> T:
         """A Secret or ConfigMap that a source names. Raises Fault ReferredMissing among others."""
         question = self._client.find(resource, name, namespace)
@@ -155,6 +160,14 @@ class ClusterPlace:
     def outlook(self, volume: DataVolume) -> Outlook:
         """How a DataVolume that is not made yet would be cloned."""
         return self._call(outlook(self._client, volume), f"{volume.metadata.namespace}/{volume.metadata.name}")
+
+    @property
+    def access(self) -> config.Access:
+        return self._client.access
+
+    def asked(self, question: Callable[[Client], Awaitable[T]], target: str) -> T:
+        """The answer to any question. ``target``: what it is about, for messages. Raises Fault."""
+        return self._call(question(self._client), target)
 
     async def _changes(self, name: Name) -> AsyncGenerator[View | None, None]:
         """None: it is gone. A watch that ends begins again with what there is, and an API server that does not answer
@@ -197,7 +210,8 @@ class ClusterPlace:
         prime: PersistentVolumeClaim | None = None
         if prime_name:
             prime = await self._seen(CLAIMS, prime_name, namespace, unreadable)
-        worker = f"importer-{prime_name or name}"
+        is_upload = view.volume.spec.source is not None and view.volume.spec.source.upload is not None
+        worker = (names.upload if is_upload else names.importer)(prime_name or name)
         pod = await self._seen(PODS, worker, namespace, unreadable)
         log = await self._log(namespace, pod, unreadable) if pod is not None and view.trouble else ()
         about = {name, prime_name, worker} - {""}

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from cdi.base.faults import Exit, Fault
 from cdi.base.sources import listed, urls
-from cdi.base.units import human_duration, human_size, parse_quantity
+from cdi.base.units import human_duration, human_size
 from cdi.cli import names, output_options, source_options, unfit
+from cdi.cli.sizes import size
 from cdi.cli.spoken import say
 
 if TYPE_CHECKING:
     from importer.target import Target
-    from importer.transfer import Result
+    from importer.transfer import Request, Result
 
 # Not argparse's defaults: a target that has no use for them must see whether they were given.
 _CONNECTIONS, _RETRIES = 8, 10
@@ -31,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("source", metavar="SOURCE", help=f"{listed(urls(), 'or')} URL, or a file")
     parser.add_argument("target", metavar="TARGET", help="a path (contains / or exists), or dv/[NAMESPACE/]NAME")
-    parser.add_argument("--size", metavar="SIZE", type=_size, help="make the disk this large, for example 20Gi")
+    parser.add_argument("--size", metavar="SIZE", type=size, help="make the disk this large, for example 20Gi")
     parser.add_argument("--checksum", metavar="ALG:HEX", help="md5, sha1, sha256 or sha512 of the transferred bytes")
     parser.add_argument("--preallocation", action="store_true", help="reserve all blocks of the disk")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing target file")
@@ -56,16 +57,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(func=run)
 
 
-def _size(text: str) -> int:
-    try:
-        size = parse_quantity(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if size <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: a disk has at least one byte")
-    return size
-
-
 def target_path(text: str) -> Path:
     """The path that ``text`` names. Raises TargetUnclear with both spellings for anything that is not clearly one."""
     if "/" in text or Path(text).exists():
@@ -82,13 +73,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _to_path(args: argparse.Namespace) -> int:
-    from cdi.cli.attended import attended
     from importer.checksum import Checksum
     from importer.fetch.governor import Limits
     from importer.fetch.retry import RetryPolicy
-    from importer.target import Target
     from importer.transfer import Request
-    from importer.transfer import run as transfer
 
     unfit.check_path(args)
     args.is_by_hand = True
@@ -96,14 +84,7 @@ def _to_path(args: argparse.Namespace) -> int:
     retries = _RETRIES if args.retries is None else args.retries
     if not 1 <= connections <= 16:
         raise Fault("SourceUrlInvalid", source=args.source, cause="--connections must be 1 to 16")
-    target = Target.at_path(
-        target_path(args.target),
-        size=args.size,
-        preallocation=args.preallocation,
-        overwrite=args.overwrite,
-        archive=args.archive,
-        state=args.state,
-    )
+    target = target_of(args)
     request = Request(
         source=source_options.spec(args.source, args),
         target=target,
@@ -112,14 +93,37 @@ def _to_path(args: argparse.Namespace) -> int:
         retry=RetryPolicy(attempts=max(1, retries)),
         connections=Limits(least=min(2, connections), most=connections),
     )
-    result = attended(
-        lambda progress, cancel, warn: transfer(replace(request, warn=warn), progress, cancel), as_json=bool(args.json)
+    return transferred(request, as_json=bool(args.json))
+
+
+def target_of(args: argparse.Namespace) -> Target:
+    """The file, device or directory of the command line. Raises Fault TargetUnclear among others."""
+    from importer.target import Target
+
+    return Target.at_path(
+        target_path(args.target),
+        size=args.size,
+        preallocation=args.preallocation,
+        overwrite=args.overwrite,
+        archive=args.archive,
+        state=args.state,
     )
-    say(json.dumps(as_json(result, target)) if args.json else as_text(result, target))
+
+
+def transferred(request: Request, *, as_json: bool) -> int:
+    """Does it while somebody watches, and says what came of it. The exit code; raises Fault."""
+    from cdi.cli.attended import attended
+    from importer.transfer import run as transfer
+
+    result = attended(
+        lambda progress, cancel, warn: transfer(replace(request, warn=warn), progress, cancel), as_json=as_json
+    )
+    target = request.target
+    say(json.dumps(record(result, target)) if as_json else as_text(result, target))
     return int(Exit.OK)
 
 
-def as_json(result: Result, target: Target) -> dict[str, object]:
+def record(result: Result, target: Target) -> dict[str, object]:
     return {
         "result": "imported",
         "target": str(target.path),

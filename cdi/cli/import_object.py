@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         name = names.parse(args.target, here.namespace)
         chosen = class_of(here.classes(), args.storage_class, archive=args.archive)
         size = _size(args, here, name.namespace)
-        _say_binding(chosen)
+        say_binding(chosen)
         here.create(body(args, name, size, immediate=chosen is None or chosen.binding != "Immediate"))
         say(f"datavolume {name} created, {human_size(size)}", file=sys.stderr)
         if args.detach:
@@ -107,7 +107,7 @@ def class_of(classes: list[ClassRow], wanted: str | None, *, archive: bool) -> C
     return found
 
 
-def _say_binding(chosen: ClassRow | None) -> None:
+def say_binding(chosen: ClassRow | None) -> None:
     """What is done about a class that waits, or that may: for one that does not, the annotation changes nothing."""
     if chosen is None or not chosen.binding:
         say("you may not read StorageClasses: if the class waits for a first consumer, bound at once", file=sys.stderr)

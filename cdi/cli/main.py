@@ -20,6 +20,7 @@ _VERBS = {
     "inspect": "cdi.cli.inspect",
     "import": "cdi.cli.import_",
     "clone": "cdi.cli.clone",
+    "upload": "cdi.cli.upload",
     "run": "cdi.cli.run",
     "get": "cdi.cli.get",
     "describe": "cdi.cli.describe",

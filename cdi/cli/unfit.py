@@ -1,4 +1,5 @@
-"""Options of ``cdi import`` that a target has no use for: refused before anything else happens, never ignored."""
+"""Options of ``cdi import`` and ``cdi upload`` that a target has no use for: refused before anything else happens,
+never ignored."""
 
 from __future__ import annotations
 
@@ -63,6 +64,28 @@ def _lacks(source: ServedSource) -> dict[str, str]:
 def check_path(args: argparse.Namespace) -> None:
     """Raises Fault OptionUnfit for what a file or device of this machine cannot honour."""
     _check(args, _PATH)
+
+
+_CLUSTERS = dict.fromkeys(
+    ("storage_class", "access_mode", "volume_mode", "upload_proxy_url", "ca"), "it is about a DataVolume of a cluster"
+)
+_PLACES = dict.fromkeys(("kubeconfig", "context", "namespace", "data"), "it says where a DataVolume is")
+_PATHS = dict.fromkeys(("overwrite", "state"), _HERE)
+
+
+def check_upload_object(args: argparse.Namespace) -> None:
+    """Raises Fault OptionUnfit for what a DataVolume of a cluster has no use for."""
+    _check(args, _PATHS)
+
+
+def check_upload_local(args: argparse.Namespace) -> None:
+    """Raises Fault OptionUnfit for what a DataVolume of this machine has no use for."""
+    _check(args, _PATHS | _CLUSTERS)
+
+
+def check_upload_path(args: argparse.Namespace) -> None:
+    """Raises Fault OptionUnfit for what a file or device has no use for."""
+    _check(args, _CLUSTERS | _PLACES)
 
 
 def of_objects() -> str:

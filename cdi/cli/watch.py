@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import NoReturn, TextIO
 
@@ -89,8 +89,13 @@ def detached(name: names.Name, goes_on: str, options: str) -> str:
     return "\n".join((f"cdi: detached; {goes_on}.", *lines))
 
 
-def followed(changes: Iterable[View], *, as_json: bool, out: TextIO) -> int:
-    """Shows the volume until it is over. The exit code is that of its fault, where it has one, which is said last."""
+def _never(_view: View) -> bool:
+    return False
+
+
+def followed(changes: Iterable[View], *, as_json: bool, out: TextIO, reached: Callable[[View], bool] = _never) -> int:
+    """Shows the volume until it is over, or has ``reached`` what is waited for. The exit code is that of its fault,
+    where it has one, which is said last."""
     show, started = screen(as_json=as_json, out=out), time.monotonic()
     frame, view = Frame("", "", 0.0, ""), None
     try:
@@ -99,13 +104,14 @@ def followed(changes: Iterable[View], *, as_json: bool, out: TextIO) -> int:
                 break
             frame = _frame(view, time.monotonic() - started)
             show.show(frame)
-            if view.is_over:
+            if view.is_over or reached(view):
                 break
     except BaseException:
         show.finish(frame, False)
         raise
-    show.finish(frame, view is not None and view.phase == Phase.SUCCEEDED)
-    if view is None or view.phase == Phase.SUCCEEDED:
+    is_good = view is not None and (view.phase == Phase.SUCCEEDED or reached(view))
+    show.finish(frame, is_good)
+    if view is None or is_good:
         return int(Exit.OK)
     failure, text = view.volume.status.failure, view.trouble or str(view.phase)
     code = failure.code if failure is not None else ""

@@ -12,6 +12,8 @@ from cdi.api.forklift import OpenstackVolumePopulator, OvirtVolumePopulator
 from cdi.api.objecttransfer import ObjectTransfer
 from cdi.api.populators import VolumeCloneSource, VolumeImportSource, VolumeUploadSource
 from cdi.api.storageprofile import StorageProfile
+from cdi.api.uploadtoken import GROUP as UPLOADS
+from cdi.api.uploadtoken import UploadTokenRequest
 from cdi.kube.resources import Resource
 
 _V = "v1beta1"
@@ -26,6 +28,7 @@ OBJECT_TRANSFERS = Resource(GROUP, _V, "objecttransfers", "ObjectTransfer", Fals
 VOLUME_IMPORT_SOURCES = Resource(GROUP, _V, "volumeimportsources", "VolumeImportSource", True, VolumeImportSource)
 VOLUME_UPLOAD_SOURCES = Resource(GROUP, _V, "volumeuploadsources", "VolumeUploadSource", True, VolumeUploadSource)
 VOLUME_CLONE_SOURCES = Resource(GROUP, _V, "volumeclonesources", "VolumeCloneSource", True, VolumeCloneSource)
+UPLOAD_TOKEN_REQUESTS = Resource(UPLOADS, _V, "uploadtokenrequests", "UploadTokenRequest", True, UploadTokenRequest)
 OVIRT_POPULATORS = Resource(FORKLIFT, _V, "ovirtvolumepopulators", "OvirtVolumePopulator", True, OvirtVolumePopulator)
 OPENSTACK_POPULATORS = Resource(
     FORKLIFT, _V, "openstackvolumepopulators", "OpenstackVolumePopulator", True, OpenstackVolumePopulator

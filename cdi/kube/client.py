@@ -6,8 +6,8 @@ retried here: whoever called looks again and decides anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +19,7 @@ from cdi.kube import errors
 from cdi.kube.config import Access
 from cdi.kube.decoding import read
 from cdi.kube.lines import lines
+from cdi.kube.portforward import PROTOCOL, PortForward
 from cdi.kube.resources import Resource
 from cdi.kube.transport import Call, Transport
 
@@ -256,6 +257,19 @@ class Client:
         async with aclosing(self._lines(call, None, _LOG_LINE_BYTES)) as found:
             async for line in found:
                 yield line
+
+    @asynccontextmanager
+    async def port_forward(self, namespace: str, pod: str, port: int) -> AsyncIterator[PortForward]:
+        """One connection to a port of a pod. Needs the verbs get and create of pods/portforward."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
+        call = Call("GET", path, {"ports": str(port)})
+        async with AsyncExitStack() as held:
+            try:
+                opened = await held.enter_async_context(self._transport.web_socket(call, PROTOCOL))
+            except (errors.Forbidden, errors.NotFound):
+                await self._transport.answer(call)  # is refused likewise, and says why
+                raise
+            yield PortForward(opened)
 
     async def get_raw(self, path: str) -> bytes:
         """The body at a path such as ``/version`` or ``/openapi/v3``."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,9 +22,11 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # what the API server itself gives a request
+CLOSE_S = 2.0  # how long a web socket's other end may take for its farewell
 AGENT = "cdi"  # also the field manager of what we patch
 _MAX_CONNECTIONS = 100  # for requests that are answered at once
 
+_MESSAGE = 4 << 20  # bytes of one that a web socket brings; a kubelet's have 32 KiB
 _UNTAKEN_MS = 30_000  # after which an API server that takes nothing of a request is taken for lost
 
 
@@ -79,12 +82,34 @@ class Transport:
                 yield chunk
 
     @asynccontextmanager
+    async def web_socket(self, call: Call, protocol: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open while the context is. Errors while it is being opened are ours, those of its use aiohttp's and OSError.
+        What refuses it says so without words; the same request without an upgrade has them."""
+        if self._streams is None:
+            raise RuntimeError("the client is not open")
+        limits = aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
+        with self._told(call):
+            arguments = await self._arguments(call)
+            del arguments["data"], arguments["allow_redirects"]
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    opened = await self._streams.ws_connect(
+                        protocols=[protocol], timeout=limits, max_msg_size=_MESSAGE, **arguments
+                    )
+            except aiohttp.WSServerHandshakeError as refusal:
+                raise errors.from_answer(refusal.status, refusal.message.encode()) from refusal
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+    @asynccontextmanager
     async def _opened(
         self, session: aiohttp.ClientSession | None, call: Call, limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if session is None:
             raise RuntimeError("the client is not open")
-        try:
+        with self._told(call):
             async with session.request(timeout=limits, **await self._arguments(call)) as response:
                 log.debug("%s %s: %s", call.method, call.path, response.status)
                 try:
@@ -92,6 +117,12 @@ class Transport:
                     yield response
                 finally:
                     _abandon(response)
+
+    @contextmanager
+    def _told(self, call: Call) -> Iterator[None]:
+        """What the library raises as what we raise."""
+        try:
+            yield
         except errors.Unauthorized:
             self._access.doubt()
             raise

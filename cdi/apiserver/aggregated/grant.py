@@ -12,8 +12,9 @@ from cdi.apiserver.aggregated.status import Refusal
 from cdi.apiserver.lookup import Lookup, Right
 from cdi.base.printable import excerpt
 from cdi.base.upload_permits import UploadPermit
-from cdi.kube.resources import CLAIMS
+from cdi.kube.resources import CLAIMS, CONFIG_MAPS
 from cdi.kube.reviews import UserInfo
+from cdi.trust.chains import BUNDLE_KEY, UPLOAD_SERVER
 
 
 class Sign(Protocol):
@@ -31,16 +32,20 @@ async def authorize(lookup: Lookup, user: UserInfo, namespace: str) -> None:
     )
 
 
-async def answered(lookup: Lookup, sign: Sign, asked: Asked, namespace: str) -> dict[str, Any]:
+async def answered(lookup: Lookup, sign: Sign, asked: Asked, namespace: str, installed: str) -> dict[str, Any]:
     """What was asked, with its token. The claim may be one that does not exist yet: the token is then for whichever
-    comes first. Raises what a lookup raises."""
+    comes first. ``installed``: the namespace of the installation. Raises what a lookup raises."""
     claim = await lookup.find(CLAIMS, asked.spec.pvc_name, namespace)
+    bundle = await lookup.find(CONFIG_MAPS, UPLOAD_SERVER.bundle, installed)
     uid = claim.metadata.uid if claim is not None else ""
     token = sign(UploadPermit(namespace, asked.spec.pvc_name, uid), now=datetime.datetime.now(datetime.UTC))
+    authorities = bundle.data.get(BUNDLE_KEY, "") if bundle is not None else ""
+    # Ours, not the contract's: who does not know it leaves it alone.
+    more = {"serverAuthorities": authorities} if authorities else {}
     return {
         "kind": KIND,
         "apiVersion": GROUP_VERSION,
         "metadata": asked.metadata,
         "spec": {"pvcName": asked.spec.pvc_name},
-        "status": {"token": token},
+        "status": {"token": token, **more},
     }

@@ -35,9 +35,11 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Aggregated:
-    """``add_to`` an application; ``adopt`` follows a store of the ConfigMap; ``handshakes`` believe what it says."""
+    """``add_to`` an application; ``adopt`` follows a store of the ConfigMap; ``handshakes`` believe what it says.
+    ``installed``: the namespace of the installation."""
 
-    def __init__(self, lookup: Lookup, sign: Sign, handshakes: Handshakes) -> None:
+    def __init__(self, lookup: Lookup, sign: Sign, handshakes: Handshakes, installed: str) -> None:
+        self._installed = installed
         self._lookup = lookup
         self._sign = sign
         self._handshakes = handshakes
@@ -73,7 +75,7 @@ class Aggregated:
             raise Refusal(401, str(error)) from error
         await authorize(self._lookup, user, namespace)
         asked = asked_for(await _body(http), namespace)
-        return _json(await answered(self._lookup, self._sign, asked, namespace))
+        return _json(await answered(self._lookup, self._sign, asked, namespace, self._installed))
 
 
 async def _only_created(_: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ from cdi.apiserver.lookup import Right
 from cdi.base.upload_permits import UploadPermit
 from cdi.kube.errors import ApiError, Forbidden, Unreachable
 from cdi.kube.objects import ConfigMap
-from cdi.kube.resources import CLAIMS
+from cdi.kube.resources import CLAIMS, CONFIG_MAPS
 from cdi.serving.handshakes import Handshakes
 
 RIGHT = Right("team", "uploadtokenrequests", "upload.cdi.kubevirt.io", version="v1beta1")
@@ -36,7 +36,7 @@ def named(permit: UploadPermit, *, now: object) -> str:
 
 @asynccontextmanager
 async def serving(known: Any, config: ConfigMap = CONFIG) -> AsyncIterator[tuple[aiohttp.ClientSession, int]]:
-    application, aggregated = web.Application(), Aggregated(known, named, Handshakes())
+    application, aggregated = web.Application(), Aggregated(known, named, Handshakes(), "cdi")
     aggregated.add_to(application)
     aggregated.adopt(None, config)
     runner = web.AppRunner(application)
@@ -74,6 +74,15 @@ async def test_a_token_is_for_the_claim_that_has_the_name(shown: None) -> None:
         assert (await status(session))["status"] == {"token": "team/disk/0f4a"}
         assert (await status(session, json={"spec": {"pvcName": "none"}}))["status"] == {"token": "team/none/"}
     assert known.asked == [RIGHT, RIGHT]
+
+
+@asynchronous
+async def test_with_a_token_comes_by_whom_upload_servers_are_known(shown: None) -> None:
+    bundle = {"ca-bundle.crt": "newest, and the one before"}
+    known = Known(RIGHT).add(CONFIG_MAPS, "cdi-uploadserver-signer-bundle", "cdi", metadata={}, data=bundle)
+    async with serving(known) as (session, _):
+        said = (await status(session))["status"]
+    assert said == {"token": "team/disk/", "serverAuthorities": "newest, and the one before"}
 
 
 @asynchronous
