@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from cdi.base.wire.termination import Termination
 from importer import worker
 from importer.cancel import Cancel
 from importer.progress import Progress, Stage
+from importer.pushed import Pushed
 from importer.sinks.file import FileSink
 from importer.sinks.refusal import refusals
 from importer.sources import Extents, SourceSpec
@@ -43,31 +45,70 @@ class Result:
 
 
 def clone(source: Path, target: Path, wanted: Result, progress: Progress, cancel: Cancel) -> str:
-    """Make ``target`` a copy of ``source`` as ``wanted``; how it was done. Blocking.
+    """``copy`` on one machine: ``target`` becomes as ``wanted``, and as large as ``source`` at least."""
 
-    Nothing named ``target`` exists before it is whole and durable. Raises Fault.
+    def place(size: int) -> Target:
+        return Target.at_path(target, size=max(size, wanted.size), preallocation=wanted.preallocation, overwrite=True)
+
+    return copy(source, place, progress, cancel)
+
+
+def copy(
+    source: Path, place: Callable[[int], Target], progress: Progress, cancel: Cancel, *, claim: bool = False
+) -> str:
+    """Make a disk a copy of ``source``, a file or a device; how it was done: reflink, copy_file_range, or copy.
+    ``place``: of the disk, given the bytes of the source. ``claim``: nothing is believed of the volume where ``source``
+    lies. Blocking.
+
+    Nothing has the target's name before it is whole and durable. Raises Fault.
     """
-    place = Target.at_path(target, size=wanted.size, preallocation=wanted.preallocation, overwrite=True)
-    place.check_apart(source)
-    with contextlib.closing(FileSource(SourceSpec(str(source)))) as disk:
+    with contextlib.closing(FileSource(SourceSpec(str(source)), claim=claim)) as disk:
         facts = disk.probe()
-        if facts.size is None or facts.extents is None:
-            raise Fault("FileUnreadable", source=str(source), cause="it is no file")
-        with refusals(str(source)):
-            # A store to a mapped page sets the file's times when it is the first since the page was written out.
-            os.fdatasync(disk.descriptor)
-        with place.made_anew(place.final_size(facts.size), unaligned=True) as site, refusals(str(target)):
-            sink = site.sink
-            if not isinstance(sink, FileSink):
-                raise Fault("TargetForeign", name=str(target), kind="a block device")
-            progress.enter(Stage.FETCHING)
-            progress.expect(facts.size)
-            method = _copy(disk.descriptor, sink.descriptor, _Data(facts.size, facts.extents()), progress, cancel)
-            disk.check_unchanged()
-            sink.grow(place.final_size(facts.size, sink.block))
-            progress.enter(Stage.FLUSHING)
+        if facts.size is None:
+            raise Fault("FileUnreadable", source=str(source), cause="it has no size")
+        target = place(facts.size)
+        target.check_apart(source)
+        target.check_fits(Pushed(str(source), facts.size, "").plan())
+        if facts.extents is not None and not target.is_device and _is_beside(disk.descriptor, target.path):
+            return _copied_inside(disk, _Data(facts.size, facts.extents()), target, progress, cancel)
+    return _copied_through(source, target, progress, cancel, claim=claim)
+
+
+def _is_beside(descriptor: int, target: Path) -> bool:
+    """One file system: mounts of it may have several numbers, but not several file systems one."""
+    with refusals(str(target)):
+        return os.fstat(descriptor).st_dev == target.parent.stat().st_dev
+
+
+def _copied_inside(disk: FileSource, data: _Data, target: Target, progress: Progress, cancel: Cancel) -> str:
+    """The kernel copies, from file to file."""
+    with refusals(disk.name):
+        # A store to a mapped page sets the file's times when it is the first since the page was written out.
+        os.fdatasync(disk.descriptor)
+    with target.made_anew(target.final_size(data.size), unaligned=True) as site, refusals(str(target.path)):
+        sink = site.sink
+        if not isinstance(sink, FileSink):
+            raise Fault("TargetForeign", name=str(target.path), kind="a block device")
+        progress.enter(Stage.FETCHING)
+        progress.expect(data.size)
+        method = _copy(disk.descriptor, sink.descriptor, data, progress, cancel)
+        disk.check_unchanged()
+        sink.grow(target.final_size(data.size, sink.block))
+        progress.enter(Stage.FLUSHING)
     progress.enter(Stage.DONE)
     return method
+
+
+def _copied_through(source: Path, target: Target, progress: Progress, cancel: Cancel, *, claim: bool) -> str:
+    """As an import of the raw disk, whatever it looks like: data only, past the page cache, and from where an earlier
+    process stopped."""
+    from importer.transfer import Request, run
+
+    def opened() -> FileSource:
+        return FileSource(SourceSpec(str(source)), claim=claim)
+
+    run(Request(source=opened, target=target, raw=True), progress, cancel)
+    return "copy"
 
 
 class _Data(NamedTuple):

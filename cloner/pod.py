@@ -1,17 +1,80 @@
-"""Entry point of the clone source pod."""
+"""Entry point of the clone source pod. What it is told, and what it mounts: ``cdi.base.wire.clone``.
+
+With an ``UPLOAD_URL`` it sends the disk of its claim to the upload server of the target, and ends when that says that
+it is published. Without one it has both claims, and copies. Its termination message has the contract's words.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdi.base.faults import Fault
+from cdi.base.verbosity import level_of, log_to_stderr, verbosity_in
+from cdi.base.wire.clone import CLONED, PREALLOCATED, CloneEnvironment, decode_clone
+from cdi.base.wire.termination import Termination
+from importer import worker
+from importer.cancel import Cancel
+from importer.progress import Progress
+
+_DISK = "disk.img"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloning:
+    """The work that ``environ`` asks for. What cannot be is told when it is asked for, as a Fault."""
+
+    environ: Mapping[str, str]
+
+    def work(self, progress: Progress, cancel: Cancel) -> Termination:
+        told = decode_clone(self.environ)
+        if told.archive:
+            raise Fault("ManifestInvalid", where="CDI_CONTENT_TYPE", detail="this version clones disks only")
+        return _sent(told, progress, cancel) if told.upload_url else _copied(told, progress, cancel)
+
+
+def _sent(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> Termination:
+    from cloner.push import Push
+    from cloner.server import Server
+    from cloner.source import SourceDisk, open_disk
+
+    server = Server.of(told)
+    with contextlib.closing(open_disk(source_of(told), claim=not told.block)) as file:
+        disk = SourceDisk(file, told.owner_uid)
+        Push(server, disk, progress, cancel).run()
+    message = PREALLOCATED if told.preallocation else CLONED
+    done = progress.snapshot().bytes_done
+    return Termination(message, told.preallocation, method="network", bytes_done=done)
+
+
+def _copied(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> Termination:
+    from cloner.local import copy
+    from importer.target import Target
+
+    def place(_size: int) -> Target:
+        return Target.in_volume(told.size, told.share, preallocation=told.preallocation)
+
+    method = copy(source_of(told), place, progress, cancel, claim=not told.block)
+    message = PREALLOCATED if told.preallocation else CLONED
+    return Termination(message, told.preallocation, method=method, bytes_done=progress.snapshot().bytes_done)
+
+
+def source_of(told: CloneEnvironment) -> Path:
+    mount = Path(told.mount_point)
+    return mount if told.block else mount / _DISK
 
 
 def main() -> int:
-    print(
-        "cdi-cloner: host-assisted clones are not part of this version yet. "
-        "On one machine, `cdi run` with a source of kind pvc clones a volume.",
-        file=sys.stderr,
-    )
-    return 2
+    log_to_stderr(level_of(verbosity_in(sys.argv[1:])), "%(asctime)s %(levelname)s %(message)s")
+    cloning = worker.Worker(Cloning(os.environ).work, lambda _progress, _fault: _PREFIX, worker.CLONE_METRIC)
+    return worker.run(cloning, os.environ)
+
+
+_PREFIX = "Unable to clone: "
 
 
 if __name__ == "__main__":

@@ -208,6 +208,24 @@ CATALOGUE: dict[str, Entry] = {
         "They changed on their way, and none of them count.",
         "send them again from the same offset.",
     ),
+    "CloneRefused": _permanent(
+        Exit.SOURCE,
+        "the upload server {server} answered {status} ({text}).",
+        "The target of the clone takes nothing more of this source.",
+        "do what the answer says; the log of the server's pod has more.",
+    ),
+    "CloneTargetUntrusted": _permanent(
+        Exit.SOURCE,
+        "{server} is not who it should be: {cause}.",
+        "Its certificate is of another authority or for another name, so it got nothing of the source.",
+        "delete the upload pod and the source pod: those made in their place get new certificates.",
+    ),
+    "CloneTargetAway": _transient(
+        "the upload server {server} has taken nothing for {seconds} s: {cause}.",
+        "Its pod is not running, or a NetworkPolicy is between it and the source pod.",
+        "look at the pod of the target and at the NetworkPolicies of both namespaces; a new source pod goes on where "
+        "this one was.",
+    ),
     "SourceStalled": _transient(
         "no bytes from {source} for {seconds} s at {got} bytes.",
         "The connection is open but nothing arrives.",

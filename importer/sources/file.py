@@ -33,14 +33,19 @@ def open_source(spec: SourceSpec) -> Source:
 
 
 class FileSource:
-    """Ranges are always possible. The file is opened once, so that a rename in its place changes nothing."""
+    """Ranges are always possible. The file is opened once, so that a rename in its place changes nothing.
+
+    ``claim``: the path is in a volume where somebody else may have put anything: it has to be a file itself, neither a
+    link nor a device.
+    """
 
     trust_checksum = False
     mixed: tuple[str, str] | None = None
 
-    def __init__(self, spec: SourceSpec) -> None:
+    def __init__(self, spec: SourceSpec, *, claim: bool = False) -> None:
         self._path = path_of(spec.url)
         self.name = display_name(self._path)
+        self._claim = claim
         self._fd = -1
         self._version: tuple[int, str] | None = None
         self._interrupted = threading.Event()
@@ -129,14 +134,22 @@ class FileSource:
     def _open(self) -> int:
         try:
             # O_NONBLOCK: opening a FIFO must fail below, not wait for a writer. It means nothing for files and disks.
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            # One that is put into a claim is not even opened: that may do something to a device.
+            mode = os.lstat(self._path).st_mode if self._claim else stat.S_IFREG
+            if stat.S_ISREG(mode):
+                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+                fd = os.open(self._path, flags | os.O_NOFOLLOW if self._claim else flags)
+                mode = os.fstat(fd).st_mode
+                if stat.S_ISREG(mode) or (stat.S_ISBLK(mode) and not self._claim):
+                    return fd
+                os.close(fd)
         except OSError as error:
             raise self._unreadable(error) from error
-        mode = os.fstat(fd).st_mode
-        if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
-            return fd
-        os.close(fd)
-        cause = "it is a directory" if stat.S_ISDIR(mode) else "it is neither a file nor a block device"
+        if stat.S_ISLNK(mode):
+            cause = "it is a symbolic link, and none is followed out of a claim"
+        else:
+            other = "it is no file" if self._claim else "it is neither a file nor a block device"
+            cause = "it is a directory" if stat.S_ISDIR(mode) else other
         raise Fault("FileUnreadable", source=self.name, cause=cause)
 
     def _measure(self) -> tuple[int, str]:

@@ -15,7 +15,10 @@ from cdi.base.wire.termination import Termination
 from importer.progress import Progress
 from importer.target import Target
 from uploadproxy.server.attempt import Volume
+from uploadproxy.server.clone import Clones
 from uploadproxy.server.connection import Connection, Service
+from uploadproxy.server.session import Place
+from uploadproxy.server.sessions import Sessions
 from uploadproxy.server.slot import Slot, Take
 
 DISK = random.Random(1).randbytes(40_960) + bytes(24_576)
@@ -62,8 +65,11 @@ def judge(number: int, data: bytes, step: int, disk: Path) -> bool:
     slot = Slot()
     volume = Volume(lambda archive: Target.at_path(disk, size=1 << 20, overwrite=True, archive=archive), False)
     client = Saying(data, step, name=CLIENT)
+    progress = Progress()
+    sessions = Sessions(Place(volume, slot, progress, archive=False, ends=0), None)
     try:
-        Connection(client, Service(slot, volume, Progress(), CLIENT)).attend()
+        service = Service(slot, volume, progress, sessions, Clones(volume, slot, progress), CLIENT)
+        Connection(client, service).attend()
     except ConnectionError:
         """The client has gone: what it sent breaks off."""
     answers = client.heard.count(b"HTTP/1.1 ")

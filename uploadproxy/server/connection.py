@@ -22,8 +22,10 @@ from uploadproxy.server.answer import (
 from uploadproxy.server.attempt import Attempt, Stream, Volume
 from uploadproxy.server.body import Body
 from uploadproxy.server.channel import Channel
+from uploadproxy.server.clone import Clones
+from uploadproxy.server.cloning import CloneAsked, answer_to_clone
 from uploadproxy.server.request import BadRequest, Request, media_type, read_request
-from uploadproxy.server.routes import HEALTH, SESSIONS, UPLOADS, Upload
+from uploadproxy.server.routes import CLONES, HEALTH, SESSIONS, UPLOADS, Upload
 from uploadproxy.server.session import Refused
 from uploadproxy.server.sessions import Sessions
 from uploadproxy.server.slot import Slot, Take
@@ -46,6 +48,7 @@ class Service:
     volume: Volume
     progress: Progress
     sessions: Sessions
+    clones: Clones
     client_name: str
     client_uri: str = ""
 
@@ -84,6 +87,8 @@ class Connection:
         goes_on = request.goes_on and not request.has_body
         if request.path == SESSIONS or request.path.startswith(f"{SESSIONS}/"):
             return self._session(request, body)
+        if request.method == "POST" and request.path.startswith(CLONES):
+            return self._clone(request, body)
         if upload is not None and request.method in _TAKING:
             goes_on = False
             self._upload(upload, request, body)
@@ -116,6 +121,21 @@ class Connection:
         if body.left != 0:
             self._throw_away(body.left)
         return goes_on
+
+    def _clone(self, request: Request, body: Body) -> bool:
+        """Whether another request may follow: one does, when this one was read to its end."""
+        if not self._service.lets_in(self._channel):
+            self._send(unauthorized(self._service.client_name), request, goes_on=False)
+        else:
+            with self._channel.of_a_body():
+                asked = CloneAsked(request.path, body.readinto, self._channel.interrupt)
+                with answer_to_clone(self._service.clones, asked) as answer:
+                    goes_on = request.goes_on and body.left == 0
+                    if self._send(answer, request, goes_on=goes_on) and goes_on:
+                        return True
+        if body.left != 0:
+            self._throw_away(body.left)
+        return False
 
     def _upload(self, upload: Upload, request: Request, body: Body) -> None:
         def answer(said: Answer) -> None:

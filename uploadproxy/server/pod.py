@@ -26,6 +26,7 @@ from importer.target import BLOCK_DEVICE, Target
 from importer.verdict import NO_VERDICT
 from uploadproxy.server.attempt import Volume
 from uploadproxy.server.channel import Channel
+from uploadproxy.server.clone import Clones
 from uploadproxy.server.connection import Connection, Service
 from uploadproxy.server.listener import Listener
 from uploadproxy.server.session import Place
@@ -55,7 +56,8 @@ class Uploading:
         slot = Slot()
         cancel.on_request(slot.stop)
         sessions = Sessions(_place(told, volume, slot, progress), told.claim)
-        service = Service(slot, volume, progress, sessions, told.client_name, told.client_uri)
+        clones = Clones(volume, slot, progress)
+        service = Service(slot, volume, progress, sessions, clones, told.client_name, told.client_uri)
         with _listening(told, service) as listener:
             log.info("listening on %s port %d", told.address, listener.port)
             listening(listener.port)

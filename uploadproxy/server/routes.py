@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HEALTH = "/healthz"
 SESSIONS = "/v1beta1/upload/sessions"  # ours: docs/uploads.md
+CLONES = "/clone/v1/"  # ours: see ``cdi.base.wire.cloning``
 _PREFIXES = ("/v1beta1", "/v1alpha1")
 
 
