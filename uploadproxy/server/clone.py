@@ -101,6 +101,7 @@ class Session:
     def open(self, disk: Callable[[], PushedDisk]) -> None:
         """Raises Fault; then there is no session."""
         self._disk = disk()
+        log.info("a clone of %d bytes begins, %d of which are here", self._disk.size, self._disk.kept.total)
         self._last_s = time.monotonic()
         self._thread.start()
 
