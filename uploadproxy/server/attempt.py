@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 from cdi.base.defect import place_of
 from cdi.base.faults import Fault
-from cdi.base.wire.extents.frames import MEDIA_TYPE
 from cdi.base.wire.termination import Termination
 from cdi.base.wire.upload import UPLOADED
 from importer.cancel import Cancel
 from importer.progress import Progress
 from importer.target import Target
 from uploadproxy.server.answer import DONE, Answer, cause_of, failed
-from uploadproxy.server.routes import Upload
+from uploadproxy.server.routes import SPARSE, Upload
 from uploadproxy.server.slot import Slot
 
 log = logging.getLogger("uploadserver")
@@ -67,7 +66,7 @@ class Attempt:
             self._slot.end(said)
 
     def _transferred(self, stream: Stream, progress: Progress, cancel: Cancel) -> Termination:
-        if not self._upload.archive and stream.media_type() == MEDIA_TYPE:
+        if not self._upload.archive and stream.media_type() == SPARSE:
             return self._spread(stream, progress, cancel)
         return self._imported(stream, progress, cancel)
 

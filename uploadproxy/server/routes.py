@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HEALTH = "/healthz"
+# That of cdi.base.wire.extents.frames, which costs 2 MiB where no sparse stream comes.
+SPARSE = "application/vnd.cdi.extents.v1"
 SESSIONS = "/v1beta1/upload/sessions"  # ours: docs/uploads.md
 CLONES = "/clone/v1/"  # ours: see ``cdi.base.wire.cloning``
 _PREFIXES = ("/v1beta1", "/v1alpha1")

@@ -9,23 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cdi.base.faults import Fault
-from cdi.base.wire.extents.frames import START
 from cdi.base.wire.termination import Termination
 from cdi.base.wire.upload import UPLOADED
 from importer.progress import Progress
-from importer.pushed import Pushed, PushedDisk
 from importer.sinks.identity import boot_id
 from importer.target import Target
 from uploadproxy.server.answer import REFUSALS, Answer, failed
 from uploadproxy.server.attempt import Volume
 from uploadproxy.server.beginning import Beginning, is_raw
-from uploadproxy.server.raw import RawReceiver, destroy
 from uploadproxy.server.receiving import ReadInto, Receiver
-from uploadproxy.server.record import Record, Remembered
 from uploadproxy.server.slot import Slot, Take
-from uploadproxy.server.sparse import SparseReceiver
+
+if TYPE_CHECKING:  # what a plain upload does without costs 2 MiB
+    from importer.pushed import PushedDisk
+    from uploadproxy.server.record import Record, Remembered
 
 log = logging.getLogger("uploadserver")
 
@@ -156,6 +156,8 @@ class Session:
         if self._receiver is None:
             self._place.progress.start_again()
             if self.sparse and not self._place.archive:
+                from uploadproxy.server.sparse import SparseReceiver
+
                 self._receiver = SparseReceiver(self._opened)
             else:
                 whole = self._beginning.take(readinto, self.length)
@@ -170,6 +172,8 @@ class Session:
         head = self._beginning.bytes
         target = self._place.target()
         if self.length is not None and is_raw(head, self.length, archive=self._place.archive):
+            from uploadproxy.server.raw import RawReceiver
+
             self._receiver = RawReceiver(*self._opened(self.length), goes_on=False)
             self._receiver.take(Beginning.given(head))
             return
@@ -181,6 +185,9 @@ class Session:
 
     def _opened(self, size: int) -> tuple[PushedDisk, Record]:
         """Of ``size`` bytes."""
+        from importer.pushed import Pushed, PushedDisk
+        from uploadproxy.server.record import Record
+
         pushed = Pushed(_NAME, size, self.hashed, is_file=not self.sparse)
         disk = PushedDisk(self._place.target(), pushed, self._place.progress)
         if self._left is None:
@@ -190,6 +197,8 @@ class Session:
         return disk, self._record
 
     def _remember(self, kind: str, size: int) -> Record:
+        from uploadproxy.server.record import Record, Remembered
+
         self._record = Record(self._place.target().session_path())
         self._record.begin(Remembered(self.hashed, kind, self.length, size, self._place.ends, boot_id()))
         return self._record
@@ -208,6 +217,10 @@ class Session:
 
     def _restored(self, left: Remembered) -> Receiver | None:
         """None where too little is left."""
+        from cdi.base.wire.extents.frames import START
+        from uploadproxy.server.raw import RawReceiver, destroy
+        from uploadproxy.server.sparse import SparseReceiver
+
         if left.kind == "raw":
             return RawReceiver(*self._opened(left.size), goes_on=True)
         mark = left.trusted
@@ -276,6 +289,8 @@ class Session:
 
     def _forget_left(self) -> None:
         if self._left is not None:
+            from uploadproxy.server.record import Record
+
             with contextlib.suppress(Fault):
                 Record(self._place.target().session_path()).forget()
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import os
 import secrets
 import threading
 import time
+from pathlib import Path
 
 from cdi.base.faults import Fault
 from cdi.base.wire.upload import Claim
 from uploadproxy.server.answer import Answer
-from uploadproxy.server.record import Record
 from uploadproxy.server.routes import SESSIONS
 from uploadproxy.server.session import Place, Refused, Session
 from uploadproxy.server.slot import QUIET_S
@@ -30,10 +31,13 @@ class Sessions:
         self._place = place
         self._lock = threading.Lock()  # guards _open
         self._open: dict[str, Session] = {}
-        if claim is not None and not place.archive:
-            self._restore(Record(place.target().session_path()))
+        if claim is not None and not place.archive and os.path.lexists(path := place.target().session_path()):
+            self._restore(path)
 
-    def _restore(self, record: Record) -> None:
+    def _restore(self, path: Path) -> None:
+        from uploadproxy.server.record import Record  # which costs a MiB
+
+        record = Record(path)
         left = record.read()
         if left is None or left.kind == "other":
             with contextlib.suppress(Fault):

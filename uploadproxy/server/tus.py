@@ -13,13 +13,12 @@ from http import HTTPStatus
 
 from cdi.base.faults import Fault
 from cdi.base.units import MiB
-from cdi.base.wire.extents.frames import MEDIA_TYPE
 from uploadproxy.server.answer import Answer, failed
 from uploadproxy.server.beginning import Beginning
 from uploadproxy.server.body import Body
 from uploadproxy.server.receiving import Cut, ReadInto, client_side
 from uploadproxy.server.request import Request, media_type
-from uploadproxy.server.routes import SESSIONS
+from uploadproxy.server.routes import SESSIONS, SPARSE
 from uploadproxy.server.session import Refused, Session
 from uploadproxy.server.sessions import Sessions
 
@@ -111,7 +110,7 @@ def _created(sessions: Sessions, asked: Asked) -> Answer:
         length = _number(headers, "upload-length")
         if length == 0:
             raise Fault("SourceEmpty", source="the upload")
-    path = sessions.create(length, sparse=_metadata(headers.get("upload-metadata", "")).get("filetype") == MEDIA_TYPE)
+    path = sessions.create(length, sparse=_metadata(headers.get("upload-metadata", "")).get("filetype") == SPARSE)
     return Answer(201, "", (("Location", path),))
 
 

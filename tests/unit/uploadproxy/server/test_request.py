@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.saying import Saying
 
 from importer.sources.incoming import Incoming
-from uploadproxy.server.request import BadRequest, Request, read_request
+from uploadproxy.server.request import BadRequest, Request, media_type, read_request
 
 HEAD = b"POST /v1beta1/upload?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
 
@@ -106,3 +106,7 @@ def result_of(data: bytes) -> Request | BadRequest | ConnectionError | None:
         return read(data)
     except (BadRequest, ConnectionError) as error:
         return error
+
+
+def test_a_media_type_is_read_without_its_parameters() -> None:
+    assert media_type(" Application/Offset+octet-stream ; charset=x") == "application/offset+octet-stream"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from cdi.base.faults import Fault
 from cdi.base.wire.termination import Termination
+from uploadproxy.server import slot
 from uploadproxy.server.slot import Slot, Take
 
 DONE = Termination("Upload Complete")
@@ -85,3 +88,48 @@ def test_the_end_waits_until_the_client_of_a_failed_one_has_been_told() -> None:
         assert found == []
     waiting.join()
     assert found == [None]
+
+
+class Waiting:
+    """What became of it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def displace(self) -> None:
+        self.said.append("displaced")
+
+    def leave(self) -> None:
+        self.said.append("left")
+
+
+def test_the_place_is_kept_between_two_requests_and_given_on_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    slot_, one, other = Slot(), Waiting(), Waiting()
+    slot_.take(nothing, one)
+    slot_.park(one)
+    assert [slot_.take(nothing, other), slot_.take(nothing, one)] == [Take.BUSY, Take.TAKEN]
+    slot_.park(one)
+    monkeypatch.setattr(slot, "QUIET_S", 0.0)
+    assert (slot_.take(nothing, other), one.said) == (Take.TAKEN, ["displaced"])
+    assert slot_.take(nothing, one) is Take.BUSY
+    with slot_.free():
+        assert slot_.take(nothing, one) is Take.TAKEN
+    assert (one.said, other.said) == (["displaced"], [])
+
+
+def test_one_that_has_ended_keeps_no_place() -> None:
+    slot_, one = Slot(), Waiting()
+    slot_.take(nothing, one)
+    slot_.park(one)
+    slot_.forget(one)
+    assert slot_.take(nothing) is Take.TAKEN
+
+
+def test_when_the_process_ends_one_that_waits_leaves_first() -> None:
+    slot_, one = Slot(), Waiting()
+    slot_.take(nothing, one)
+    slot_.park(one)
+    assert (slot_.wait(0), one.said) == (None, ["left"])
+    late = Waiting()
+    slot_.park(late)
+    assert (slot_.wait(0), late.said) == (None, ["left"])

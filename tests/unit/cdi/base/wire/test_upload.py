@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cdi.base.faults import Fault
 from cdi.base.wire.termination import Termination, decode_termination
-from cdi.base.wire.upload import DEADLINE_PASSED, UploadEnvironment, decode_upload
+from cdi.base.wire.upload import DEADLINE_PASSED, Claim, UploadEnvironment, decode_upload
 
 # Of a pod that CDI's own controller made.
 THEIRS = {
@@ -53,6 +53,7 @@ def test_the_environment_of_a_pod_of_cdis_is_understood_and_written_alike() -> N
         block=st.booleans(),
         address=st.sampled_from(["0.0.0.0", "127.0.0.1", "::1"]),
         port=st.integers(0, 65535),
+        claim=st.none() | st.builds(Claim, _words, _words, _words, _words, st.booleans()),
     )
 )
 def test_every_environment_is_read_as_it_was_written(told: UploadEnvironment) -> None:
