@@ -34,6 +34,7 @@ from cdi.kube.errors import Conflict
 from cdi.kube.recorder import Recorder
 from cdi.kube.resources import CLAIMS, NAMESPACES, PODS
 from cdi.kube.storage import PersistentVolumeClaim, StorageClass
+from cdi.trust.tokens import Signer, key_pair
 
 ASKS = {a.SOURCE: "http", a.ENDPOINT: "http://192.0.2.1/disk.img"}
 SPEC = {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
@@ -59,7 +60,7 @@ class Bench:
         recorder = Recorder(self.client, "cdi-controller")
         followers = Followers(self.client, lambda _: None)
         self.actor = Actor(self.client, recorder, followers, Written(), SETTINGS)
-        self.volumes = volumes.Actor(self.client, recorder, Written())
+        self.volumes = volumes.Actor(self.client, recorder, Written(), Signer(key_pair().private))
 
     async def claim(self, annotations: dict[str, str], phase: str, **spec: Any) -> PersistentVolumeClaim:
         metadata = {"name": "disk", "namespace": self.namespace, "annotations": annotations}
