@@ -1,7 +1,7 @@
 """Entry point of the clone source pod. What it is told, and what it mounts: ``cdi.base.wire.clone``.
 
-With an ``UPLOAD_URL`` it sends the disk of its claim to the upload server of the target, and ends when that says that
-it is published. Without one it has both claims, and copies. Its termination message has the contract's words.
+With an ``UPLOAD_URL`` it sends the disk, or all files, of its claim to the upload server of the target, and ends when
+all of that is published. Without one it has both claims, and copies. Its termination message has the contract's words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdi.base.faults import Fault
 from cdi.base.verbosity import level_of, log_to_stderr, verbosity_in
 from cdi.base.wire.clone import CLONED, PREALLOCATED, CloneEnvironment, decode_clone
 from cdi.base.wire.termination import Termination
@@ -32,38 +31,48 @@ class Cloning:
 
     def work(self, progress: Progress, cancel: Cancel) -> Termination:
         told = decode_clone(self.environ)
-        if told.archive:
-            raise Fault("ManifestInvalid", where="CDI_CONTENT_TYPE", detail="this version clones disks only")
-        return _sent(told, progress, cancel) if told.upload_url else _copied(told, progress, cancel)
+        if told.upload_url:
+            _send(told, progress, cancel)
+            method = "network"
+        else:
+            method = _copy(told, progress, cancel)
+        message = PREALLOCATED if told.preallocation else CLONED
+        return Termination(message, told.preallocation, method=method, bytes_done=progress.snapshot().bytes_done)
 
 
-def _sent(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> Termination:
-    from cloner.push import Push
+def _send(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> None:
     from cloner.server import Server
-    from cloner.source import SourceDisk, open_disk
 
     server = Server.of(told)
-    with contextlib.closing(open_disk(source_of(told), claim=not told.block)) as file:
-        disk = SourceDisk(file, told.owner_uid)
-        Push(server, disk, progress, cancel).run()
-    message = PREALLOCATED if told.preallocation else CLONED
-    done = progress.snapshot().bytes_done
-    return Termination(message, told.preallocation, method="network", bytes_done=done)
+    if told.archive:
+        from cloner.trees import send_tree
+
+        send_tree(Path(told.mount_point), server, progress, cancel)
+        return
+    from cloner.push import Push
+    from cloner.source import SourceDisk, open_disk
+
+    with contextlib.closing(open_disk(_source(told), claim=not told.block)) as file:
+        Push(server, SourceDisk(file, told.owner_uid), progress, cancel).run()
 
 
-def _copied(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> Termination:
-    from cloner.local import copy
+def _copy(told: CloneEnvironment, progress: Progress, cancel: Cancel) -> str:
     from importer.target import Target
 
     def place(_size: int) -> Target:
-        return Target.in_volume(told.size, told.share, preallocation=told.preallocation)
+        return Target.in_volume(told.size, told.share, preallocation=told.preallocation, archive=told.archive)
 
-    method = copy(source_of(told), place, progress, cancel, claim=not told.block)
-    message = PREALLOCATED if told.preallocation else CLONED
-    return Termination(message, told.preallocation, method=method, bytes_done=progress.snapshot().bytes_done)
+    if told.archive:
+        from cloner.trees import copy_tree
+
+        copy_tree(Path(told.mount_point), place(0), progress, cancel)
+        return "copy"
+    from cloner.local import copy
+
+    return copy(_source(told), place, progress, cancel, claim=not told.block)
 
 
-def source_of(told: CloneEnvironment) -> Path:
+def _source(told: CloneEnvironment) -> Path:
     mount = Path(told.mount_point)
     return mount if told.block else mount / _DISK
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import mmap
 import threading
 import time
 from collections.abc import Iterator
 
-from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from cdi.base.wire.cloning import Begin, Begun
 from cdi.base.wire.extents.encoder import Encoder
 from cloner.packing import Packing
-from cloner.server import Away, Connection, Finished, Server
+from cloner.patience import PATIENCE_S, persist
+from cloner.server import Connection, Server
 from cloner.source import PIECE, SourceDisk
 from importer.cancel import Cancel
 from importer.fetch.crew import Crew
@@ -21,11 +20,7 @@ from importer.fetch.rangeset import RangeSet
 from importer.progress import Progress, Stage
 from importer.sinks.zeroes import nonzero_runs
 
-log = logging.getLogger("cloner")
-
 CONNECTIONS = 4
-PATIENCE_S = 900.0  # without a byte that the target took; it may have to be scheduled, and its image pulled
-_PAUSE_S, _PAUSE_MOST_S = 0.1, 2.0
 _BATCH, _BATCH_S = 64 * MiB, 5.0  # what one request acknowledges
 _SILENCE_S = 15.0  # the server ends a session that it hears nothing of
 
@@ -40,27 +35,7 @@ class Push:
 
     def run(self, patience_s: float = PATIENCE_S) -> None:
         """Blocking, until the target has all of it and has published the disk. Raises Fault."""
-        since_s, before, pause_s = time.monotonic(), 0, _PAUSE_S
-        while True:
-            try:
-                self._attempt()
-            except Finished:
-                log.info("the target had all of it already")
-                return
-            except Away as away:
-                now_s = time.monotonic()
-                if self.sent > before:
-                    since_s, before, pause_s = now_s, self.sent, _PAUSE_S
-                if now_s - since_s > patience_s:
-                    raise self._away(patience_s, away) from away
-                log.info("%s: %s; it is tried again", self._server.name, away)
-                self._cancel.sleep(pause_s)
-                pause_s = min(2 * pause_s, _PAUSE_MOST_S)
-            else:
-                return
-
-    def _away(self, patience_s: float, away: Away) -> Fault:
-        return Fault("CloneTargetAway", server=self._server.name, seconds=f"{patience_s:.0f}", cause=away)
+        persist(self._attempt, lambda: self.sent, self._server.name, self._cancel, patience_s)
 
     def _attempt(self) -> None:
         cancel = Cancel.following(self._cancel)
