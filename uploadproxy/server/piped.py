@@ -110,14 +110,12 @@ class PipedReceiver:
                 self._thread.join()
                 raise self._result
 
-    def finish(self) -> None:
+    def finish(self) -> tuple[str, ...]:
         self._pipe.end()
         self._thread.join()
         if isinstance(self._result, Fault):
             raise self._result
-
-    def notes(self) -> tuple[str, ...]:
-        return self._result.notes if isinstance(self._result, Result) else ()
+        return self._result.notes if self._result is not None else ()
 
     def stop(self) -> None:
         self._cancel.request()

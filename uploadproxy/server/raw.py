@@ -88,7 +88,7 @@ class RawReceiver:
             self._record.keep_head(filled.offset, data[:held])
         self._disk.write(filled.offset, data)
 
-    def finish(self) -> None:
+    def finish(self) -> tuple[str, ...]:
         size = disk_in(self._tail[-FOOTER_SIZE:], self._length)
         self._disk.ends_at(size)
         if size > self._position:
@@ -96,6 +96,7 @@ class RawReceiver:
         self._disk.publish()
         self._record.forget()
         self._disk.close()
+        return ()
 
     def stop(self) -> None:
         """Nothing blocks here but the client and the storage."""

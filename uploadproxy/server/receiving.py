@@ -27,8 +27,8 @@ class Receiver(Protocol):
         """The body of one request, to its end. Raises Cut, Fault."""
         ...
 
-    def finish(self) -> None:
-        """All has come: the disk is published. Blocking. Raises Fault."""
+    def finish(self) -> tuple[str, ...]:
+        """All has come: the disk is published; what people should know. Blocking. Raises Fault."""
         ...
 
     def stop(self) -> None:

@@ -238,10 +238,10 @@ class Session:
         assert self._receiver is not None
         if self._record is not None:
             self._record.forget()  # before there is a disk: the next process must not go on with it
-        self._receiver.finish()
+        notes = self._receiver.finish()
         applied = self._place.volume.preallocation and not self._place.archive
         done = self._place.progress.snapshot().bytes_done
-        return Termination(UPLOADED, preallocation_applied=applied, bytes_done=done)
+        return Termination(UPLOADED, preallocation_applied=applied, bytes_done=done, notes=notes)
 
     def _fail(self, fault: Fault, afterwards: ExitStack) -> Answer:
         """Nothing of it stays."""
@@ -265,10 +265,9 @@ class Session:
 
     def end(self) -> None:
         """By its client, or by time. Inside a turn."""
+        with contextlib.suppress(Refused):
+            self.look()  # what another process left goes too
         self.is_over = True
-        if self._left is not None:
-            with contextlib.suppress(Refused, Fault), self._taken():
-                self._restore()
         self._destroy()
         self._place.slot.forget(self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable
 
@@ -101,20 +102,22 @@ class SparseReceiver:
         except Malformed as error:
             raise Fault("UploadMalformed", cause=str(error)) from error
 
-    def finish(self) -> None:
+    def finish(self) -> tuple[str, ...]:
         self.complete()
         assert self._disk is not None
         assert self._record is not None
         self._disk.publish()
         self._record.forget()
         self._disk.close()
+        return ()
 
     def stop(self) -> None:
         """Nothing blocks here but the client and the storage."""
 
     def close(self) -> None:
         if self._disk is not None and self._record is not None:
-            self._record.marked(self._decoder.mark)
+            with contextlib.suppress(Fault):
+                self._record.marked(self._decoder.mark)
             self._disk.close()
 
     def destroy(self) -> None:

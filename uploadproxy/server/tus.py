@@ -6,11 +6,13 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from cdi.base.defect import place_of
 from cdi.base.faults import Fault
 from cdi.base.units import MiB
 from uploadproxy.server.answer import Answer, failed
@@ -21,6 +23,8 @@ from uploadproxy.server.request import Request, media_type
 from uploadproxy.server.routes import SESSIONS, SPARSE
 from uploadproxy.server.session import Refused, Session
 from uploadproxy.server.sessions import Sessions
+
+log = logging.getLogger("uploadserver")
 
 VERSION = "1.0.0"
 _RESUMABLE = ("Tus-Resumable", VERSION)
@@ -65,6 +69,9 @@ def answer_to(sessions: Sessions, asked: Asked) -> Iterator[Answer]:
             answer = _of_a_cut(cut)
         except Fault as fault:
             answer = failed(fault)
+        except Exception as error:
+            log.exception("a defect of the upload server")
+            answer = failed(Fault("ImporterDefect", error=place_of(error)))
         if _RESUMABLE not in answer.headers:
             answer = Answer(answer.status, answer.text, (_RESUMABLE, *answer.headers))
         yield answer

@@ -117,6 +117,19 @@ def test_every_other_format_says_that_it_starts_again(trust: Trust, tmp_path: Pa
     assert (tmp_path / "disk.img").read_bytes() == DISK.ljust(16 * MiB, b"\0")
 
 
+def test_one_that_another_process_began_is_ended(trust: Trust, tmp_path: Path) -> None:
+    with of_a_file(trust, tmp_path) as server:
+        path = begun(server, DISK)
+        killed_behind(server, path, DISK, 4 * MiB, tmp_path)
+    with of_a_file(trust, tmp_path) as server:
+        with server.client() as client:
+            assert asked(client, "DELETE", path).status == 204
+            assert asked(client, "HEAD", path).status == 404
+        assert not any(file.name.startswith("disk.img") for file in tmp_path.iterdir())
+        assert server.post("/v1beta1/upload", DISK).status == 200
+        assert server.ended()[0] == 0
+
+
 def test_what_the_server_keeps_does_not_open_the_session(trust: Trust, tmp_path: Path) -> None:
     (tmp_path / "volume").mkdir()
     volume = give_to_pods(tmp_path / "volume")
