@@ -318,6 +318,11 @@ class World:
         found = {"name": container, "state": {"terminated": ended}, "restartCount": exit_code}
         self.change(self.stores.pods, name, namespace, status={"phase": "Running", "containerStatuses": [found]})
 
+    def start(self, pod: str, address: str = "10.0.0.1") -> None:
+        """It is given a node and an address."""
+        if self.stores.pods.get(pod, "ns") is not None:
+            self.change(self.stores.pods, pod, "ns", status={"podIP": address})
+
     def drop_pod(self, name: str, namespace: str) -> None:
         self.stores.pods.drop(Key(namespace, name))
 

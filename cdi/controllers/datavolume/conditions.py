@@ -97,7 +97,8 @@ def _running(claim: PersistentVolumeClaim | None) -> Condition:
         return target if source.status == "True" else source
     if source.status == "True":
         return target
-    both = [f"{one} and {other}" for one, other in ((target.reason, source.reason), (target.message, source.message))]
+    told = ((target.reason, source.reason), (target.message, source.message))
+    both = [" and ".join(text for text in texts if text) for texts in told]
     return Condition("Running", source.status, *both)
 
 

@@ -24,7 +24,7 @@ class Program:
     ``devices``: by the name of a volume, the path of one that is mounted nowhere. ``labels`` and ``annotations``:
     beside those of all workers. ``probe``: of readiness, as Kubernetes writes it. ``name``: of a pod that is not the
     worker. ``data_path``: where the claim is mounted. ``is_owned``: by the claim. ``affinity``: where an administrator
-    says none."""
+    says none. ``hosts``: names that it knows without asking, each with its address."""
 
     container: str
     image: str
@@ -41,6 +41,7 @@ class Program:
     reads_only: bool = False
     is_owned: bool = True
     affinity: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 def worker_pod(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]:
@@ -91,6 +92,8 @@ def _spec(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]:
     }
     if spec["containers"][0]["volumeMounts"]:
         spec["securityContext"]["fsGroup"] = _UID
+    if program.hosts:
+        spec["hostAliases"] = [{"ip": address, "hostnames": [name]} for name, address in program.hosts.items()]
     if cluster.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in cluster.pull_secrets]
     if annotations.get(a.PRIORITY_CLASS):

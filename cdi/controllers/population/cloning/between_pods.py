@@ -1,7 +1,9 @@
 """A clone for which no populator serves the class: one pod reads the source, an upload server writes the target. Pure.
 
-Both pods are made in one pass; the one that reads waits for the other one's port. It may lie in another namespace, so
-it is found by its name and mark, as all that clones make, and a finalizer keeps the target until it is gone.
+The pod that reads is made as soon as the other one has an address, which it is told: a name would resolve only when
+that one is ready, and who asks earlier gets the answer "no such name" for as long as caches of DNS keep it (10 s were
+seen). It may lie in another namespace, so it is found by its name and mark, as all that clones make, and a finalizer
+keeps the target until it is gone.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, aske
     return Plan(
         (
             *step.first,
-            *_source_made(case, clone, step),
+            *_source_made(case, clone),
             *annotated(target, before, after),
             *step.then,
             *_source_replaced(seen),
@@ -115,35 +117,41 @@ def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, aske
 
 
 def _of_source(pod: Pod | None) -> Outputs:
-    if pod is None:
+    """One that has sent all is not over: the other one has its part still to do."""
+    report = report_of(pod) if pod is not None else None
+    if report is None or report.running is None:
         return {}
-    report = report_of(pod)
-    state = "true" if report.running else "false"
-    return dict(zip(_SOURCE_OUTPUTS, (state, report.reason, report.message), strict=True))
+    is_well = report.running or report.outcome is Outcome.SUCCEEDED
+    words = ("true", "Pod is running", "") if is_well else ("false", report.reason, report.message)
+    return dict(zip(_SOURCE_OUTPUTS, words, strict=True))
 
 
-def _source_made(case: Case, clone: Cloning, step: Step) -> list[Action]:
-    """With the pod that writes, not before: what that one is refused for would keep a reader waiting."""
+def _source_made(case: Case, clone: Cloning) -> list[Action]:
     seen, target = case.seen, case.target
-    is_written = seen.pod is not None or any(
-        isinstance(action, Create) and action.wanted.role is Role.WORKER for action in step.first
-    )
-    if not is_written or seen.source_pod is not None or clone.claim is None:
+    address = _address(seen)
+    if not address or seen.source_pod is not None or clone.claim is None:
         return []
-    wanted = source_pod(case, clone.claim, is_taken=Role.SOURCE in clone.taken)
+    wanted = source_pod(case, clone.claim, address, is_taken=Role.SOURCE in clone.taken)
     name = wanted.body["metadata"]["name"]
     told = (outputs.told(target),)
     return [Create(wanted, ref(target), lambda cause: outputs.worker_refused(name, cause), told, unchanged=ref(target))]
 
 
+def _address(seen: Observed) -> str:
+    """Of the pod that writes; empty while it has none, or while it goes."""
+    pod = seen.pod
+    return pod.status.pod_ip if pod is not None and not pod.metadata.deletion_timestamp else ""
+
+
 def _source_replaced(seen: Observed) -> list[Action]:
-    """A pod that will send no more, while the other one still waits for it."""
+    """A pod that will send no more, or to an address that nobody has any more, while the other one waits for it."""
     pod = seen.source_pod
     if pod is None:
         return []
-    outcome = report_of(pod).outcome
+    outcome, address = report_of(pod).outcome, _address(seen)
     is_silent = outcome is Outcome.SUCCEEDED and seen.pod is not None and seen.pod_age_s > _SILENT_S
-    return pod_ended(pod) if outcome is Outcome.LOST or is_silent else []
+    is_astray = bool(address) and pod.metadata.annotations.get(a.OWN_ADDRESS) != address
+    return pod_ended(pod) if outcome is Outcome.LOST or is_silent or is_astray else []
 
 
 def _finished(seen: Observed, target: PersistentVolumeClaim, step: Step, written: tuple[Outputs, Outputs]) -> Plan:

@@ -55,8 +55,8 @@ class LetIn:
         return replace(pod, belongings=tuple(with_members(item, data) for item in pod.belongings))
 
 
-def source_pod(case: Case, source: PersistentVolumeClaim, *, is_taken: bool) -> Wanted:
-    """``is_taken``: somebody else has the first of its names."""
+def source_pod(case: Case, source: PersistentVolumeClaim, address: str, *, is_taken: bool) -> Wanted:
+    """``address``: of the pod that writes. ``is_taken``: somebody else has the first of its names."""
     target, cluster = case.target.metadata, case.seen.cluster
     mark = mark_of(target)
     name = second_name(Role.SOURCE, target.uid, mark) if is_taken else first_name(Role.SOURCE, target.uid)
@@ -77,9 +77,11 @@ def source_pod(case: Case, source: PersistentVolumeClaim, *, is_taken: bool) -> 
         annotations={
             a.CREATED_BY: "yes",
             a.OWN_CLONE_MARK: mark,
+            a.OWN_ADDRESS: address,
             a.C + "storage.ownerRef": f"{target.namespace}/{target.name}",
         },
         affinity=_affinity(case, source),
+        hosts={_server(case): address},
     )
     reading = replace(case, claim=source)
     copying = clones.Copying(_place(source), _place(case.target), target.uid)
@@ -98,11 +100,17 @@ def _told(case: Case, source: PersistentVolumeClaim) -> list[dict[str, Any]]:
         mount_point=SOURCE_DEVICE if is_block(source) else SOURCE_DIR,
         block=is_block(source),
         archive=annotations.get(a.CONTENT_TYPE) == "archive",
-        upload_url=f"https://{names.upload_service(target.name)}.{target.namespace}.svc:{PORT}/v1beta1/upload",
+        upload_url=f"https://{_server(case)}:{PORT}/v1beta1/upload",
         owner_uid=annotations.get(a.OWNER_UID) or target.uid,
         preallocation=annotations.get(a.PREALLOCATION_REQUESTED) == "true",
     )
     return [{"name": name, "value": value} for name, value in told.encode().items()]
+
+
+def _server(case: Case) -> str:
+    """The name that its certificate has."""
+    target = case.target.metadata
+    return f"{names.upload_service(target.name)}.{target.namespace}.svc"
 
 
 def _from_secret(secret: str, key: str, variable: str) -> dict[str, Any]:

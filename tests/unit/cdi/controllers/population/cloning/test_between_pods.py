@@ -23,6 +23,8 @@ def begun(**options: Any) -> World:
     world.settle()
     world.bind("disk", "ns")
     world.settle()
+    world.start(SERVER)
+    world.settle()
     return world
 
 
@@ -33,6 +35,8 @@ def reader(world: World) -> Pod | None:
 def finish(world: World) -> None:
     world.bind("disk", "ns")
     world.settle()
+    world.start(SERVER)
+    world.settle()
     world.copy()
     world.settle()
     world.end_pod(SERVER, "ns", "cdi-upload-server")
@@ -40,11 +44,14 @@ def finish(world: World) -> None:
 
 
 @pytest.mark.parametrize("namespace", ["ns", "other"])
-def test_both_pods_are_made_in_one_pass_each_where_its_claim_is(namespace: str) -> None:
+def test_each_pod_is_made_where_its_claim_is_and_knows_the_other(namespace: str) -> None:
     world = World(direct=True, source_namespace=namespace, permits=(PERMIT,) if namespace == "other" else ())
     world.settle()
     world.bind("disk", "ns")
     made = [action.wanted for action in world.reconcile() if isinstance(action, Create)]
+    world.start(SERVER)
+    made += [action.wanted for action in world.reconcile() if isinstance(action, Create)]
+    made = [item for item in made if item.role is not Role.IDENTITY]  # it is asked for until the pod has started
     assert [item.role for item in made] == [Role.SERVICE, Role.WORKER, Role.SOURCE]
     assert [item.body["metadata"]["namespace"] for item in made] == ["ns", "ns", namespace]
     server, source = made[1].body["spec"]["containers"][0], made[2].body["spec"]
@@ -52,6 +59,7 @@ def test_both_pods_are_made_in_one_pass_each_where_its_claim_is(namespace: str) 
     assert told["CLIENT_NAME"] == f"{namespace}/golden-ns/disk"
     assert told["CDI_CLIENT_URI"] == f"urn:uuid:{world.target.metadata.uid}"
     assert source["volumes"][0]["persistentVolumeClaim"] == {"claimName": "golden", "readOnly": True}
+    assert source["hostAliases"] == [{"ip": "10.0.0.1", "hostnames": ["cdi-upload-disk.ns.svc"]}]
     assert made[2].body["metadata"]["ownerReferences"] == []
     assert world.annotations[a.UPLOAD_CLIENT_NAME] == told["CLIENT_NAME"]
     assert a.SOURCE_FINALIZER in world.target.metadata.finalizers
@@ -71,7 +79,7 @@ def test_it_ends_with_the_contracts_outputs_and_nothing_left() -> None:
 
 @given(
     moves=st.lists(
-        st.tuples(st.sampled_from(("copy", "fail", "lose reader", "lose server", "bind")), st.integers(0, 4)),
+        st.tuples(st.sampled_from(("copy", "fail", "lose reader", "lose server", "bind", "start")), st.integers(0, 4)),
         max_size=8,
     )
 )
@@ -84,6 +92,8 @@ def test_whoever_dies_wherever_it_ends_the_same(moves: list[tuple[str, int]]) ->
                 world.copy()
             case "fail":
                 world.copy(exit_code=1, message="[TargetFull] full. Try: more")
+            case "start":
+                world.start(SERVER)
             case "bind":
                 world.bind("disk", "ns")
             case _:
@@ -157,7 +167,21 @@ def test_a_pod_of_somebody_else_with_the_readers_name_is_no_obstacle() -> None:
     world.settle()
     world.bind("disk", "ns")
     world.settle()
+    world.start(SERVER)
+    world.settle()
     ours = [pod for pod in world.stores.pods.all() if pod.metadata.labels.get(a.COMPONENT) == READER]
     assert len(ours) == 1
     assert ours[0].metadata.name.startswith(world.named("source_pod"))
     assert world.annotations[a.SOURCE_POD_NAME] == ours[0].metadata.name
+
+
+def test_a_reader_that_sends_to_a_former_address_is_replaced() -> None:
+    world = begun()
+    before = reader(world)
+    assert before is not None
+    world.start(SERVER, address="10.0.0.2")
+    world.settle()
+    after = reader(world)
+    assert after is not None
+    assert after.metadata.uid != before.metadata.uid
+    assert after.metadata.annotations[a.OWN_ADDRESS] == "10.0.0.2"
