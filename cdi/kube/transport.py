@@ -91,6 +91,7 @@ class Transport:
         with self._told(call):
             arguments = await self._arguments(call)
             del arguments["data"], arguments["allow_redirects"]
+            arguments["headers"]["Accept"] = "*/*"  # who wants JSON is answered 406
             try:
                 async with asyncio.timeout(ANSWER_S):
                     opened = await self._streams.ws_connect(

@@ -66,6 +66,8 @@ class ApiWithPods:
         opened = web.WebSocketResponse(protocols=[PROTOCOL], max_msg_size=0)
         if not opened.can_prepare(request).ok:
             return web.json_response({"kind": "Status", "code": 400, "message": "Upgrade request required"}, status=400)
+        if request.headers["Accept"] != "*/*":  # as API servers have it
+            return web.json_response({"kind": "Status", "code": 406}, status=406)
         await opened.prepare(request)
         self.tunnels += 1
         assert request.query["ports"] == "8443"
