@@ -95,10 +95,7 @@ _VALIDATING = (
 _UNSERVED = Webhook(
     "cdi-api-populator-validate",
     "unserved-kind",
-    (
-        Target("volumeclonesources", _CREATED),
-        Target("ovirtvolumepopulators openstackvolumepopulators", _CREATED, group="forklift.cdi.kubevirt.io"),
-    ),
+    (Target("ovirtvolumepopulators openstackvolumepopulators", _CREATED, group="forklift.cdi.kubevirt.io"),),
     failure_policy="Ignore",
 )
 

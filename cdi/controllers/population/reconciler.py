@@ -104,18 +104,20 @@ class Population:
             self.controller.enqueue(Key(new.metadata.namespace, new.metadata.name))
 
     def _keys_of_pod(self, pod: Pod) -> list[Key]:
-        """A worker of another version does not say for which target; its owner is the claim that it writes to. Any
-        other pod keeps the claims that it mounts from being filled."""
+        """A worker of another version does not say for which target; its owner is the claim that it writes to. Any pod
+        keeps the claims that it mounts from being filled, and from being cloned."""
+        clones, find = self._observer.clones, self._stores.claims.get
+        used = [claim for name in pod.claims if (claim := find(name, pod.metadata.namespace)) is not None]
+        cloned = [key for claim in used for key in self._cloning(CLAIMS.kind, claim.metadata)]
         named = [Key(*text.split("/", 1)) for text in target_of_pod(pod)]
-        if named:
-            return named
-        is_worker = kind_of_worker(pod) is not None
-        owners = [owner.name for owner in pod.metadata.owner_references if owner.controller] if is_worker else []
-        found = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners or pod.claims)
-        claims = [claim for claim in found if claim is not None]
-        used = [key for claim in claims if owners or _asks(claim) for key in _keys_of_working(claim)]
-        cloned = [key for claim in claims for key in self._cloning(CLAIMS.kind, claim.metadata)]
-        return [*used, *cloned, *self._observer.clones.targets_of_made(pod)]
+        return [*(named or self._keys_of_mounted(pod, used)), *cloned, *clones.targets_of_made(pod)]
+
+    def _keys_of_mounted(self, pod: Pod, used: list[PersistentVolumeClaim]) -> list[Key]:
+        if kind_of_worker(pod) is None:
+            return [key for claim in used if _asks(claim) for key in _keys_of_working(claim)]
+        owners = [owner.name for owner in pod.metadata.owner_references if owner.controller]
+        found = (self._stores.claims.get(name, pod.metadata.namespace) for name in owners)
+        return [key for claim in found if claim is not None for key in _keys_of_working(claim)]
 
     def _keys_of_source(self, kind: str, source: VolumeSource) -> list[Key]:
         """Of the claims that name it, wherever they are: those of other namespaces need a token."""

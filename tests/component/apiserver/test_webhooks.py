@@ -212,11 +212,6 @@ WARNED: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         ("ObjectTransfer feature is deprecated, and will be deleted soon", "ObjectTransfer is "),
     ),
     "import": ("VolumeImportSource", {"source": {"registry": {"url": "docker://h/i"}}}, ("source registry is ",)),
-    "clone": (
-        "VolumeCloneSource",
-        {"source": {"kind": "PersistentVolumeClaim", "name": "a"}},
-        ("volumeclonesources ",),
-    ),
 }
 
 

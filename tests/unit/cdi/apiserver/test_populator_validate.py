@@ -116,8 +116,8 @@ async def test_an_import_source_that_is_right_is_allowed(body: dict[str, Any], w
 async def test_what_has_no_controller_says_so() -> None:
     text = "accepted, not acted on by this version"
     assert await validate(create(an_upload(), UPLOADS), Known()) == ALLOWED
-    answer = await warn(create(an_upload(), "volumeclonesources"), Known())
-    assert (answer.allowed, answer.warnings) == (True, (f"volumeclonesources are {text}",))
+    answer = await warn(create(an_upload(), "ovirtvolumepopulators"), Known())
+    assert (answer.allowed, answer.warnings) == (True, (f"ovirtvolumepopulators are {text}",))
 
 
 @asynchronous

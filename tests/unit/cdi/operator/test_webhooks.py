@@ -82,5 +82,5 @@ def test_kinds_without_a_webhook_of_the_contract_get_one_that_can_only_warn() ->
     hook = HOOKS["/unserved-kind"]
     assert hook["failurePolicy"] == "Ignore"
     resources = [resource for rule in hook["rules"] for resource in rule["resources"]]
-    assert resources == ["volumeclonesources", "ovirtvolumepopulators", "openstackvolumepopulators"]
+    assert resources == ["ovirtvolumepopulators", "openstackvolumepopulators"]
     assert {operation for rule in hook["rules"] for operation in rule["operations"]} == {"CREATE"}
