@@ -11,7 +11,7 @@ runtime=(qemu-img:qemu-utils '/usr/lib/*/libmagic.so.1:libmagic1')
 demo=(nginx:nginx-light qemu-system-x86_64:qemu-system-x86 syslinux:syslinux mcopy:mtools cpio:cpio sfdisk:fdisk
     xz:xz-utils curl:curl /usr/lib/syslinux/mbr/mbr.bin:syslinux-common)
 test=(openssl:openssl zstd:zstd pigz:pigz tinyproxy:tinyproxy nbdkit:nbdkit nbdcopy:libnbd-bin mkfs.xfs:xfsprogs
-    mkfs.ext4:e2fsprogs losetup:mount git:git)
+    mkfs.ext4:e2fsprogs losetup:mount git:git chromium:chromium)
 cluster=(runc:runc '/usr/lib/cni/bridge:containernetworking-plugins' nft:nftables ip:iproute2 nsenter:util-linux
     sysctl:procps buildah:buildah debootstrap:debootstrap)
 

@@ -17,6 +17,7 @@ from uploadproxy.proxy.authorization import permitted
 from uploadproxy.proxy.body import no_invitation
 from uploadproxy.proxy.destination import Destination
 from uploadproxy.proxy.forwarding import Passage
+from uploadproxy.proxy.page import files
 from uploadproxy.proxy.paths import PATHS, server_path
 from uploadproxy.proxy.refusal import Refusal, told
 from uploadproxy.proxy.search import Search
@@ -80,6 +81,7 @@ def application(proxy: Proxy, leaving: Leaving, attendance: Attendance) -> web.A
     served.router.add_route("*", sessions.SESSIONS, proxy.open_session, expect_handler=no_invitation)
     served.router.add_route("*", sessions.LOCATION, proxy.go_on, expect_handler=no_invitation)
     served.router.add_get("/healthz", _alive)
+    files.add_routes(served.router)
     served.on_response_prepare.append(origins.allow)
     served.on_response_prepare.append(sessions.expose)
     served.on_response_prepare.append(_nameless)
