@@ -38,6 +38,11 @@ ALIVE = Answer(200, "OK")
 NOT_FOUND = Answer(404, "There is nothing here for this method and path. Try: POST an image to /v1beta1/upload.")
 BUSY = Answer(503, "Another upload is running, and a volume takes one at a time. Try: again when it has ended.")
 CLOSED = Answer(503, "This server ends, and another one takes its place. Try: again in some seconds.")
+NO_CLONE_STREAM = Answer(
+    415,
+    "The stream of another version's clone pod is not understood here, and nothing of it was taken. "
+    "Try: delete that pod; the controller of this version makes its own.",
+)
 FINISHED = Answer(
     409, "An upload into this volume has ended well, and the server ends. Try: nothing, the disk is there."
 )

@@ -14,6 +14,7 @@ from uploadproxy.server.answer import (
     ALIVE,
     CONTINUE,
     DONE,
+    NO_CLONE_STREAM,
     NOT_FOUND,
     REFUSALS,
     Answer,
@@ -89,7 +90,7 @@ class Connection:
             return self._session(request, body)
         if request.method == "POST" and request.path.startswith(CLONES):
             return self._clone(request, body)
-        if upload is not None and request.method in _TAKING:
+        if upload is not None and request.method in _TAKING and not _is_clone_stream(request):
             goes_on = False
             self._upload(upload, request, body)
         else:
@@ -189,10 +190,15 @@ class Connection:
             left -= count
 
 
+def _is_clone_stream(request: Request) -> bool:
+    """What the source pods of the Go CDI send: framed by snappy, it would be taken for a disk."""
+    return request.headers.get("x-cdi-content-type", "").strip().lower().endswith("-clone")
+
+
 def _answer_to(request: Request, upload: Upload | None) -> Answer:
     """Of what is no upload."""
     if request.path == HEALTH and request.method in ("GET", "HEAD"):
         return ALIVE
     if upload is not None and upload.asynchronous and request.method == "HEAD":
         return DONE  # clients ask so whether there are asynchronous uploads
-    return NOT_FOUND
+    return NOT_FOUND if upload is None or not _is_clone_stream(request) else NO_CLONE_STREAM

@@ -215,6 +215,15 @@ def test_only_the_client_of_that_name_may_upload(server: UploadServer, disk: Pat
     assert takes_an_upload(server, disk)
 
 
+@pytest.mark.parametrize("kind", ["filesystem-clone", "blockdevice-clone"])
+def test_the_stream_of_another_versions_clone_pod_is_no_disk(server: UploadServer, disk: Path, kind: str) -> None:
+    said = server.post("/v1beta1/upload", DISK, f"x-cdi-content-type: {kind}")
+    assert said.status == 415
+    assert "clone pod" in said.text
+    assert nothing_is_left(disk)
+    assert takes_an_upload(server, disk)
+
+
 def test_only_the_client_with_the_uri_of_the_claim_may_clone_into_it(trust: Trust, disk: Path) -> None:
     """Another pair of claims may have the same name."""
     mine, other = (trust.clients.issue(CLIENT, f"URI:{claim_uri(uid)}") for uid in ("mine", "other"))

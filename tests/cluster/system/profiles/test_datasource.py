@@ -118,9 +118,9 @@ def test_a_datavolume_waits_for_a_datasource_without_a_source(space: Namespace) 
     space.create(datavolume("golden", {"blank": {}}, storage=storage("64Mi", "shared")))
     space.wait_phase("golden", "Succeeded")  # what came before it has been worked on
     assert space.find("PersistentVolumeClaim", "disk") is None
-    assert "phase" not in space.get("DataVolume", "disk").get("status", {})
+    space.wait("DataVolume", "disk", lambda found: condition(found, "Bound").get("reason") == "CloneWithoutSource")
     space.patch("DataSource", "later", {"spec": {"source": {"pvc": {"namespace": space.name, "name": "golden"}}}})
-    space.wait_event("disk", "NotActedOn")
+    space.wait_phase("disk", "Succeeded", 120)
 
 
 def test_a_datavolume_of_no_datasource_is_refused(space: Namespace) -> None:
