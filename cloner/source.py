@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +23,15 @@ def open_disk(path: Path, *, claim: bool) -> FileSource:
 
 
 class SourceDisk:
-    """``size``: bytes. ``version``: another one for other bytes, as far as can be told: of a device, only its size and
-    ``whose`` it is."""
+    """``size``: bytes. ``version``: another one for other bytes. Of a device nothing tells whether it was written to
+    since: what another process has sent of it does not count."""
 
     def __init__(self, file: FileSource, whose: str) -> None:
         facts = file.probe()
         if facts.size is None:
             raise Fault("FileUnreadable", source=file.name, cause="it has no size")
         self.name, self.size, self._file, self._facts = file.name, facts.size, file, facts
-        said = f"{whose} {self.size} {facts.etag or 'device'}"
+        said = f"{whose} {self.size} {facts.etag or os.urandom(16).hex()}"
         self.version = hashlib.sha256(said.encode()).hexdigest()
 
     def pieces(self, kept: RangeSet) -> Iterator[tuple[int, int]]:

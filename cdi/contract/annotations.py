@@ -106,6 +106,7 @@ OWN_CLONE_REQUIRE = C + "cloneRequire"  # offload: the storage does it, or nobod
 OWN_CLONE_PLAN = C + "storage.clone.plan"  # on the claim: how it is cloned, and why not otherwise: JSON of status.clone
 OWN_CLONE_MARK = C + "storage.clone.mark"  # on a claim, and on what was made to clone into it: drawn by chance
 OWN_ADDRESS = C + "storage.clone.address"  # on a source pod: to which address it sends
+OWN_CLONE_NAMESPACE = C + "storage.clone.namespace"  # where the pod is that reads, whatever the request says later
 OWN_COPY = C + "storage.clone.copied"  # on a temporary claim: the name of the claim that a pod copies into it
 OWN_RETAINED = S + "populator.retained"  # on a PVC' that is kept: its event was written
 

@@ -94,7 +94,9 @@ def _told(cause: Exception, body: Body, host: str) -> Exception:
         return ConnectionResetError("the client is gone")
     if body.failure is not None:
         return Refusal(400, Fault("UploadBodyUnreadable", taken=body.taken, cause=body.failure))
-    values = {"server": host, "cause": str(cause) or type(cause).__name__}
+    # As a whole it has the URL, of which a session's part is a secret.
+    said = cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(cause)
+    values = {"server": host, "cause": said or type(cause).__name__}
     if isinstance(cause, aiohttp.ClientSSLError):
         return Refusal(502, Fault("UploadServerUntrusted", contract=_CONTRACT, **values))
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):

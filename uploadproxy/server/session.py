@@ -225,6 +225,8 @@ class Session:
             return RawReceiver(*self._opened(left.size), goes_on=True)
         mark = left.trusted
         if mark == START:
+            if left.size:
+                destroy(*self._opened(left.size))  # what was written may not be of the stream that comes now
             return None
         disk, record = self._opened(left.size)
         if disk.kept.total + disk.head < mark.count or len(record.head(disk.head)) < min(disk.head, mark.reached):
@@ -262,6 +264,7 @@ class Session:
         if self._record is not None:
             with contextlib.suppress(Fault):
                 self._record.forget()
+            self._record = None  # all sessions of a volume have one: by now it may be another's
 
     def end(self) -> None:
         """By its client, or by time. Inside a turn."""

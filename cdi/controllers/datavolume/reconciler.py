@@ -116,6 +116,7 @@ class DataVolumes:
         self.controller.watches(own.referred, self._keys_of_reference, lambda item: (item.spec, item.status.source))
         self._observer.on_offer(self._offered)
         self.controller.watches(shared.claims, self._keys_of_origin, _of_origin)
+        self.controller.watches(own.volumes, self._keys_of_origin, lambda item: item.status.phase == Phase.SUCCEEDED)
         self.controller.watches(own.snapshots.taken, self._keys_of_snapshot, lambda item: (item.spec, item.status))
         self.controller.watches(own.snapshots.contents, self._keys_of_content)
         self.controller.watches(shared.pods, self._keys_of_detection)
@@ -129,8 +130,9 @@ class DataVolumes:
         found, namespace = self._own.volumes.by(_SOURCE, source.metadata.name), source.metadata.namespace
         return [_key(item) for item in found if item.metadata.namespace == namespace or source.kind == CLONE_KIND]
 
-    def _keys_of_origin(self, claim: PersistentVolumeClaim) -> list[Key]:
-        return self._waiting_for_origin(f"pvc/{claim.metadata.namespace}/{claim.metadata.name}")
+    def _keys_of_origin(self, item: PersistentVolumeClaim | DataVolume) -> list[Key]:
+        """A claim that is a source, or the DataVolume whose claim is one."""
+        return self._waiting_for_origin(f"pvc/{item.metadata.namespace}/{item.metadata.name}")
 
     def _keys_of_snapshot(self, snapshot: VolumeSnapshot) -> list[Key]:
         return self._waiting_for_origin(f"snapshot/{snapshot.metadata.namespace}/{snapshot.metadata.name}")

@@ -19,8 +19,9 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of, obstacle
 from cdi.controllers.population import outputs
-from cdi.controllers.population.cloning.between_pods import copied
+from cdi.controllers.population.cloning.between_pods import copied, parted
 from cdi.controllers.population.cloning.flow import cloned
+from cdi.controllers.population.cloning.seen import Cloning
 from cdi.controllers.population.handover import annotated, passed_on, rebound, why_unbound
 from cdi.controllers.population.kind import Case, Kind
 from cdi.controllers.population.kinds import kind_of_worker
@@ -53,12 +54,8 @@ def decide(seen: Observed) -> Plan:
 
 def _decided(seen: Observed) -> Plan:
     target = seen.target
-    if target is not None and seen.clone is not None:
-        match way_of(target):
-            case Way.CLONE:
-                return cloned(seen, target, seen.clone)
-            case Way.DIRECT if a.CLONE_REQUEST in target.metadata.annotations:
-                return copied(seen, target, seen.clone)
+    if target is not None and seen.clone is not None and (plan := _cloned(seen, target, seen.clone)):
+        return plan
     if target is None or target.metadata.deletion_timestamp:
         return Plan(tuple(_stopped(seen)))
     kind = kind_of(target)
@@ -69,6 +66,16 @@ def _decided(seen: Observed) -> Plan:
             return _populated(seen, target, kind)
         case _:
             return Plan(tuple(_unasked(seen, target)))
+
+
+def _cloned(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan | None:
+    way, metadata = way_of(target), target.metadata
+    if way is Way.CLONE:
+        return cloned(seen, target, clone)
+    if way is Way.DIRECT and a.CLONE_REQUEST in metadata.annotations:
+        return copied(seen, target, clone)
+    is_left = a.SOURCE_FINALIZER in metadata.finalizers and a.OWN_CLONE_MARK in metadata.annotations
+    return Plan(tuple(parted(seen, target))) if is_left else None
 
 
 def _stopped(seen: Observed) -> list[Action]:

@@ -48,6 +48,7 @@ _OWNED = frozenset(
         a.CLONE_FALLBACK,
         a.OWN_CLONE_PLAN,
         a.OWN_CLONE_MARK,
+        a.OWN_CLONE_NAMESPACE,
         a.UPLOAD_CLIENT_NAME,
         a.SOURCE_RUNNING,
         a.SOURCE_RUNNING_REASON,

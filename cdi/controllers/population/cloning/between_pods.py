@@ -12,10 +12,10 @@ from cdi.base.wire.clone import client_name
 from cdi.contract import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
-from cdi.controllers.population.cloning.names import first_name, second_name
+from cdi.controllers.population.cloning.names import first_name, is_mark, second_name
 from cdi.controllers.population.cloning.seen import Cloning, mark_of
 from cdi.controllers.population.cloning.source_pod import source_pod
-from cdi.controllers.population.cloning.steps import pod_ended, why_busy
+from cdi.controllers.population.cloning.steps import pod_ended, sound_mark, why_busy, worker_of
 from cdi.controllers.population.handover import annotated, why_unbound
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.kinds.receiving.kind import CloneRequest, Receiving, request_in
@@ -32,21 +32,22 @@ from storageprofiles.clone import Refusal
 
 _RECEIVING = Receiving()
 _SOURCE_OUTPUTS = (a.SOURCE_RUNNING, a.SOURCE_RUNNING_REASON, a.SOURCE_RUNNING_MESSAGE)
+_LOOK_AGAIN_S = 60.0  # at what people have to mend, whose change nobody may tell
 _LOOK_S = 10.0  # at why a claim is not bound
-_SILENT_S = 60.0  # after which a target that was made anew gets a source pod that sends anew
 
 
 def copied(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan:
     if target.metadata.deletion_timestamp:
-        return Plan(tuple(_parted(seen, target)))
+        return Plan(tuple(parted(seen, target)))
     asked = request_in(target.metadata.annotations)
     if asked is None:
         text = f"annotation {a.CLONE_REQUEST} has to be the namespace and name of a claim, with a slash between them"
         return _still(target, "CloneValidationFailed", text)
-    is_begun = seen.pod is not None or target.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
+    is_begun = worker_of(seen, target) is not None or target.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
     if not is_begun and (hindrance := _hindrance(clone)):
         return _still(target, *hindrance)
-    if a.SOURCE_FINALIZER not in target.metadata.finalizers and not _is_over(seen, target):
+    is_marked = a.SOURCE_FINALIZER in target.metadata.finalizers and is_mark(mark_of(target.metadata))
+    if not is_marked and not _is_over(seen, target):
         return _marked(target, clone, asked)
     return _between(seen, target, clone, asked)
 
@@ -74,23 +75,24 @@ def _still(target: PersistentVolumeClaim, reason: str, text: str) -> Plan:
     before = words.outputs_of(target)
     is_news = before.get(a.RUNNING_MESSAGE) != text
     told = [Emit(ref(target), "Warning", reason, text)] if is_news else []
-    return Plan((*told, *annotated(target, before, before | outputs.running(False, reason, text))))
+    return Plan((*told, *annotated(target, before, before | outputs.running(False, reason, text))), _LOOK_AGAIN_S)
 
 
 def _marked(target: PersistentVolumeClaim, clone: Cloning, asked: CloneRequest) -> Plan:
     """Before anything is made in another namespace."""
     metadata = target.metadata
     before = words.outputs_of(target)
-    mark = mark_of(metadata) or clone.fresh_mark
+    mark, others = sound_mark(target, clone), [item for item in metadata.finalizers if item != a.SOURCE_FINALIZER]
     is_taken = Role.SOURCE in clone.taken
     after = before | {
         a.OWN_CLONE_MARK: mark,
+        a.OWN_CLONE_NAMESPACE: clone.namespace,
         a.UPLOAD_CLIENT_NAME: client_name(asked.place, f"{metadata.namespace}/{metadata.name}"),
         a.SOURCE_POD_NAME: second_name(Role.SOURCE, metadata.uid, mark)
         if is_taken
         else first_name(Role.SOURCE, metadata.uid),
     }
-    return Plan((Annotate(ref(target), before, after, (*metadata.finalizers, a.SOURCE_FINALIZER)),))
+    return Plan((Annotate(ref(target), before, after, (*others, a.SOURCE_FINALIZER)),))
 
 
 def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, asked: CloneRequest) -> Plan:
@@ -102,18 +104,29 @@ def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, aske
     after = {key: value for key, value in after.items() if key in step.outputs or key not in case.before}
     if is_done:
         return _finished(seen, target, step, (before, after))
-    after |= _of_source(seen.source_pod)
+    # Asked again for each pod that reads: since the first one, a VM may have begun to write.
+    hindrance = _hindrance(clone) if seen.source_pod is None else None
+    after |= _of_source(seen.source_pod) if hindrance is None else _unread(*hindrance)
     after = outputs.without_bound(after) if target.status.phase == "Bound" else after | why_unbound(seen)
     return Plan(
         (
             *step.first,
-            *_source_made(case, clone),
+            *(_source_made(case, clone) if hindrance is None else _told_once(target, *hindrance)),
             *annotated(target, before, after),
             *step.then,
             *_source_replaced(seen),
         ),
         _next_look(seen, target, step),
     )
+
+
+def _unread(reason: str, text: str) -> Outputs:
+    return dict(zip(_SOURCE_OUTPUTS, ("false", reason, text), strict=True))
+
+
+def _told_once(target: PersistentVolumeClaim, reason: str, text: str) -> list[Action]:
+    is_news = target.metadata.annotations.get(a.SOURCE_RUNNING_MESSAGE) != text
+    return [Emit(ref(target), "Warning", reason, text)] if is_news else []
 
 
 def _of_source(pod: Pod | None) -> Outputs:
@@ -149,7 +162,11 @@ def _source_replaced(seen: Observed) -> list[Action]:
     if pod is None:
         return []
     outcome, address = report_of(pod).outcome, _address(seen)
-    is_silent = outcome is Outcome.SUCCEEDED and seen.pod is not None and seen.pod_age_s > _SILENT_S
+    made, since = (
+        pod.metadata.creation_timestamp,
+        seen.pod.metadata.creation_timestamp if seen.pod is not None else None,
+    )
+    is_silent = outcome is Outcome.SUCCEEDED and bool(made and since and since > made)
     is_astray = bool(address) and pod.metadata.annotations.get(a.OWN_ADDRESS) != address
     return pod_ended(pod) if outcome is Outcome.LOST or is_silent or is_astray else []
 
@@ -168,9 +185,9 @@ def _finished(seen: Observed, target: PersistentVolumeClaim, step: Step, written
     return Plan((*step.first, *told, *annotated(target, before, after), *step.then, *gone))
 
 
-def _parted(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
-    """The target goes: the pod that reads first, which nothing else takes with it."""
-    pods = [pod for pod in (seen.pod, seen.source_pod) if pod is not None]
+def parted(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
+    """The target goes, or asks for it no more: the pod that reads goes first, which nothing else takes with it."""
+    pods = [pod for pod in (worker_of(seen, target), seen.source_pod) if pod is not None]
     finalizers = target.metadata.finalizers
     if pods or a.SOURCE_FINALIZER not in finalizers:
         return [action for pod in pods for action in pod_ended(pod)]
@@ -182,6 +199,6 @@ def _next_look(seen: Observed, target: PersistentVolumeClaim, step: Step) -> flo
     waits = [step.wait] if step.wait is not None else []
     if target.status.phase == "Pending":
         waits.append(seldom(_LOOK_S, seen.unbound_s))
-    if seen.source_pod is not None and seen.pod is not None:
-        waits.append(max(_SILENT_S - seen.pod_age_s, _LOOK_S))
+    if seen.source_pod is None and seen.pod is not None:
+        waits.append(_LOOK_AGAIN_S)
     return min(waits, default=None)

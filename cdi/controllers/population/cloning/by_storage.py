@@ -36,6 +36,8 @@ def by_storage(making: Making) -> Plan:
         return _from_claim(making) if making.plan.method is Method.CSI_CLONE else _from_snapshot(making)
     if prime.metadata.deletion_timestamp:
         return Plan()  # somebody took it away: when it is gone, it is made again
+    if prime.status.phase == "Lost":
+        return then(making, words.REBIND)  # its volume is the target's by now
     if is_bound(prime) or waits_for_consumer(seen.storage_class):
         return _prepared(making, prime)
     is_from_claim = making.plan.method is Method.CSI_CLONE

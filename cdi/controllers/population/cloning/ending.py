@@ -8,10 +8,7 @@ from cdi.controllers.claims.binding import is_bound
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
 from cdi.controllers.population.cloning.objects import Making
-from cdi.controllers.population.cloning.steps import (
-    failed,
-    pod_ended,
-)
+from cdi.controllers.population.cloning.steps import failed, pod_ended, worker_of
 from cdi.controllers.population.handover import annotated
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
@@ -36,7 +33,8 @@ from storageprofiles.clone_errors import final_error
 def given_up(making: Making) -> Plan | None:
     """What the storage has said for good. Without another method it may go on trying: its claim stays."""
     seen, target, plan = making.seen, making.target, making.plan
-    said = _final(making)
+    is_over = seen.prime is not None and seen.prime.status.phase != "Pending"
+    said = None if is_over else _final(making)
     if said is None:
         return None
     following = planning.next_after(plan, plan.method, said)
@@ -99,7 +97,7 @@ def _is_retained(seen: Observed, target: PersistentVolumeClaim) -> bool:
 
 def let_go(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
     before = words.outputs_of(target)
-    return _removed(seen) if _left(seen) or seen.pod is not None else _released(target, before, before)
+    return _removed(seen) if _left(seen) else _released(target, before, before)
 
 
 def _released(target: PersistentVolumeClaim, before: Outputs, after: Outputs) -> list[Action]:
@@ -112,7 +110,7 @@ def _released(target: PersistentVolumeClaim, before: Outputs, after: Outputs) ->
 def _removed(seen: Observed) -> list[Action]:
     """Pods first: claims stay as long as pods use them."""
     claims = [item for item in (seen.prime, seen.restored) if item is not None]
-    pods = [item for item in (seen.pod, seen.preparation) if item is not None]
+    pods = [item for item in (worker_of(seen, seen.prime), seen.preparation) if item is not None]
     actions: list[Action] = [*(delete for pod in pods for delete in pod_ended(pod))]
     actions += [DeleteClaim(ref(claim)) for claim in claims if not claim.metadata.deletion_timestamp]
     if seen.snapshot is not None and not seen.snapshot.metadata.deletion_timestamp:

@@ -14,15 +14,16 @@ from __future__ import annotations
 from cdi.api.populators import CLONE_KIND
 from cdi.contract import annotations as a
 from cdi.controllers.claims import clone_record
-from cdi.controllers.claims.binding import awaits_consumer, obstacle
+from cdi.controllers.claims.binding import awaits_consumer, is_bound, obstacle
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
 from cdi.controllers.population.cloning.by_pod import by_pod
 from cdi.controllers.population.cloning.by_storage import by_storage
 from cdi.controllers.population.cloning.ending import finished, let_go, stale
+from cdi.controllers.population.cloning.names import is_mark
 from cdi.controllers.population.cloning.objects import Making
 from cdi.controllers.population.cloning.seen import Cloning, mark_of
-from cdi.controllers.population.cloning.steps import failed, still, told
+from cdi.controllers.population.cloning.steps import failed, sound_mark, still, told, worker_of
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.plan import (
     Action,
@@ -34,8 +35,8 @@ from cdi.controllers.population.plan import (
 from cdi.kube.resources import SNAPSHOTS
 from cdi.kube.storage import PersistentVolumeClaim
 from storageprofiles import clone as planning
-from storageprofiles.clone import Refusal
-from storageprofiles.clone_facts import Method
+from storageprofiles.clone import Facts, Refusal
+from storageprofiles.clone_facts import Method, Source, Target
 
 
 def cloned(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan:
@@ -43,7 +44,28 @@ def cloned(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Pla
         return Plan(tuple(let_go(seen, target)))
     if target.spec.volume_name:
         return Plan(tuple(finished(seen, target)))
+    if going_on := _going_on(seen, target, clone):
+        return going_on
     return _hindered(seen, target) or _without(seen, target, clone) or _begun(seen, target, clone)
+
+
+def _going_on(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan | None:
+    """What has all that it needs is brought to its end by the plan on the claim, whatever became of the source."""
+    recorded = clone_record.recorded(target.metadata.annotations.get(a.OWN_CLONE_PLAN, ""))
+    prime = seen.prime
+    if clone.facts is not None or recorded is None or prime is None or prime.metadata.deletion_timestamp:
+        return None
+    method = Method(recorded.method)
+    copies = worker_of(seen, prime) is not None or prime.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
+    if not (copies if method is Method.COPY else is_bound(prime)):
+        return None
+    source = Source(
+        namespace=clone.namespace, name=clone.source_name, driver="", volume_mode="", requested=0, capacity=0
+    )
+    wanted = Target(namespace="", name="", storage_class="", driver="", volume_mode="", size=0)
+    plan = planning.Plan(method=method, restore_class=recorded.restore_class, facts=Facts(source, wanted))
+    making = Making(seen, target, clone, plan)
+    return by_pod(making) if method is Method.COPY else by_storage(making)
 
 
 def _begun(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan:
@@ -96,7 +118,7 @@ def _refused(target: PersistentVolumeClaim, refusal: Refusal) -> Plan:
 
 def _is_recorded(target: PersistentVolumeClaim, plan: planning.Plan) -> bool:
     found = clone_record.recorded(target.metadata.annotations.get(a.OWN_CLONE_PLAN, ""))
-    is_kept = a.CLONE_FINALIZER in target.metadata.finalizers and bool(mark_of(target.metadata))
+    is_kept = a.CLONE_FINALIZER in target.metadata.finalizers and is_mark(mark_of(target.metadata))
     return is_kept and found is not None and found.method == plan.method
 
 
@@ -105,7 +127,7 @@ def _planned(target: PersistentVolumeClaim, clone: Cloning, plan: planning.Plan)
     after = words.in_phase(target, before, words.PENDING) | {
         a.CLONE_TYPE: str(plan.method),
         a.OWN_CLONE_PLAN: clone_record.record(plan),
-        a.OWN_CLONE_MARK: mark_of(target.metadata) or clone.fresh_mark,
+        a.OWN_CLONE_MARK: sound_mark(target, clone),
     }
     told = list[Action]()
     if plan.fallback is not None:

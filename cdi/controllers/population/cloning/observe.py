@@ -203,11 +203,15 @@ def namespace_of(target: PersistentVolumeClaim) -> str:
     if names_clone_source(target):
         return annotations.get(a.DATA_SOURCE_NAMESPACE) or target.metadata.namespace
     asked = request_in(annotations)
-    return asked.namespace if asked is not None else target.metadata.namespace
+    otherwise = asked.namespace if asked is not None else target.metadata.namespace
+    return annotations.get(a.OWN_CLONE_NAMESPACE) or otherwise
 
 
 def is_clone(claim: PersistentVolumeClaim) -> bool:
-    return names_clone_source(claim) or a.CLONE_REQUEST in claim.metadata.annotations
+    """Or was one, and something of it is still there."""
+    metadata = claim.metadata
+    is_left = a.SOURCE_FINALIZER in metadata.finalizers and a.OWN_CLONE_MARK in metadata.annotations
+    return names_clone_source(claim) or a.CLONE_REQUEST in metadata.annotations or is_left
 
 
 def _key(claim: PersistentVolumeClaim) -> Key:

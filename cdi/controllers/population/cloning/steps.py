@@ -7,11 +7,13 @@ from cdi.contract import annotations as a
 from cdi.controllers.claims.binding import is_bound
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
+from cdi.controllers.population.cloning.names import is_mark
 from cdi.controllers.population.cloning.objects import Making
-from cdi.controllers.population.cloning.seen import Cloning
+from cdi.controllers.population.cloning.seen import Cloning, mark_of
 from cdi.controllers.population.handover import annotated, passed_on, why_unbound
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.kinds.copying.kind import Copying, CopyRequest
+from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
 from cdi.controllers.population.plan import (
     Action,
@@ -24,9 +26,11 @@ from cdi.controllers.population.plan import (
 )
 from cdi.controllers.population.work import seldom
 from cdi.kube.objects import Object
+from cdi.kube.pods import Pod
 from cdi.kube.resources import PODS
 from cdi.kube.storage import PersistentVolumeClaim
 
+_LOOK_AGAIN_S = 60.0  # at what people have to mend, whose change nobody may tell
 LOOK_AT_EVENTS_S = 2.0  # at first: a method that the storage refuses is given up soon
 _COPYING = Copying()
 
@@ -84,20 +88,21 @@ def then(making: Making, phase: str, *actions: Action) -> Plan:
 
 def still(target: PersistentVolumeClaim, phase: str, more: Outputs | None = None) -> Plan:
     before = words.outputs_of(target)
-    return Plan(tuple(annotated(target, before, words.in_phase(target, before, phase) | (more or {}))))
+    actions = annotated(target, before, words.in_phase(target, before, phase) | (more or {}))
+    return Plan(tuple(actions), _LOOK_AGAIN_S if more else None)
 
 
 def told(target: PersistentVolumeClaim, reason: str, text: str) -> Plan:
     """It waits for what ``text`` says, whose change is seen."""
     emit = Emit(ref(target), "Warning", reason, text)
-    return Plan((emit, *still(target, words.PENDING, outputs.bound(reason, text)).actions))
+    return Plan((emit, *still(target, words.PENDING, outputs.bound(reason, text)).actions), _LOOK_AGAIN_S)
 
 
 def failed(target: PersistentVolumeClaim, reason: str, text: str, *details: Emit) -> Plan:
     before = words.outputs_of(target)
     is_news = before.get(a.CLONE_ERROR) != text
     told = (*details, Emit(ref(target), "Warning", reason, text)) if is_news else ()
-    return Plan((*told, *annotated(target, before, words.failed(target, before, text))))
+    return Plan((*told, *annotated(target, before, words.failed(target, before, text))), _LOOK_AGAIN_S)
 
 
 def case_of(making: Making, prime: PersistentVolumeClaim) -> Case:
@@ -114,3 +119,16 @@ def restored_size(making: Making, restore_size: str | None) -> str:
 def pod_ended(pod: Object) -> list[Action]:
     metadata = pod.metadata
     return [] if metadata.deletion_timestamp else [Delete(PODS, metadata.namespace, metadata.name, metadata.uid)]
+
+
+def worker_of(seen: Observed, claim: PersistentVolumeClaim | None) -> Pod | None:
+    """The worker, if it is that of ``claim``: anybody may have called a pod so."""
+    pod = seen.pod
+    is_its = pod is not None and claim is not None and pod.metadata.controller_uid == claim.metadata.uid
+    return pod if is_its else None
+
+
+def sound_mark(target: PersistentVolumeClaim, clone: Cloning) -> str:
+    """The mark that stands on the target, unless somebody wrote what is none; else a new one."""
+    mark = mark_of(target.metadata)
+    return mark if is_mark(mark) else clone.fresh_mark

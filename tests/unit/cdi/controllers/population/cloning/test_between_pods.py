@@ -185,3 +185,48 @@ def test_a_reader_that_sends_to_a_former_address_is_replaced() -> None:
     assert after is not None
     assert after.metadata.uid != before.metadata.uid
     assert after.metadata.annotations[a.OWN_ADDRESS] == "10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {a.CLONE_REQUEST: None},
+        {a.CLONE_REQUEST: "junk"},
+        {a.EXTERNAL: "true"},
+        {a.POPULATED_FOR: "disk"},
+        {a.CLONE_REQUEST: "another/golden"},
+    ],
+    ids=str,
+)
+def test_whatever_is_written_on_it_later_the_claim_can_go(changed: dict[str, str | None]) -> None:
+    world = begun(source_namespace="other", permits=(PERMIT,))
+    merged = {key: value for key, value in {**world.annotations, **changed}.items() if value is not None}
+    deleted = "2026-01-01T00:00:00Z"
+    world.change(world.stores.claims, "disk", "ns", metadata={"annotations": merged, "deletionTimestamp": deleted})
+    for _ in range(4):
+        world.reconcile()
+    assert world.stores.pods.all() == []
+    assert world.stores.claims.get("disk", "ns") is None
+
+
+def test_a_writer_that_comes_before_the_reader_is_waited_for() -> None:
+    world = World(direct=True)
+    world.settle()
+    world.bind("disk", "ns")
+    world.settle()
+    world.mount("golden")
+    world.start(SERVER)
+    world.settle()
+    assert reader(world) is None
+    assert "using PersistentVolumeClaim golden" in world.annotations[a.SOURCE_RUNNING_MESSAGE]
+    world.drop_pod("user", "ns")
+    finish(world)
+    assert world.annotations[a.CLONE_OF] == "true"
+
+
+def test_a_clone_that_another_version_began_is_marked_and_goes_on() -> None:
+    world = World(direct=True)
+    world.change(world.stores.claims, "disk", "ns", metadata={"finalizers": [a.SOURCE_FINALIZER]})
+    finish(world)
+    assert world.annotations[a.CLONE_OF] == "true"
+    assert world.target.metadata.finalizers == []

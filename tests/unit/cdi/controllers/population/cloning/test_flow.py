@@ -337,3 +337,42 @@ def test_a_claim_without_its_source_object_waits_and_names_it() -> None:
     world.sources.drop(_key(world.sources.all()[0]))
     world.settle()
     assert world.annotations[a.BOUND_MESSAGE] == f"there is no {CLONE_KIND} ns/source"
+
+
+def test_a_strangers_pod_with_a_workers_name_is_left_alone() -> None:
+    world = World("csi-clone")
+    world.put(world.stores.pods, Pod, {}, "disk-source-pod", "ns")
+    finish(world)
+    assert world.phase == "Succeeded"
+    assert world.stores.pods.get("disk-source-pod", "ns") is not None
+
+
+@pytest.mark.parametrize("strategy", ["csi-clone", "copy"])
+def test_what_has_its_bytes_ends_well_although_the_source_is_gone(strategy: str) -> None:
+    world = World(strategy)
+    world.settle()
+    world.provision()
+    if strategy == "copy":
+        world.settle()
+        world.copy()
+    world.stores.claims.drop(_key(world.golden))
+    world.settle()
+    assert (world.target.status.phase, world.phase) == ("Bound", "Succeeded")
+
+
+def test_an_error_of_the_snapshot_does_not_undo_what_was_restored() -> None:
+    world = World("snapshot")
+    world.settle()
+    world.take()
+    world.settle()
+    world.provision()
+    world.snapshot(error={"message": "rpc error: code = Internal desc = late"})
+    world.settle()
+    assert (world.target.status.phase, world.annotations[a.CLONE_TYPE]) == ("Bound", "snapshot")
+
+
+def test_a_mark_that_somebody_wrote_is_not_taken_over() -> None:
+    world = World("csi-clone")
+    world.change(world.stores.claims, "disk", "ns", metadata={"annotations": {a.OWN_CLONE_MARK: "x" * 5000}})
+    world.settle()
+    assert len(world.annotations[a.OWN_CLONE_MARK]) == 16
