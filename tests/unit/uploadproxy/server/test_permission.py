@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 import pytest
 
@@ -30,17 +31,18 @@ def test_one_for_the_claim_does(uid: str) -> None:
 @pytest.mark.parametrize(
     ("header", "code"),
     [
-        ("", "UploadTokenMissing"),
-        ("Bearer x", "UploadTokenRefused"),
-        (bearer(UploadPermit("team", "disk", "0e1f"), private=OTHER.private), "UploadTokenRefused"),
-        (bearer(UploadPermit("team", "disk", "0e1f"), age_s=400), "UploadTokenRefused"),
-        (bearer(UploadPermit("team", "other", "0e1f")), "UploadTokenUnfit"),
-        (bearer(UploadPermit("others", "disk", "0e1f")), "UploadTokenUnfit"),
-        (bearer(UploadPermit("team", "disk", "former")), "UploadTokenOutdated"),
+        (lambda: "", "UploadTokenMissing"),
+        (lambda: "Bearer x", "UploadTokenRefused"),
+        (lambda: bearer(UploadPermit("team", "disk", "0e1f"), private=OTHER.private), "UploadTokenRefused"),
+        (lambda: bearer(UploadPermit("team", "disk", "0e1f"), age_s=400), "UploadTokenRefused"),
+        (lambda: bearer(UploadPermit("team", "other", "0e1f")), "UploadTokenUnfit"),
+        (lambda: bearer(UploadPermit("others", "disk", "0e1f")), "UploadTokenUnfit"),
+        (lambda: bearer(UploadPermit("team", "disk", "former")), "UploadTokenOutdated"),
     ],
 )
-def test_every_other_one_is_refused(header: str, code: str) -> None:
-    found = refusal(header, CLAIM)
+def test_every_other_one_is_refused(header: Callable[[], str], code: str) -> None:
+    """``header``: made when the test runs, for a token lasts five minutes only."""
+    found = refusal(header(), CLAIM)
     assert found is not None
     assert (found.status, f"[{code}]" in found.text) == (401, True)
 
