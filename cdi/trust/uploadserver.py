@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import datetime
 from dataclasses import dataclass
 
 from cdi.kube.client import Client
-from cdi.kube.resources import CONFIG_MAPS, SECRETS
 from cdi.trust import certificates
+from cdi.trust.authorities import read
 from cdi.trust.certificates import Pair
-from cdi.trust.chains import BUNDLE_KEY, UPLOAD_CLIENT, UPLOAD_SERVER
+from cdi.trust.chains import UPLOAD_CLIENT, UPLOAD_SERVER
 from cdi.trust.lifetimes import SHARE, Lifetimes
 
 
@@ -41,16 +40,8 @@ class Identity:
 
 
 async def authorities(client: Client, namespace: str) -> Authorities:
-    """As they are at this moment, where the system is installed. Raises ApiError: NotFound before they were made, and
-    ValueError for what is no authority, which lasts until it is mended."""
-    secret, bundle = await asyncio.gather(
-        client.get(SECRETS, UPLOAD_SERVER.signer, namespace),
-        client.get(CONFIG_MAPS, UPLOAD_CLIENT.bundle, namespace),
-    )
-    servers = Pair(secret.data.get("tls.crt", b""), secret.data.get("tls.key", b""))
-    if not certificates.is_pair(servers):
-        raise ValueError(f"Secret {namespace}/{UPLOAD_SERVER.signer} holds no certificate authority")
-    return Authorities(servers, bundle.data.get(BUNDLE_KEY, "").encode())
+    """Raises as ``cdi.trust.authorities`` does."""
+    return Authorities(*await read(client, namespace, UPLOAD_SERVER, UPLOAD_CLIENT))
 
 
 def identity(found: Authorities, service: str, namespace: str, lives: Lifetimes, now: datetime.datetime) -> Identity:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from support import uploading
 from support.apiserver import ApiServer
 from support.certificates import Authority
 from support.ports import free_port
@@ -62,6 +63,15 @@ class Trust:
 
     def client_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.proxies.cert))
+
+
+class Installed(uploading.Trust):
+    """What an upload pod is given by the controller of the same installation as the proxy's."""
+
+    def __init__(self, trust: Trust) -> None:
+        self.servers, self.clients = trust.servers, trust.clients
+        self.server = trust.servers.issue("cdi-upload", "DNS:*.uploads.svc")
+        self.client = trust.shown
 
 
 class ProxyProcess(ProgramProcess):

@@ -93,9 +93,7 @@ class RawReceiver:
         self._disk.ends_at(size)
         if size > self._position:
             self._disk.write(self._position, memoryview(self._tail)[: size - self._position])
-        self._disk.publish()
-        self._record.forget()
-        self._disk.close()
+        publish(self._disk, self._record)
         return ()
 
     def stop(self) -> None:
@@ -106,6 +104,13 @@ class RawReceiver:
 
     def destroy(self) -> None:
         destroy(self._disk, self._record)
+
+
+def publish(disk: PushedDisk, record: Record) -> None:
+    """It is whole. Raises Fault."""
+    disk.publish()
+    record.forget()
+    disk.close()
 
 
 def destroy(disk: PushedDisk, record: Record) -> None:

@@ -13,7 +13,7 @@ from cdi.base.wire.extents.frames import START, Malformed, Mark
 from importer.progress import Progress
 from importer.pushed import Pushed, PushedDisk
 from importer.target import Target
-from uploadproxy.server.raw import destroy
+from uploadproxy.server.raw import destroy, publish
 from uploadproxy.server.receiving import Cut, ReadInto, client_side
 from uploadproxy.server.record import Record
 
@@ -106,9 +106,7 @@ class SparseReceiver:
         self.complete()
         assert self._disk is not None
         assert self._record is not None
-        self._disk.publish()
-        self._record.forget()
-        self._disk.close()
+        publish(self._disk, self._record)
         return ()
 
     def stop(self) -> None:

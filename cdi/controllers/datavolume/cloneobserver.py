@@ -10,6 +10,7 @@ from cdi.api.phase import Phase
 from cdi.api.populators import CLONE_KIND, VolumeCloneSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.contract import annotations as a
+from cdi.controllers.claims.indexes import PROVIDED, USED, claims_of, driver_of, provisioner_of
 from cdi.controllers.claims.stores import Snapshots, Stores
 from cdi.controllers.datavolume import detection
 from cdi.controllers.datavolume.cloned import Cloned
@@ -17,13 +18,11 @@ from cdi.controllers.datavolume.cloning import is_own
 from cdi.controllers.datavolume.filling import filling_of
 from cdi.controllers.datavolume.origin import Origin, origin_of, why_not
 from cdi.kube.pods import Pod
-from cdi.kube.storage import PersistentVolumeClaim, StorageClass, VolumeSnapshotClass
+from cdi.kube.storage import PersistentVolumeClaim
 from cdi.kube.store import Store
 from cdi.trust.clone_rights import Verify, has_lasting, is_permitted
 
 NAMED = "named"  # index of VolumeCloneSources by name: they stand in other namespaces than their DataVolume
-_USED = "used"  # index of pods by the claims that they have
-_PROVIDED = "provided"  # index of classes, of storage and of snapshots, by driver
 
 
 class CloneObserver:
@@ -42,9 +41,9 @@ class CloneObserver:
         self._verify = verify
         self._made: Store[VolumeCloneSource] = stores.sources[CLONE_KIND]
         self._made.index(NAMED, _name)
-        stores.pods.index(_USED, claims_of)
-        stores.classes.index(_PROVIDED, _provisioner)
-        snapshots.classes.index(_PROVIDED, _driver)
+        stores.pods.index(USED, claims_of)
+        stores.classes.index(PROVIDED, provisioner_of)
+        snapshots.classes.index(PROVIDED, driver_of)
 
     def observe(self, volume: DataVolume, claim: PersistentVolumeClaim | None, class_name: str | None) -> Cloned:
         """``claim``: of the DataVolume's name; while there is none, all is looked up that decides about it."""
@@ -97,8 +96,8 @@ class CloneObserver:
         classes = [item for name in names if (item := self._stores.classes.get(name)) is not None]
         drivers = {item.provisioner for item in classes}
         if found.content is not None:
-            classes += self._stores.classes.by(_PROVIDED, found.content.spec.driver)
-        snapshots = [item for driver in sorted(drivers) for item in self._snapshots.classes.by(_PROVIDED, driver)]
+            classes += self._stores.classes.by(PROVIDED, found.content.spec.driver)
+        snapshots = [item for driver in sorted(drivers) for item in self._snapshots.classes.by(PROVIDED, driver)]
         named = {item.metadata.name: item for item in classes}
         return replace(found, classes=named, snapshot_classes=tuple(snapshots))
 
@@ -109,7 +108,7 @@ class CloneObserver:
         return replace(found, snapshot=snapshot, content=self._snapshots.contents.get(bound) if bound else None)
 
     def _claim(self, found: Cloned, claim: PersistentVolumeClaim) -> Cloned:
-        pods = self._stores.pods.by(_USED, f"{claim.metadata.namespace}/{claim.metadata.name}")
+        pods = self._stores.pods.by(USED, f"{claim.metadata.namespace}/{claim.metadata.name}")
         own = detection.name_of(claim)
         users = [
             f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods if _uses(pod) and pod.metadata.name != own
@@ -137,19 +136,6 @@ def _name(source: VolumeCloneSource) -> list[str]:
     return [source.metadata.name]
 
 
-def _provisioner(item: StorageClass) -> list[str]:
-    return [item.provisioner]
-
-
-def _driver(item: VolumeSnapshotClass) -> list[str]:
-    return [item.driver]
-
-
-def claims_of(pod: Pod) -> list[str]:
-    """As namespace/name."""
-    return [f"{pod.metadata.namespace}/{name}" for name in pod.claims]
-
-
 def _uses(pod: Pod) -> bool:
-    is_cloner = pod.metadata.labels.get(a.COMPONENT) == "cdi-clone-source"
+    is_cloner = pod.metadata.labels.get(a.COMPONENT) == a.CLONE_SOURCE
     return pod.status.phase not in ("Succeeded", "Failed") and not is_cloner

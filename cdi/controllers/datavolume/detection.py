@@ -12,11 +12,11 @@ from typing import Any
 from cdi.contract import annotations as a
 from cdi.controllers.datavolume.claim import owner_of
 from cdi.controllers.datavolume.observed import Observed
+from cdi.controllers.restricted import SECCOMP, UID, container_security
 from cdi.kube.pods import Pod
 from cdi.kube.storage import PersistentVolumeClaim
 
 PREFIX = "size-detection-"
-_UID = 107  # qemu, whom the disk belongs to
 _MOUNT, _DISK = "/data", "/data/disk.img"
 _REASONS = {1: "ErrBadArguments", 2: "ErrInvalidFile", 3: "ErrInvalidPath", 4: "ErrBadTermFile"}
 
@@ -71,7 +71,7 @@ def detection_pod(seen: Observed, source: PersistentVolumeClaim) -> dict[str, An
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}, "fsGroup": _UID},
+        "securityContext": {"seccompProfile": dict(SECCOMP), "fsGroup": UID},
         "containers": [_container(seen) | {"volumeMounts": [mount]}],
         "volumes": [{"name": "cdi-data-vol", "persistentVolumeClaim": claim}],
     }
@@ -91,11 +91,5 @@ def _container(seen: Observed) -> dict[str, Any]:
         "command": ["/usr/bin/cdi-image-size-detection"],
         "args": ["-image-path", _DISK],
         "resources": dict(seen.cluster.resources),
-        "securityContext": {
-            "runAsUser": _UID,
-            "runAsNonRoot": True,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": container_security(),
     }

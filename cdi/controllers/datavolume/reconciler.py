@@ -10,12 +10,12 @@ from cdi.api.phase import Phase
 from cdi.api.populators import CLONE_KIND, VolumeSource
 from cdi.api.storageprofile import StorageProfile
 from cdi.contract import annotations as a
+from cdi.controllers.claims.indexes import claims_of
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.claims.unconfigured import Unconfigured
 from cdi.controllers.cluster import cluster_of
 from cdi.controllers.datavolume import detection
 from cdi.controllers.datavolume.act import Actor
-from cdi.controllers.datavolume.cloneobserver import claims_of
 from cdi.controllers.datavolume.conditions import condition_events
 from cdi.controllers.datavolume.decide import decide
 from cdi.controllers.datavolume.filling import filling_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -11,6 +11,7 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.claims.binding import awaits_consumer, is_bound, is_prime_of
 from cdi.controllers.claims.finished import names_clone_source, stays_succeeded
+from cdi.controllers.claims.indexes import USED, claims_of
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.defaults import index_defaults, marked
@@ -36,12 +37,12 @@ from storageprofiles.classes import KUBERNETES_DEFAULT
 
 _ASKED_AGAIN_S = 2.0  # what is said of a claim that just began to wait, when there is a reason to look at it
 
-TARGET, MOUNTS, OWNER = "target", "mounts", "owner"  # indexes
+TARGET, OWNER = "target", "owner"  # indexes
 
 
 def add_indexes(stores: Stores) -> None:
     stores.pods.index(TARGET, target_of_pod)
-    stores.pods.index(MOUNTS, _mounted)
+    stores.pods.index(USED, claims_of)
     stores.claims.index(OWNER, owners_of)
     index_defaults(stores.classes)
 
@@ -56,12 +57,6 @@ def owners_of(claim: PersistentVolumeClaim) -> list[str]:
     """Claims that a claim works for: of a PVC' its target."""
     owners = claim.metadata.owner_references if a.POPULATOR_KIND in claim.metadata.annotations else []
     return [f"{claim.metadata.namespace}/{owner.name}" for owner in owners if owner.kind == "PersistentVolumeClaim"]
-
-
-def _mounted(pod: Pod) -> Iterable[str]:
-    if pod.status.phase in {"Succeeded", "Failed"}:
-        return []
-    return [f"{pod.metadata.namespace}/{name}" for name in pod.claims]
 
 
 def _state(pod: Pod) -> tuple[str, str | None]:
@@ -86,13 +81,13 @@ class Observer:
         """None: the stores do not show yet what we did last; they will, and then we are called again."""
         stores = self._stores
         target = stores.claims.get(key.name, key.namespace)
-        prime = self._prime(target, key)
+        made = self.clones.made_for(target) if target is not None and is_clone(target) else {}
+        prime = self._prime(target, key, made)
         if any(found and not self._written.is_seen(found.metadata) for found in (target, prime)):
             return None
         by_mark = target is not None and names_clone_source(target)  # what is made for it was found by its mark
         ours = prime if prime and (target is None or by_mark or is_prime_of(prime, target)) else None
         worked_on = ours or target
-        made = self.clones.made_for(target) if target is not None and is_clone(target) else {}
         objects = self._objects(worked_on, key) | made
         pod = cast("Pod | None", objects.get(Role.WORKER))
         cluster = stores.cluster()
@@ -123,9 +118,12 @@ class Observer:
             settings=self._settings,
         )
 
-    def _prime(self, target: PersistentVolumeClaim | None, key: Key) -> PersistentVolumeClaim | None:
+    def _prime(
+        self, target: PersistentVolumeClaim | None, key: Key, made: Mapping[Role, Object]
+    ) -> PersistentVolumeClaim | None:
+        """``made``: for the clone that the target is."""
         if target is not None and names_clone_source(target):
-            return cast("PersistentVolumeClaim | None", self.clones.made_for(target).get(Role.PRIME))
+            return cast("PersistentVolumeClaim | None", made.get(Role.PRIME))
         if target is not None:
             return self._stores.claims.get(names.prime(target.metadata.uid), key.namespace)
         return next(iter(self._stores.claims.by(OWNER, str(key))), None)
@@ -190,8 +188,8 @@ class Observer:
     def _users(self, claim: PersistentVolumeClaim | None, worker: Pod | None) -> tuple[str, ...]:
         if claim is None or worker is not None:
             return ()
-        found = self._stores.pods.by(MOUNTS, f"{claim.metadata.namespace}/{claim.metadata.name}")
-        return tuple(pod.metadata.name for pod in found)
+        found = self._stores.pods.by(USED, f"{claim.metadata.namespace}/{claim.metadata.name}")
+        return tuple(pod.metadata.name for pod in found if pod.status.phase not in {"Succeeded", "Failed"})
 
     def _waits_for_volume(self, target: PersistentVolumeClaim, claim: PersistentVolumeClaim) -> bool:
         """Whether the claim that the worker writes to should be bound and is not. A Lost one had its volume."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.contract.ownership import owner_reference
 from cdi.controllers.population.kind import Case
+from cdi.controllers.population.plan import Wanted, with_members
 from cdi.controllers.population.scratch import SCRATCH_VOLUME
+from cdi.controllers.restricted import SECCOMP, UID, container_security
 from cdi.kube.storage import PersistentVolumeClaim
 
-_UID = 107  # qemu, whom the disk belongs to
 _DATA = "cdi-data-vol"
 DEVICE = "/dev/cdi-block-volume"
 
@@ -86,12 +87,12 @@ def _spec(case: Case, program: Program, *, scratch: bool) -> dict[str, Any]:
         "restartPolicy": "OnFailure",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,  # it asks the API server nothing, and it parses what strangers wrote
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"seccompProfile": dict(SECCOMP)},
         "containers": [_container(case, program, volumes)],
         "volumes": [dict(volume) for volume, _ in volumes],
     }
     if spec["containers"][0]["volumeMounts"]:
-        spec["securityContext"]["fsGroup"] = _UID
+        spec["securityContext"]["fsGroup"] = UID
     if program.hosts:
         spec["hostAliases"] = [{"ip": address, "hostnames": [name]} for name, address in program.hosts.items()]
     if cluster.pull_secrets:
@@ -115,13 +116,7 @@ def _container(case: Case, program: Program, volumes: Sequence[tuple[Mapping[str
         "env": list(program.environment),
         "resources": dict(cluster.resources),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "runAsUser": _UID,
-            "runAsNonRoot": True,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [{"name": volume["name"], "mountPath": path} for volume, path in volumes if path],
     }
     devices = {_DATA: DEVICE} if is_block(case.claim) else {}
@@ -131,6 +126,20 @@ def _container(case: Case, program: Program, volumes: Sequence[tuple[Mapping[str
     if program.probe:
         container["readinessProbe"] = dict(program.probe)
     return container
+
+
+def variables(values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Of a container."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def completed(wanted: Wanted, told: Mapping[str, str], data: Mapping[str, str]) -> Wanted:
+    """A pod whose container is ``told`` more, and the Secret that belongs to it with its ``data``."""
+    spec = wanted.body["spec"]
+    container = spec["containers"][0]
+    container = {**container, "env": [*container["env"], *variables(told)]}
+    pod = with_members(wanted, {"spec": {**spec, "containers": [container]}})
+    return replace(pod, belongings=tuple(with_members(item, {"data": data}) for item in pod.belongings))
 
 
 def is_block(claim: PersistentVolumeClaim) -> bool:

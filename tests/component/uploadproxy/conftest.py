@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.apiserver import ApiServer
 from support.controller import install
 from support.receiver import Conduct, Receiver
-from support.uploadproxy import Claims, ProxyProcess, Trust
+from support.sessions import Holder
+from support.uploadproxy import Claims, Installed, ProxyProcess, Trust
 from support.webhooks import Kubectl
 
 _numbers = itertools.count()
@@ -56,3 +58,19 @@ def claims(kubectl: Kubectl) -> Claims:
 @pytest.fixture
 def name() -> str:
     return f"disk-{next(_numbers)}"
+
+
+@pytest.fixture(scope="module")
+def installed(trust: Trust) -> Installed:
+    return Installed(trust)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    (tmp_path / "volume").mkdir()
+    return tmp_path / "volume" / "disk.img"
+
+
+@pytest.fixture
+def holder(trust: Trust, claims: Claims, name: str) -> Holder:
+    return Holder(("uploads", name, claims.make(name)), trust.keys)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import uploading
 from support.apiserver import ApiServer
 from support.chromium import Chromium, Page
 from support.halting import Halting
@@ -15,7 +14,7 @@ from support.ports import free_port
 from support.receiver import Conduct, Receiver
 from support.sessions import Holder
 from support.uploading import UploadServer
-from support.uploadproxy import Claims, ProxyProcess, Trust
+from support.uploadproxy import Installed, ProxyProcess, Trust
 from support.webhooks import Kubectl
 
 from cdi.base.units import MiB
@@ -25,15 +24,6 @@ PORT = free_port()
 DISK = random.Random(7).randbytes(MiB) * 40  # more than one piece of the page's, 32 MiB
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-
-
-class Installed(uploading.Trust):
-    """What an upload pod is given by the controller of the same installation as the proxy's."""
-
-    def __init__(self, trust: Trust) -> None:
-        self.servers, self.clients = trust.servers, trust.clients
-        self.server = trust.servers.issue("cdi-upload", "DNS:*.uploads.svc")
-        self.client = trust.shown
 
 
 class Network(Halting):
@@ -71,22 +61,9 @@ def page(browser: Chromium, network: Network) -> Iterator[Page]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    (tmp_path / "volume").mkdir()
-    return tmp_path / "volume" / "disk.img"
-
-
-@pytest.fixture
-def server(disk: Path, trust: Trust, holder: Holder) -> Iterator[UploadServer]:
-    with UploadServer(
-        disk, Installed(trust), UPLOAD_IMAGE_SIZE="48Mi", LISTEN_PORT=str(PORT), **holder.variables()
-    ) as made:
+def server(disk: Path, installed: Installed, holder: Holder) -> Iterator[UploadServer]:
+    with UploadServer(disk, installed, UPLOAD_IMAGE_SIZE="48Mi", LISTEN_PORT=str(PORT), **holder.variables()) as made:
         yield made
-
-
-@pytest.fixture
-def holder(trust: Trust, claims: Claims, name: str) -> Holder:
-    return Holder(("uploads", name, claims.make(name)), trust.keys)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import uploading
 from support.apiserver import ApiServer
 from support.controller import wait_until
 from support.ports import free_port
@@ -22,6 +21,7 @@ from support.uploadproxy import (
     READY,
     Answer,
     Claims,
+    Installed,
     ProxyProcess,
     Trust,
     answer_on,
@@ -40,30 +40,10 @@ PORT = free_port()
 Start = Callable[..., UploadServer]
 
 
-class Installed(uploading.Trust):
-    """What an upload pod is given by the controller of the same installation as the proxy's."""
-
-    def __init__(self, trust: Trust) -> None:
-        self.servers, self.clients = trust.servers, trust.clients
-        self.server = trust.servers.issue("cdi-upload", "DNS:*.uploads.svc")
-        self.client = trust.shown
-
-
 @pytest.fixture(scope="module")
 def proxy(api: ApiServer, kubectl: Kubectl, trust: Trust) -> Iterator[ProxyProcess]:
     with ProxyProcess(api, kubectl, trust, PORT) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def installed(trust: Trust) -> Installed:
-    return Installed(trust)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    (tmp_path / "volume").mkdir()
-    return tmp_path / "volume" / "disk.img"
 
 
 @pytest.fixture

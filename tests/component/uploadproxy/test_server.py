@@ -40,12 +40,6 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    (tmp_path / "volume").mkdir()
-    return tmp_path / "volume" / "disk.img"
-
-
-@pytest.fixture
 def server(disk: Path, trust: Trust) -> Iterator[UploadServer]:
     with UploadServer(disk, trust, UPLOAD_IMAGE_SIZE="8Mi") as server:
         yield server

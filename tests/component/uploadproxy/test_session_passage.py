@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from support import uploading
 from support.apiserver import ApiServer
 from support.cuttingrelay import CuttingRelay
 from support.ports import free_port
 from support.sessions import SESSIONS, Holder
 from support.sizelimit import size_limit
 from support.uploading import UploadServer
-from support.uploadproxy import Claims, ProxyProcess, Trust
+from support.uploadproxy import Claims, Installed, ProxyProcess, Trust
 from support.webhooks import Kubectl
 from tusclient.client import TusClient
 
@@ -29,35 +28,10 @@ PORT = free_port()
 TUS = {"Tus_Resumable": "1.0.0"}
 
 
-class Installed(uploading.Trust):
-    """What an upload pod is given by the controller of the same installation as the proxy's."""
-
-    def __init__(self, trust: Trust) -> None:
-        self.servers, self.clients = trust.servers, trust.clients
-        self.server = trust.servers.issue("cdi-upload", "DNS:*.uploads.svc")
-        self.client = trust.shown
-
-
 @pytest.fixture(scope="module")
 def proxy(api: ApiServer, kubectl: Kubectl, trust: Trust) -> Iterator[ProxyProcess]:
     with ProxyProcess(api, kubectl, trust, PORT) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def installed(trust: Trust) -> Installed:
-    return Installed(trust)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    (tmp_path / "volume").mkdir()
-    return tmp_path / "volume" / "disk.img"
-
-
-@pytest.fixture
-def holder(trust: Trust, claims: Claims, name: str) -> Holder:
-    return Holder(("uploads", name, claims.make(name)), trust.keys)
 
 
 @pytest.fixture

@@ -12,10 +12,17 @@ from cdi.base.wire.clone import client_name
 from cdi.contract import annotations as a
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
-from cdi.controllers.population.cloning.names import first_name, is_mark, second_name
+from cdi.controllers.population.cloning.names import is_mark, name_of
 from cdi.controllers.population.cloning.seen import Cloning, mark_of
 from cdi.controllers.population.cloning.source_pod import source_pod
-from cdi.controllers.population.cloning.steps import pod_ended, sound_mark, why_busy, worker_of
+from cdi.controllers.population.cloning.steps import (
+    LOOK_AGAIN_S,
+    others_than,
+    pod_ended,
+    sound_mark,
+    why_busy,
+    worker_of,
+)
 from cdi.controllers.population.handover import annotated, why_unbound
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.kinds.receiving.kind import CloneRequest, Receiving, request_in
@@ -32,7 +39,6 @@ from storageprofiles.clone import Refusal
 
 _RECEIVING = Receiving()
 _SOURCE_OUTPUTS = (a.SOURCE_RUNNING, a.SOURCE_RUNNING_REASON, a.SOURCE_RUNNING_MESSAGE)
-_LOOK_AGAIN_S = 60.0  # at what people have to mend, whose change nobody may tell
 _LOOK_S = 10.0  # at why a claim is not bound
 
 
@@ -75,22 +81,19 @@ def _still(target: PersistentVolumeClaim, reason: str, text: str) -> Plan:
     before = words.outputs_of(target)
     is_news = before.get(a.RUNNING_MESSAGE) != text
     told = [Emit(ref(target), "Warning", reason, text)] if is_news else []
-    return Plan((*told, *annotated(target, before, before | outputs.running(False, reason, text))), _LOOK_AGAIN_S)
+    return Plan((*told, *annotated(target, before, before | outputs.running(False, reason, text))), LOOK_AGAIN_S)
 
 
 def _marked(target: PersistentVolumeClaim, clone: Cloning, asked: CloneRequest) -> Plan:
     """Before anything is made in another namespace."""
     metadata = target.metadata
     before = words.outputs_of(target)
-    mark, others = sound_mark(target, clone), [item for item in metadata.finalizers if item != a.SOURCE_FINALIZER]
-    is_taken = Role.SOURCE in clone.taken
+    mark, others = sound_mark(target, clone), others_than(a.SOURCE_FINALIZER, metadata)
     after = before | {
         a.OWN_CLONE_MARK: mark,
         a.OWN_CLONE_NAMESPACE: clone.namespace,
         a.UPLOAD_CLIENT_NAME: client_name(asked.place, f"{metadata.namespace}/{metadata.name}"),
-        a.SOURCE_POD_NAME: second_name(Role.SOURCE, metadata.uid, mark)
-        if is_taken
-        else first_name(Role.SOURCE, metadata.uid),
+        a.SOURCE_POD_NAME: name_of(Role.SOURCE, metadata.uid, mark, is_taken=Role.SOURCE in clone.taken),
     }
     return Plan((Annotate(ref(target), before, after, (*others, a.SOURCE_FINALIZER)),))
 
@@ -100,8 +103,8 @@ def _between(seen: Observed, target: PersistentVolumeClaim, clone: Cloning, aske
     case = Case(seen, _RECEIVING, asked, target, target, outputs.outputs_of(target))
     step = work_on(case)
     is_done = step.outputs.get(a.POD_PHASE) == "Succeeded"
-    after = {**before, **step.outputs}
-    after = {key: value for key, value in after.items() if key in step.outputs or key not in case.before}
+    # What a worker never writes, such as the type of the clone, stays.
+    after = {key: value for key, value in before.items() if key not in case.before} | step.outputs
     if is_done:
         return _finished(seen, target, step, (before, after))
     # Asked again for each pod that reads: since the first one, a VM may have begun to write.
@@ -162,10 +165,8 @@ def _source_replaced(seen: Observed) -> list[Action]:
     if pod is None:
         return []
     outcome, address = report_of(pod).outcome, _address(seen)
-    made, since = (
-        pod.metadata.creation_timestamp,
-        seen.pod.metadata.creation_timestamp if seen.pod is not None else None,
-    )
+    made = pod.metadata.creation_timestamp
+    since = seen.pod.metadata.creation_timestamp if seen.pod is not None else None
     is_silent = outcome is Outcome.SUCCEEDED and bool(made and since and since > made)
     is_astray = bool(address) and pod.metadata.annotations.get(a.OWN_ADDRESS) != address
     return pod_ended(pod) if outcome is Outcome.LOST or is_silent or is_astray else []
@@ -176,10 +177,10 @@ def _finished(seen: Observed, target: PersistentVolumeClaim, step: Step, written
     after = {key: value for key, value in after.items() if key not in _SOURCE_OUTPUTS} | {a.CLONE_OF: "true"}
     is_news = before.get(a.CLONE_OF) != "true"
     told = [Emit(ref(target), "Normal", *_RECEIVING.words.filled)] if is_news else []
-    pod, finalizers = seen.source_pod, target.metadata.finalizers
+    pod = seen.source_pod
     is_kept = target.metadata.annotations.get(a.RETAIN) == "true"
-    if a.SOURCE_FINALIZER in finalizers and (pod is None or is_kept):
-        left = tuple(item for item in finalizers if item != a.SOURCE_FINALIZER)
+    if a.SOURCE_FINALIZER in target.metadata.finalizers and (pod is None or is_kept):
+        left = others_than(a.SOURCE_FINALIZER, target.metadata)
         return Plan((*step.first, *told, Annotate(ref(target), before, after, left), *step.then))
     gone = pod_ended(pod) if pod is not None and not is_kept else []
     return Plan((*step.first, *told, *annotated(target, before, after), *step.then, *gone))
@@ -188,11 +189,10 @@ def _finished(seen: Observed, target: PersistentVolumeClaim, step: Step, written
 def parted(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
     """The target goes, or asks for it no more: the pod that reads goes first, which nothing else takes with it."""
     pods = [pod for pod in (worker_of(seen, target), seen.source_pod) if pod is not None]
-    finalizers = target.metadata.finalizers
-    if pods or a.SOURCE_FINALIZER not in finalizers:
+    if pods or a.SOURCE_FINALIZER not in target.metadata.finalizers:
         return [action for pod in pods for action in pod_ended(pod)]
     before = words.outputs_of(target)
-    return [Annotate(ref(target), before, before, tuple(item for item in finalizers if item != a.SOURCE_FINALIZER))]
+    return [Annotate(ref(target), before, before, others_than(a.SOURCE_FINALIZER, target.metadata))]
 
 
 def _next_look(seen: Observed, target: PersistentVolumeClaim, step: Step) -> float | None:
@@ -200,5 +200,5 @@ def _next_look(seen: Observed, target: PersistentVolumeClaim, step: Step) -> flo
     if target.status.phase == "Pending":
         waits.append(seldom(_LOOK_S, seen.unbound_s))
     if seen.source_pod is None and seen.pod is not None:
-        waits.append(_LOOK_AGAIN_S)
+        waits.append(LOOK_AGAIN_S)
     return min(waits, default=None)

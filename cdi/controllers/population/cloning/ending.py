@@ -8,7 +8,7 @@ from cdi.controllers.claims.binding import is_bound
 from cdi.controllers.population import outputs
 from cdi.controllers.population.cloning import words
 from cdi.controllers.population.cloning.objects import Making
-from cdi.controllers.population.cloning.steps import failed, pod_ended, worker_of
+from cdi.controllers.population.cloning.steps import failed, others_than, pod_ended, worker_of
 from cdi.controllers.population.handover import annotated
 from cdi.controllers.population.observed import Observed
 from cdi.controllers.population.outputs import Outputs
@@ -80,12 +80,9 @@ def finished(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
     after = outputs.without_bound(after)
     if _is_retained(seen, target):
         text = "PVC Prime retained in Lost state for debugging purposes"
-        told = (
-            [Emit(ref(target), "Warning", "RetainedPVCPrime", text)]
-            if a.CLONE_FINALIZER in target.metadata.finalizers
-            else []
-        )
-        return [*told, *_released(target, before, after)]
+        is_news = a.CLONE_FINALIZER in target.metadata.finalizers
+        emits = [Emit(ref(target), "Warning", "RetainedPVCPrime", text)] if is_news else []
+        return [*emits, *_released(target, before, after)]
     left = _left(seen)
     return [*_removed(seen), *(annotated(target, before, after) if left else _released(target, before, after))]
 
@@ -101,10 +98,9 @@ def let_go(seen: Observed, target: PersistentVolumeClaim) -> list[Action]:
 
 
 def _released(target: PersistentVolumeClaim, before: Outputs, after: Outputs) -> list[Action]:
-    finalizers = target.metadata.finalizers
-    if a.CLONE_FINALIZER not in finalizers:
+    if a.CLONE_FINALIZER not in target.metadata.finalizers:
         return annotated(target, before, after)
-    return [Annotate(ref(target), before, after, tuple(item for item in finalizers if item != a.CLONE_FINALIZER))]
+    return [Annotate(ref(target), before, after, others_than(a.CLONE_FINALIZER, target.metadata))]
 
 
 def _removed(seen: Observed) -> list[Action]:

@@ -51,9 +51,11 @@ def cloned(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Pla
 
 def _going_on(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan | None:
     """What has all that it needs is brought to its end by the plan on the claim, whatever became of the source."""
-    recorded = clone_record.recorded(target.metadata.annotations.get(a.OWN_CLONE_PLAN, ""))
     prime = seen.prime
-    if clone.facts is not None or recorded is None or prime is None or prime.metadata.deletion_timestamp:
+    if clone.facts is not None or prime is None or prime.metadata.deletion_timestamp:
+        return None
+    recorded = clone_record.recorded(target.metadata.annotations.get(a.OWN_CLONE_PLAN, ""))
+    if recorded is None:
         return None
     method = Method(recorded.method)
     copies = worker_of(seen, prime) is not None or prime.metadata.annotations.get(a.POD_PHASE) == "Succeeded"
@@ -64,8 +66,7 @@ def _going_on(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> 
     )
     wanted = Target(namespace="", name="", storage_class="", driver="", volume_mode="", size=0)
     plan = planning.Plan(method=method, restore_class=recorded.restore_class, facts=Facts(source, wanted))
-    making = Making(seen, target, clone, plan)
-    return by_pod(making) if method is Method.COPY else by_storage(making)
+    return _performed(Making(seen, target, clone, plan))
 
 
 def _begun(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Plan:
@@ -76,9 +77,11 @@ def _begun(seen: Observed, target: PersistentVolumeClaim, clone: Cloning) -> Pla
         return _refused(target, plan)
     if not _is_recorded(target, plan):
         return _planned(target, clone, plan)
-    making = Making(seen, target, clone, plan)
-    method = by_pod if plan.method is Method.COPY else by_storage
-    return stale(seen, plan) or method(making)
+    return stale(seen, plan) or _performed(Making(seen, target, clone, plan))
+
+
+def _performed(making: Making) -> Plan:
+    return by_pod(making) if making.plan.method is Method.COPY else by_storage(making)
 
 
 # --- before anything is made ----------------------------------------------------------------------------------------

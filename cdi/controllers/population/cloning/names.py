@@ -27,6 +27,11 @@ def second_name(role: Role, uid: str, mark: str) -> str:
     return f"{_FIRST[role](uid)}-{mark}"
 
 
+def name_of(role: Role, uid: str, mark: str, *, is_taken: bool) -> str:
+    """``is_taken``: somebody else has the first name."""
+    return second_name(role, uid, mark) if is_taken else first_name(role, uid)
+
+
 def is_mark(text: str) -> bool:
     """Whether it may be part of a name: anybody may have written it."""
     return len(text) == MARK_CHARACTERS and all(character in "0123456789abcdef" for character in text)

@@ -12,7 +12,7 @@ from typing import Any
 
 from cdi.api.populators import CLONE_KIND
 from cdi.contract import annotations as a
-from cdi.controllers.population.cloning.names import first_name, second_name
+from cdi.controllers.population.cloning.names import name_of
 from cdi.controllers.population.cloning.seen import Cloning, mark_of
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.observed import Observed
@@ -43,9 +43,8 @@ class Making:
         }
 
     def name(self, role: Role) -> str:
-        uid = self.target.metadata.uid
-        is_taken = role in self.clone.taken
-        return second_name(role, uid, mark_of(self.target.metadata)) if is_taken else first_name(role, uid)
+        metadata = self.target.metadata
+        return name_of(role, metadata.uid, mark_of(metadata), is_taken=role in self.clone.taken)
 
 
 def snapshot(making: Making) -> Wanted:

@@ -10,6 +10,7 @@ from cdi.api.populators import CLONE_KIND, VolumeCloneSource
 from cdi.contract import annotations as a
 from cdi.controllers.claims.clone_facts import claim_source, claim_target, cluster_facts, snapshot_source, wishes
 from cdi.controllers.claims.finished import names_clone_source
+from cdi.controllers.claims.indexes import PROVIDED, USED, claims_of, driver_of, provisioner_of
 from cdi.controllers.claims.stores import Stores
 from cdi.controllers.cluster import Cluster
 from cdi.controllers.population.cloning import names
@@ -19,16 +20,15 @@ from cdi.controllers.population.kinds.receiving.kind import request_in
 from cdi.controllers.population.plan import Role
 from cdi.controllers.population.way import is_being_filled
 from cdi.kube.objects import Object
-from cdi.kube.pods import Pod
 from cdi.kube.resources import CLAIMS, SNAPSHOTS
-from cdi.kube.storage import PersistentVolumeClaim, StorageClass, VolumeSnapshotClass
+from cdi.kube.storage import PersistentVolumeClaim
 from cdi.kube.store import Key, Store
 from cdi.trust.clone_rights import Verify, is_permitted
 from cdi.trust.tokens import Permit, Place
 from storageprofiles.clone import Facts
 from storageprofiles.clone_facts import Source
 
-_CLONED, _UID, _HAS, _PROVIDES, _ASKED = "cloned", "uid", "has", "provides", "asked"  # indexes
+_CLONED, _UID, _ASKED = "cloned", "uid", "asked"  # indexes
 
 
 class CloneObserver:
@@ -41,9 +41,9 @@ class CloneObserver:
         self._sources.index(_CLONED, _origin)
         stores.claims.index(_UID, _uid)
         stores.claims.index(_ASKED, _asked)
-        stores.pods.index(_HAS, _claims_of)
-        stores.classes.index(_PROVIDES, _provisioner)
-        stores.snapshots.classes.index(_PROVIDES, _driver)
+        stores.pods.index(USED, claims_of)
+        stores.classes.index(PROVIDED, provisioner_of)
+        stores.snapshots.classes.index(PROVIDED, driver_of)
 
     def observe(self, target: PersistentVolumeClaim, cluster: Cluster) -> Cloning:
         namespace = namespace_of(target)
@@ -140,8 +140,8 @@ class CloneObserver:
             source,
             claim_target(target, storage_class, profile, cluster),
             cluster_facts(
-                self._stores.classes.by(_PROVIDES, source.driver),
-                self._stores.snapshots.classes.by(_PROVIDES, source.driver),
+                self._stores.classes.by(PROVIDED, source.driver),
+                self._stores.snapshots.classes.by(PROVIDED, source.driver),
                 by_populator=names_clone_source(target),
             ),
             wishes(target.metadata.annotations, profile, cluster),
@@ -154,11 +154,10 @@ class CloneObserver:
         if claim is None or claim.metadata.deletion_timestamp:
             return found, None
         volume = stores.volumes.get(claim.spec.volume_name) if claim.spec.volume_name else None
-        pods = stores.pods.by(_HAS, f"{found.namespace}/{found.source_name}")
+        pods = stores.pods.by(USED, f"{found.namespace}/{found.source_name}")
         found = replace(
             found,
             claim=claim,
-            volume=volume,
             is_filled=not is_being_filled(claim),
             writers=writers(pods, found.source_name),
         )
@@ -230,15 +229,3 @@ def _uid(claim: PersistentVolumeClaim) -> list[str]:
 def _asked(claim: PersistentVolumeClaim) -> list[str]:
     asked = request_in(claim.metadata.annotations)
     return [asked.place] if asked is not None and claim.metadata.annotations.get(a.POD_PHASE) != "Succeeded" else []
-
-
-def _claims_of(pod: Pod) -> list[str]:
-    return [f"{pod.metadata.namespace}/{name}" for name in pod.claims]
-
-
-def _provisioner(item: StorageClass) -> list[str]:
-    return [item.provisioner]
-
-
-def _driver(item: VolumeSnapshotClass) -> list[str]:
-    return [item.driver]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cdi.contract import annotations as a
 from cdi.kube.objects import Event, Metadata
-from cdi.kube.storage import PersistentVolume, PersistentVolumeClaim, VolumeSnapshot
+from cdi.kube.storage import PersistentVolumeClaim, VolumeSnapshot
 from storageprofiles.clone import Facts
 
 if TYPE_CHECKING:
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Cloning:
     """``namespace``: of the source, and of all that is made to clone it. ``refusal``: why this claim may not be cloned
-    from there. ``claim`` or ``snapshot``: the source, None while there is none; ``volume``: the claim's.
-    ``is_filled``: nobody fills the source claim any more. ``writers``: pods that may write to the source claim.
-    ``facts``: what the plan is made from, None while something of it is missing; ``missing`` says what.
-    ``temporary_volume``: PVC' of a clone is the temporary claim, and this is its volume. ``restored_volume``: of the
-    claim a snapshot was restored to. ``complaint``: the newest warning about the temporary claim that is not bound yet.
-    ``taken``: roles whose first name somebody else has. ``fresh_mark``: for a clone that has none yet.
+    from there. ``claim`` or ``snapshot``: the source, None while there is none. ``is_filled``: nobody fills the source
+    claim any more. ``writers``: pods that may write to the source claim. ``facts``: what the plan is made from, None
+    while something of it is missing; ``missing`` says what. ``complaint``: the newest warning about the temporary claim
+    that is not bound yet. ``taken``: roles whose first name somebody else has. ``fresh_mark``: for a clone that has
+    none yet. ``preallocation`` and ``priority_class``: of the pod that copies.
     """
 
     namespace: str
@@ -30,7 +29,6 @@ class Cloning:
     source_kind: str = ""
     source_name: str = ""
     claim: PersistentVolumeClaim | None = None
-    volume: PersistentVolume | None = None
     snapshot: VolumeSnapshot | None = None
     is_filled: bool = True
     writers: tuple[str, ...] = ()

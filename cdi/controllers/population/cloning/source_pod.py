@@ -11,12 +11,13 @@ from cdi.base.wire.clone import CREDENTIALS, SOURCE_DEVICE, SOURCE_DIR, CloneEnv
 from cdi.base.wire.upload import PORT
 from cdi.contract import annotations as a
 from cdi.contract import names
-from cdi.controllers.population.cloning.names import first_name, second_name
+from cdi.controllers.population.cloning.names import name_of
 from cdi.controllers.population.cloning.seen import mark_of
 from cdi.controllers.population.kind import Case
-from cdi.controllers.population.missing import Missing
-from cdi.controllers.population.plan import Role, Wanted, with_members
-from cdi.controllers.population.pod import Program, is_block, worker_pod
+from cdi.controllers.population.kinds.copying.pod import CONTAINER, labels_of
+from cdi.controllers.population.missing import no_authority
+from cdi.controllers.population.plan import Role, Wanted
+from cdi.controllers.population.pod import Program, completed, is_block, variables, worker_pod
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
 from cdi.kube.errors import NotFound
@@ -25,7 +26,6 @@ from cdi.kube.storage import PersistentVolumeClaim
 from cdi.trust import clones
 from cdi.trust.lifetimes import Lifetimes
 
-CONTAINER = "cdi-clone-source"
 _SERVER_CA = "SERVER_CA_CERT"
 
 
@@ -42,24 +42,15 @@ class LetIn:
             found = await clones.authorities(client, settings.namespace)
             pair = clones.identity(found, self.copying, self.lifetimes, datetime.datetime.now(datetime.UTC))
         except (NotFound, ValueError) as error:
-            text = (
-                f"there is no authority that could sign for the pod that reads: {error}. Try: look at the log of "
-                f"deployment cdi-apiserver in namespace {settings.namespace}, which makes it"
-            )
-            raise Missing(404, "UploadAuthorityMissing", text) from error
-        spec = wanted.body["spec"]
-        container = spec["containers"][0]
-        told = [*container["env"], {"name": _SERVER_CA, "value": found.servers.decode()}]
-        pod = with_members(wanted, {"spec": {**spec, "containers": [{**container, "env": told}]}})
-        data = {"data": clones.data_of(pair)}
-        return replace(pod, belongings=tuple(with_members(item, data) for item in pod.belongings))
+            raise no_authority("the pod that reads", error, settings) from error
+        return completed(wanted, {_SERVER_CA: found.servers.decode()}, clones.data_of(pair))
 
 
 def source_pod(case: Case, source: PersistentVolumeClaim, address: str, *, is_taken: bool) -> Wanted:
     """``address``: of the pod that writes. ``is_taken``: somebody else has the first of its names."""
     target, cluster = case.target.metadata, case.seen.cluster
     mark = mark_of(target)
-    name = second_name(Role.SOURCE, target.uid, mark) if is_taken else first_name(Role.SOURCE, target.uid)
+    name = name_of(Role.SOURCE, target.uid, mark, is_taken=is_taken)
     program = Program(
         name=name,
         is_owned=False,  # the target may lie in another namespace
@@ -73,7 +64,7 @@ def source_pod(case: Case, source: PersistentVolumeClaim, address: str, *, is_ta
         port="metrics",
         data_path=SOURCE_DIR,
         reads_only=True,
-        labels=_labels(case, source, name),
+        labels=labels_of(name, source, case.target),
         annotations={
             a.CREATED_BY: "yes",
             a.OWN_CLONE_MARK: mark,
@@ -104,7 +95,7 @@ def _told(case: Case, source: PersistentVolumeClaim) -> list[dict[str, Any]]:
         owner_uid=annotations.get(a.OWNER_UID) or target.uid,
         preallocation=annotations.get(a.PREALLOCATION_REQUESTED) == "true",
     )
-    return [{"name": name, "value": value} for name, value in told.encode().items()]
+    return variables(told.encode())
 
 
 def _server(case: Case) -> str:
@@ -115,15 +106,6 @@ def _server(case: Case) -> str:
 
 def _from_secret(secret: str, key: str, variable: str) -> dict[str, Any]:
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-
-
-def _labels(case: Case, source: PersistentVolumeClaim, name: str) -> dict[str, str]:
-    return {
-        a.COMPONENT: a.CLONE_SOURCE,
-        a.CLONE_UNIQUE: name,
-        a.CLONE_SOURCE_UID: source.metadata.uid,
-        a.OWNED_BY_UID: case.target.metadata.uid,
-    } | a.PROMETHEUS
 
 
 def _affinity(case: Case, source: PersistentVolumeClaim) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from cdi.controllers.population.plan import (
     ref,
 )
 from cdi.controllers.population.work import seldom
-from cdi.kube.objects import Object
+from cdi.kube.objects import Metadata, Object
 from cdi.kube.pods import Pod
 from cdi.kube.resources import PODS
 from cdi.kube.storage import PersistentVolumeClaim
 
-_LOOK_AGAIN_S = 60.0  # at what people have to mend, whose change nobody may tell
+LOOK_AGAIN_S = 60.0  # at what people have to mend, whose change nobody may tell
 LOOK_AT_EVENTS_S = 2.0  # at first: a method that the storage refuses is given up soon
 _COPYING = Copying()
 
@@ -89,20 +89,20 @@ def then(making: Making, phase: str, *actions: Action) -> Plan:
 def still(target: PersistentVolumeClaim, phase: str, more: Outputs | None = None) -> Plan:
     before = words.outputs_of(target)
     actions = annotated(target, before, words.in_phase(target, before, phase) | (more or {}))
-    return Plan(tuple(actions), _LOOK_AGAIN_S if more else None)
+    return Plan(tuple(actions), LOOK_AGAIN_S if more else None)
 
 
 def told(target: PersistentVolumeClaim, reason: str, text: str) -> Plan:
     """It waits for what ``text`` says, whose change is seen."""
     emit = Emit(ref(target), "Warning", reason, text)
-    return Plan((emit, *still(target, words.PENDING, outputs.bound(reason, text)).actions), _LOOK_AGAIN_S)
+    return Plan((emit, *still(target, words.PENDING, outputs.bound(reason, text)).actions), LOOK_AGAIN_S)
 
 
 def failed(target: PersistentVolumeClaim, reason: str, text: str, *details: Emit) -> Plan:
     before = words.outputs_of(target)
     is_news = before.get(a.CLONE_ERROR) != text
     told = (*details, Emit(ref(target), "Warning", reason, text)) if is_news else ()
-    return Plan((*told, *annotated(target, before, words.failed(target, before, text))), _LOOK_AGAIN_S)
+    return Plan((*told, *annotated(target, before, words.failed(target, before, text))), LOOK_AGAIN_S)
 
 
 def case_of(making: Making, prime: PersistentVolumeClaim) -> Case:
@@ -119,6 +119,11 @@ def restored_size(making: Making, restore_size: str | None) -> str:
 def pod_ended(pod: Object) -> list[Action]:
     metadata = pod.metadata
     return [] if metadata.deletion_timestamp else [Delete(PODS, metadata.namespace, metadata.name, metadata.uid)]
+
+
+def others_than(finalizer: str, metadata: Metadata) -> tuple[str, ...]:
+    """The finalizers without this one."""
+    return tuple(item for item in metadata.finalizers if item != finalizer)
 
 
 def worker_of(seen: Observed, claim: PersistentVolumeClaim | None) -> Pod | None:

@@ -7,7 +7,7 @@ from typing import Any
 from cdi.base.wire.clone import SOURCE_DEVICE_BESIDE, SOURCE_DIR, CloneEnvironment
 from cdi.contract import annotations as a
 from cdi.controllers.population.kind import Case
-from cdi.controllers.population.pod import Program, is_block, worker_pod
+from cdi.controllers.population.pod import Program, is_block, variables, worker_pod
 from cdi.kube.storage import PersistentVolumeClaim
 
 CONTAINER = "cdi-clone-source"
@@ -26,20 +26,24 @@ def copying_pod(case: Case) -> dict[str, Any]:
         container=CONTAINER,
         image=case.seen.settings.cloner_image,
         command="/usr/bin/cdi-cloner",
-        environment=[{"name": name, "value": value} for name, value in _told(case, source).encode().items()],
+        environment=variables(_told(case, source).encode()),
         port="metrics",
         volumes=[(volume, "" if is_block(source) else SOURCE_DIR), *_state(case)],
         devices={_SOURCE: SOURCE_DEVICE_BESIDE} if is_block(source) else {},
-        labels={
-            a.COMPONENT: a.CLONE_SOURCE,
-            a.CLONE_UNIQUE: case.worker_name,
-            a.CLONE_SOURCE_UID: source.metadata.uid,
-            a.OWNED_BY_UID: case.target.metadata.uid,
-        }
-        | a.PROMETHEUS,
+        labels=labels_of(case.worker_name, source, case.target),
         annotations={a.CREATED_BY: "yes"},
     )
     return worker_pod(case, program, scratch=False)
+
+
+def labels_of(name: str, source: PersistentVolumeClaim, target: PersistentVolumeClaim) -> dict[str, str]:
+    """Of a pod ``name`` that reads ``source`` for ``target``."""
+    return {
+        a.COMPONENT: a.CLONE_SOURCE,
+        a.CLONE_UNIQUE: name,
+        a.CLONE_SOURCE_UID: source.metadata.uid,
+        a.OWNED_BY_UID: target.metadata.uid,
+    } | a.PROMETHEUS
 
 
 def source_of(case: Case) -> PersistentVolumeClaim:

@@ -10,7 +10,7 @@ from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.cluster import Cluster, Proxy
 from cdi.controllers.population.kind import Case
-from cdi.controllers.population.pod import Program, is_block, worker_pod
+from cdi.controllers.population.pod import Program, is_block, variables, worker_pod
 from cdi.kube.storage import PersistentVolumeClaim
 from cdi.sources.kind import needs_of
 from cdi.sources.needs import Files, Key
@@ -51,9 +51,7 @@ def _environment(case: Case, asked: Parameters) -> list[dict[str, Any]]:
         values |= files.variables(files.path)
     values |= {"http_proxy": proxy.http, "https_proxy": proxy.https, "no_proxy": proxy.no}
     # The keys come last: the kubelet puts the values of earlier variables into later ones that say so.
-    return [{"name": name, "value": value} for name, value in values.items()] + [
-        _from_secret(key) for key in needs.keys
-    ]
+    return variables(values) + [_from_secret(key) for key in needs.keys]
 
 
 _UNSET = (  # part of the contract: scripts and tests find them empty

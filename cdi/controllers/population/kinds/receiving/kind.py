@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cdi.api.populators import VolumeSource
 from cdi.base.wire.clone import claim_uri, client_name
 from cdi.contract import annotations as a
-from cdi.contract import names
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.population.kind import Case, Habits, Words
-from cdi.controllers.population.kinds.uploading.identity import identity_secret
+from cdi.controllers.population.kind import Asked, Case, Habits, Words
+from cdi.controllers.population.kinds.uploading.kind import Uploading
 from cdi.controllers.population.kinds.uploading.pod import CONTAINER, upload_pod
 from cdi.controllers.population.kinds.uploading.service import upload_service
-from cdi.controllers.population.plan import Role, Wanted
-from cdi.controllers.population.step import STUCK_S, Step
-from cdi.kube.resources import SERVICES, Resource
+from cdi.controllers.population.plan import Wanted
 from cdi.kube.storage import PersistentVolumeClaim
 
 _CHARACTERS = 512  # of a namespace and a name
@@ -46,7 +42,7 @@ def request_in(annotations: Mapping[str, str]) -> CloneRequest | None:
     return CloneRequest(namespace, name) if slash and namespace and name and "/" not in name else None
 
 
-class Receiving:
+class Receiving(Uploading):
     source_kind = ""  # no object names it: an annotation of the claim does
     words = Words(
         pod_name=a.UPLOAD_POD_NAME,
@@ -60,22 +56,10 @@ class Receiving:
     )
     habits = Habits(tells_readiness=True, tells_progress=True, remembers_failures=False, stops_unasked=True)
 
-    def asked(self, annotations: Mapping[str, str]) -> CloneRequest | None:
+    def asked(self, annotations: Mapping[str, str]) -> Asked | None:
         return request_in(annotations)
 
     def request(self, source: VolumeSource, target: PersistentVolumeClaim, cluster: Cluster) -> dict[str, str] | None:
-        return None
-
-    def followed(self, before: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
-        return {}
-
-    def worker_name(self, claim: str) -> str:
-        return names.upload(claim)
-
-    def companions(self, claim: str) -> Mapping[Role, tuple[Resource[Any], str]]:
-        return {Role.SERVICE: (SERVICES, names.upload_service(claim))}
-
-    def without_worker(self, case: Case) -> Step | None:
         return None
 
     def wanted(self, case: Case, *, scratch: bool) -> tuple[Wanted, ...]:
@@ -84,7 +68,3 @@ class Receiving:
         assert asked is not None  # that is why it is this kind of work
         name = client_name(asked.place, f"{claim.namespace}/{claim.name}")
         return (upload_service(case), upload_pod(case, scratch=scratch, client=(name, claim_uri(claim.uid))))
-
-    def missing(self, case: Case, *, has_started: bool) -> tuple[Wanted, ...]:
-        lost = () if Role.SERVICE in case.seen.objects else (upload_service(case),)
-        return lost if has_started else (*lost, identity_secret(case, again=case.seen.pod_age_s > STUCK_S))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cdi.base.moments import written
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.population.kind import Case
-from cdi.controllers.population.missing import Missing
+from cdi.controllers.population.missing import no_authority
 from cdi.controllers.population.plan import Role, Wanted, with_members
+from cdi.controllers.population.pod import completed
 from cdi.controllers.settings import Settings
 from cdi.kube.client import Client
 from cdi.kube.errors import NotFound
@@ -39,11 +40,7 @@ class SignedFor:
             now = datetime.datetime.now(datetime.UTC)
             return uploadserver.identity(found, self.service, self.namespace, self.lifetimes, now)
         except (NotFound, ValueError) as error:
-            text = (
-                f"there is no authority that could sign for the upload server: {error}. Try: look at the log of "
-                f"deployment cdi-apiserver in namespace {settings.namespace}, which makes it"
-            )
-            raise Missing(404, "UploadAuthorityMissing", text) from error
+            raise no_authority("the upload server", error, settings) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +51,7 @@ class UntilDeadline:
 
     async def filled(self, wanted: Wanted, client: Client, settings: Settings) -> Wanted:
         identity = await self.signed.identity(client, settings)
-        spec = wanted.body["spec"]
-        container = spec["containers"][0]
-        told = [*container["env"], {"name": "DEADLINE", "value": written(identity.deadline)}]
-        pod = with_members(wanted, {"spec": {**spec, "containers": [{**container, "env": told}]}})
-        return replace(pod, belongings=tuple(with_members(item, {"data": identity.data}) for item in pod.belongings))
+        return completed(wanted, {"DEADLINE": written(identity.deadline)}, identity.data)
 
 
 def signed_for(case: Case) -> SignedFor:

@@ -10,7 +10,7 @@ from cdi.api.populators import UPLOAD_KIND, VolumeSource, VolumeUploadSource
 from cdi.contract import annotations as a
 from cdi.contract import names
 from cdi.controllers.cluster import Cluster
-from cdi.controllers.population.kind import Case, Habits, Words
+from cdi.controllers.population.kind import Asked, Case, Habits, Words
 from cdi.controllers.population.kinds.uploading.identity import identity_secret
 from cdi.controllers.population.kinds.uploading.pod import CONTAINER, upload_pod
 from cdi.controllers.population.kinds.uploading.service import upload_service
@@ -48,7 +48,7 @@ class Uploading:
         names_prime_when_done=False,
     )
 
-    def asked(self, annotations: Mapping[str, str]) -> UploadRequest | None:
+    def asked(self, annotations: Mapping[str, str]) -> Asked | None:
         return UploadRequest() if a.UPLOAD_TARGET in annotations else None
 
     def request(self, source: VolumeSource, target: PersistentVolumeClaim, cluster: Cluster) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from cdi.contract import names
 from cdi.controllers.population.kind import Case
 from cdi.controllers.population.kinds.uploading.identity import UntilDeadline, identity_secret, signed_for
 from cdi.controllers.population.plan import Role, Wanted
-from cdi.controllers.population.pod import Program, is_block, worker_pod
+from cdi.controllers.population.pod import Program, is_block, variables, worker_pod
 from cdi.kube.resources import PODS
 from cdi.trust.chains import UPLOAD_CLIENT_NAME
 
@@ -30,7 +30,7 @@ def upload_pod(case: Case, *, scratch: bool, client: tuple[str, str] = _PROXY) -
         container=CONTAINER,
         image=case.seen.settings.uploadserver_image,
         command="/usr/bin/cdi-uploadserver",
-        environment=[{"name": name, "value": value} for name, value in _told(case, client).encode().items()],
+        environment=variables(_told(case, client).encode()),
         port="upload",
         volumes=_volumes(case),
         labels={
