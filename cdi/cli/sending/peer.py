@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import socket
 import ssl
@@ -95,7 +96,7 @@ class Peer:
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
 
     def interrupt(self) -> None:
-        """Makes a request that is under way fail soon. From another thread."""
+        """Makes a request that is under way fail soon, and every later one. From another thread."""
         self._address.interrupt()
         self._connection.cut()
 
@@ -108,6 +109,7 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(address.host)
         self._address = address
         self._context = context
+        self._is_cut = False
 
     def connect(self) -> None:
         plain = self._address.dial()
@@ -120,9 +122,12 @@ class _Connection(http.client.HTTPConnection):
             plain.close()
             raise
         self.sock = channel
+        if self._is_cut:  # before the line above: cut() found no socket
+            raise OSError(errno.ECANCELED, "interrupted")
         channel.do_handshake()
 
     def cut(self) -> None:
+        self._is_cut = True
         held = self.sock
         if held is not None:
             with contextlib.suppress(OSError):

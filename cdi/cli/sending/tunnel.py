@@ -33,6 +33,7 @@ class Tunnel:
         self._pumps: set[asyncio.Task[None]] = set()
         self._client = Client(access)
         self._dialing: concurrent.futures.Future[socket.socket] | None = None
+        self._is_interrupted = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -53,15 +54,19 @@ class Tunnel:
 
     def dial(self) -> socket.socket:
         """A new connection. Blocking; raises ApiError: Forbidden for who may not forward ports, with the words of the
-        API server. That nothing listens at the port, or that the pod ends, ends the connection."""
+        API server; OSError after ``interrupt``. That nothing listens at the port, or that the pod ends, ends the
+        connection."""
         self._dialing = asyncio.run_coroutine_threadsafe(self._dial(), self._loop)
+        if self._is_interrupted:  # before the line above: interrupt() saw another future or none
+            self._dialing.cancel()
         try:
             return self._dialing.result()
         except concurrent.futures.CancelledError as error:
             raise OSError(errno.ECANCELED, "interrupted") from error
 
     def interrupt(self) -> None:
-        """Ends a ``dial`` that is waited for. From another thread."""
+        """Ends a ``dial`` that is waited for, and every later one. From another thread."""
+        self._is_interrupted = True
         if self._dialing is not None:
             self._dialing.cancel()
 
@@ -76,6 +81,7 @@ class Tunnel:
             await opened
         except BaseException:
             near.close()
+            far.close()  # the pump may not have begun
             pump.cancel()
             raise
         return near

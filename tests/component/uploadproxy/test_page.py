@@ -81,7 +81,15 @@ def image(tmp_path: Path) -> Path:
 def begin(page: Page, token: str, image: Path) -> None:
     page.typed("token", token)
     page.chosen("file", image)
+    page.until("!document.getElementById('chosen').textContent.startsWith('No file')")
     page.click("start")
+
+
+def wait_until_halted(network: Network, page: Page) -> None:
+    try:
+        network.wait_until_halted()
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the page says: {page.value('document.body.innerText')}") from error
 
 
 def status_is(text: str) -> str:
@@ -131,7 +139,7 @@ def test_it_goes_on_by_itself_after_the_network_was_cut(
 ) -> None:
     network.halt_after(35 * MiB)
     begin(page, token, image)
-    network.wait_until_halted()
+    wait_until_halted(network, page)
     network.cut()
     page.until(status_is("The connection was lost"))
     network.restore()
@@ -140,12 +148,24 @@ def test_it_goes_on_by_itself_after_the_network_was_cut(
     assert network.count < 50 * MiB  # from its beginning again it would be 75
 
 
+def test_the_opening_of_an_upload_is_tried_again_too(
+    page: Page, network: Network, server: UploadServer, disk: Path, image: Path, token: str
+) -> None:
+    network.cut()
+    begin(page, token, image)
+    page.until(status_is("The connection was lost"))
+    assert page.value("[start, pause, cancel].map((each) => each.disabled)") == [True, True, False]
+    network.restore()
+    page.until(status_is("Done"))
+    assert is_filled(server, disk)
+
+
 def test_it_is_paused_and_resumed(
     page: Page, network: Network, server: UploadServer, disk: Path, image: Path, token: str
 ) -> None:
     network.halt_after(35 * MiB)
     begin(page, token, image)
-    network.wait_until_halted()
+    wait_until_halted(network, page)
     assert page.value("[start, pause, cancel].map((each) => each.disabled)") == [True, False, False]
     page.click("pause")
     assert (page.text("status")[:6], page.text("pause")) == ("Paused", "Resume")
@@ -160,7 +180,7 @@ def test_one_that_is_cancelled_leaves_nothing(
 ) -> None:
     network.halt_after(10 * MiB)
     begin(page, token, image)
-    network.wait_until_halted()
+    wait_until_halted(network, page)
     page.click("cancel")
     page.until(status_is("Cancelled: nothing of the upload stays in the volume."))
     assert list(disk.parent.iterdir()) == []
@@ -189,7 +209,7 @@ def test_a_file_that_is_changed_meanwhile_ends_the_upload(
 ) -> None:
     network.halt_after(35 * MiB)
     begin(page, token, image)
-    network.wait_until_halted()
+    wait_until_halted(network, page)
     page.click("pause")
     image.write_bytes(DISK[:MiB])
     page.click("pause")

@@ -1,7 +1,6 @@
 // The elements of the page, and what the user does with them. All text from elsewhere is set as text, never as HTML.
 
-import { open } from "./tus.js";
-import { carry, Refused } from "./upload.js";
+import { begin, carry, Refused } from "./upload.js";
 import { isToken, saidIn, sizeOf, tokenIn } from "./words.js";
 
 const element = Object.fromEntries([...document.querySelectorAll("[id]")].map((each) => [each.id, each]));
@@ -57,19 +56,26 @@ async function start() {
   showButtons();
   say("Opening the upload.");
   const mine = run;
-  const { session, answer } = await open(token, file, mine.controller.signal);
-  if (run !== mine) {
-    await session?.ended(); // cancelled while it was opened
+  try {
+    const session = await begin(token, file, mine.controller.signal, sayTrouble);
+    if (run !== mine) return void (await session?.ended()); // cancelled while it was opened
+    mine.session = session;
+  } catch (error) {
+    if (run === mine) end("", error);
     return;
   }
-  if (!session) {
-    run = null;
-    say("", answer.status ? saidIn(answer.status, answer.text) : "No answer came from the upload proxy. Try again.");
-    return showButtons();
-  }
   element.token.value = "";
-  run.session = session;
   await goOn();
+}
+
+function sayTrouble(words, seconds) {
+  say(`The connection was lost, or the server is busy. Next try in ${seconds} s.`, words);
+}
+
+function end(status, error) {
+  run = null;
+  say(status, error instanceof Refused ? error.message : `This page failed: ${error}`);
+  showButtons();
 }
 
 async function goOn() {
@@ -83,18 +89,17 @@ async function goOn() {
     sent: showSent,
     well: () => say(sending),
     again: () => say("What was sent is lost on the server: the upload starts again from the first byte."),
-    trouble: (words, seconds) => say(`The connection was lost, or the server is busy. Next try in ${seconds} s.`, words),
+    trouble: sayTrouble,
   };
   try {
     if (!(await carry(session, controller.signal, tell))) return;
+    run = null;
     say(`Done: the volume of ${session.claim} is filled.`);
+    showButtons();
   } catch (error) {
     await session.ended(); // another upload need not wait for its place
-    if (run !== mine) return;
-    say("The upload has ended.", error instanceof Refused ? error.message : `This page failed: ${error}`);
+    if (run === mine) end("The upload has ended.", error);
   }
-  run = null;
-  showButtons();
 }
 
 async function pauseOrGoOn() {

@@ -1,5 +1,6 @@
-// Carries a session to its end, over cuts of the network and servers that are away for a while.
+// Opens a session and carries it to its end, over cuts of the network and servers that are away for a while.
 
+import { open } from "./tus.js";
 import { saidIn } from "./words.js";
 
 // What may be otherwise a moment later; 0: no answer came.
@@ -9,6 +10,18 @@ const nothing = () => {};
 
 // An answer that is the end of the upload, in the server's words.
 export class Refused extends Error {}
+
+// Resolves with a session, with null when signal was aborted before there was one; rejects with Refused.
+// A session whose answer was lost is ended by the server when nobody uses it for an hour.
+export async function begin(token, file, signal, trouble) {
+  for (let failures = 0; ; failures += 1) {
+    const { session, answer } = await open(token, file, signal);
+    if (session) return session;
+    if (signal.aborted) return null;
+    if (!PASSING.has(answer.status)) throw new Refused(saidIn(answer.status, answer.text));
+    if (!(await isToGoOn(failures, answer, signal, trouble))) return null;
+  }
+}
 
 // Resolves with true when the volume is filled, with false when signal was aborted; rejects with Refused.
 // tell: {sent(bytes), trouble(text, seconds), well(), again(text)}
@@ -39,11 +52,16 @@ export async function carry(session, signal, tell) {
       throw new Refused("The file cannot be read any more: it was changed or removed. Choose it again.");
     }
     offset = null;
-    const wait = Math.min(LONGEST_WAIT_S, 2 ** failures);
+    if (!(await isToGoOn(failures, answer, signal, tell.trouble))) return false;
     failures += 1;
-    tell.trouble(answer.status ? saidIn(answer.status, answer.text) : "", wait);
-    if (!(await waited(wait, signal))) return false;
   }
+}
+
+// Tells what went wrong, and waits. False when signal was aborted.
+function isToGoOn(failures, answer, signal, trouble) {
+  const wait = Math.min(LONGEST_WAIT_S, 2 ** failures);
+  trouble(answer.status ? saidIn(answer.status, answer.text) : "", wait);
+  return waited(wait, signal);
 }
 
 // The answer to HEAD has no words: an empty piece gets the same answer with them.

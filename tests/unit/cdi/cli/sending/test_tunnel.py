@@ -112,3 +112,14 @@ def test_a_dial_that_waits_can_be_interrupted() -> None:
             with pytest.raises(OSError, match="interrupted"):
                 tunnel.dial()
             thread.join(30)
+
+
+def test_what_is_dialled_after_an_interruption_is_interrupted() -> None:
+    """It comes from another thread: between two requests as well as within one."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        Tunnel(Access(f"http://127.0.0.1:{silent.getsockname()[1]}"), "team", "echo", 8443) as tunnel,
+    ):
+        tunnel.interrupt()
+        with pytest.raises(OSError, match="interrupted"):
+            tunnel.dial()
